@@ -1,0 +1,82 @@
+// A device: memory, code and streams behind one vtable. The executor knows devices through this header alone.
+//
+// null/ is the commented template to clone, cpu/ runs kernels on a pool of pinned threads. A device is created by its
+// module's constructor, shared by sessions, and outlives everything made from it. Functions that take a stream may be
+// called from one thread a stream at a time; all others are thread-safe. After creation and load, nothing on the path of
+// launch, copy, record and wait allocates memory or takes a lock.
+#ifndef GENIE_RUNTIME_DEVICE_DEVICE_H_
+#define GENIE_RUNTIME_DEVICE_DEVICE_H_
+
+#include "runtime/base/allocator.h"
+#include "runtime/base/kernel_frame.h"
+
+typedef struct genie_device genie_device_t;
+typedef struct genie_device_module genie_device_module_t;
+typedef struct genie_device_stream genie_device_stream_t;
+typedef struct genie_device_event genie_device_event_t;
+
+// Device memory; `address` is a device pointer (host-addressable when `is_host_addressable`).
+typedef struct genie_device_memory {
+  void *address;
+  uint64_t size_bytes;
+  bool is_host_addressable;
+} genie_device_memory_t;
+
+// What a launch runs: a kernel of a loaded module over a grid of tasks.
+typedef struct genie_device_launch {
+  uint32_t kernel;             // index into the plan's kernels
+  void *const *args;           // valid until the launch has finished
+  const int64_t *dims;         // likewise
+  int64_t task_count;          // 0 does nothing
+  int64_t least_tasks;         // fewer tasks than this are not worth a further thread
+} genie_device_launch_t;
+
+typedef struct genie_device_ops {
+  void (*destroy)(genie_device_t *device);
+
+  // 64-byte aligned, zeroed memory. RESOURCE_EXHAUSTED: free something or use a smaller plan.
+  genie_status_t (*memory_allocate)(genie_device_t *device, uint64_t size_bytes, genie_device_memory_t *out_memory);
+  void (*memory_free)(genie_device_t *device, genie_device_memory_t *memory);
+
+  // Loads a plan's verified code blob; `kernel_offsets[kernel_count]` are entry points from its start,
+  // `scratch_bytes` the largest private memory that any of them needs. FAILED_PRECONDITION: this device cannot run it.
+  genie_status_t (*module_load)(genie_device_t *device, const void *code, uint64_t code_bytes,
+                                const uint64_t *kernel_offsets, uint32_t kernel_count, uint64_t scratch_bytes,
+                                genie_device_module_t **out_module);
+  void (*module_unload)(genie_device_t *device, genie_device_module_t *module);
+
+  genie_status_t (*stream_create)(genie_device_t *device, genie_device_stream_t **out_stream);
+  void (*stream_destroy)(genie_device_t *device, genie_device_stream_t *stream);
+  genie_status_t (*event_create)(genie_device_t *device, genie_device_event_t **out_event);
+  void (*event_destroy)(genie_device_t *device, genie_device_event_t *event);
+
+  // Enqueued in order on a stream. A device without asynchrony finishes each before it returns.
+  genie_status_t (*launch)(genie_device_t *device, genie_device_stream_t *stream, genie_device_module_t *module,
+                           const genie_device_launch_t *launch);
+  genie_status_t (*copy)(genie_device_t *device, genie_device_stream_t *stream, void *destination, const void *source,
+                         uint64_t size_bytes);
+  genie_status_t (*event_record)(genie_device_t *device, genie_device_stream_t *stream, genie_device_event_t *event);
+  genie_status_t (*event_wait)(genie_device_t *device, genie_device_stream_t *stream, genie_device_event_t *event);
+  // Blocks until all that was enqueued on the stream has finished.
+  genie_status_t (*stream_synchronize)(genie_device_t *device, genie_device_stream_t *stream);
+  // A kernel of a vendor library; UNIMPLEMENTED where the device has none.
+  genie_status_t (*library_call)(genie_device_t *device, genie_device_stream_t *stream, const char *function,
+                                 const genie_device_launch_t *launch);
+} genie_device_ops_t;
+
+struct genie_device {
+  const genie_device_ops_t *ops;
+  genie_allocator_t allocator;
+  const char *kind;      // "cpu": matches a plan's places; static storage
+  const char *features;  // comma-separated features, matched against a target's; lives as long as the device
+  uint32_t worker_count;
+};
+
+// Opens a device module by kind. NOT_FOUND names the kinds that exist. `worker_count` 0 lets the device choose.
+genie_status_t genie_device_create(const char *kind, uint32_t worker_count, genie_allocator_t allocator,
+                                   genie_device_t **out_device) GENIE_MUST_USE;
+
+// Accepts NULL.
+void genie_device_destroy(genie_device_t *device);
+
+#endif  // GENIE_RUNTIME_DEVICE_DEVICE_H_

@@ -1,0 +1,206 @@
+// The bytes of a .gplan file, as fixed-layout little-endian records. docs/plan-format.md is the normative text.
+//
+//     [ header, 4096 bytes, with the section table | manifest | section | section | ... ]
+//
+// Every section starts on a page (4096 bytes) and holds an array of one record type below, or raw bytes. Records refer to
+// each other by index into a section; `GENIE_PLAN_NONE` is "no index". Strings are byte offsets into STRINGS, where each
+// is zero-terminated UTF-8. Only runtime/plan reads or writes these bytes; a file is trusted after the verifier.
+#ifndef GENIE_RUNTIME_PLAN_FORMAT_H_
+#define GENIE_RUNTIME_PLAN_FORMAT_H_
+
+#include <stdint.h>
+
+#define GENIE_PLAN_MAGIC "GENIEPLN"
+
+enum {
+  GENIE_PLAN_VERSION_MAJOR = 1,
+  GENIE_PLAN_VERSION_MINOR = 0,
+  GENIE_PLAN_HEADER_BYTES = 4096,
+  GENIE_PLAN_PAGE_BYTES = 4096,
+  GENIE_PLAN_SLICE_ALIGNMENT = 64,
+  GENIE_PLAN_MAX_SECTIONS = 48,
+  GENIE_PLAN_MAX_RANK = 8,
+  GENIE_PLAN_MAX_SYMBOLS = 64,
+  GENIE_PLAN_WEIGHT_CHUNK_BYTES = 64 * 1024 * 1024,
+};
+
+#define GENIE_PLAN_NONE UINT32_MAX
+
+typedef enum genie_plan_section_kind {
+  GENIE_PLAN_SECTION_STRINGS = 1,       // bytes
+  GENIE_PLAN_SECTION_SYMBOLS = 2,       // genie_plan_symbol_t
+  GENIE_PLAN_SECTION_EXPRS = 3,         // genie_plan_expr_t
+  GENIE_PLAN_SECTION_PLACES = 4,        // genie_plan_place_t
+  GENIE_PLAN_SECTION_TENSORS = 5,       // genie_plan_tensor_t
+  GENIE_PLAN_SECTION_SLICES = 6,        // genie_plan_slice_t
+  GENIE_PLAN_SECTION_KERNELS = 7,       // genie_plan_kernel_t
+  GENIE_PLAN_SECTION_INDICES = 8,       // uint32_t: operand lists, dimension lists, tensor lists
+  GENIE_PLAN_SECTION_INSTRUCTIONS = 9,  // genie_plan_instruction_t
+  GENIE_PLAN_SECTION_ENTRIES = 10,      // genie_plan_entry_t
+  GENIE_PLAN_SECTION_TRANSFERS = 11,    // genie_plan_transfer_t: the traffic contract
+  GENIE_PLAN_SECTION_TARGETS = 12,      // genie_plan_target_t: the code variants
+  GENIE_PLAN_SECTION_CODE_OFFSETS = 13, // uint64_t[targets][kernels]: a kernel's entry point, from the blob's start
+  GENIE_PLAN_SECTION_CODE = 14,         // bytes: one blob a target
+  GENIE_PLAN_SECTION_WEIGHT_CHUNKS = 15,// uint8_t[32] each: SHA-256 of every 64 MiB of WEIGHTS
+  GENIE_PLAN_SECTION_WEIGHTS = 16,      // bytes: packed weights, each tensor on 64 bytes
+} genie_plan_section_kind_t;
+
+typedef struct genie_plan_section {
+  uint32_t kind;
+  uint32_t reserved;
+  uint64_t offset;       // from the file's start, a multiple of the page
+  uint64_t size_bytes;
+  uint8_t sha256[32];    // of the section's bytes; of WEIGHT_CHUNKS' bytes for WEIGHTS, so that it verifies in pieces
+} genie_plan_section_t;
+
+typedef struct genie_plan_header {
+  uint8_t magic[8];
+  uint16_t version_major;  // a reader refuses a larger major
+  uint16_t version_minor;  // a reader ignores section kinds that it does not know within its major
+  uint32_t section_count;
+  uint64_t file_bytes;
+  uint64_t manifest_offset;
+  uint64_t manifest_bytes;
+  uint8_t manifest_sha256[32];
+  uint32_t flags;          // 0
+  uint32_t has_signature;  // 0 or 1
+  uint8_t signer_key[32];  // Ed25519 public key; zero when unsigned
+  uint8_t signature[64];   // Ed25519 over these 4096 bytes with this field zeroed; zero when unsigned
+  uint8_t reserved[64];    // 0
+  genie_plan_section_t sections[GENIE_PLAN_MAX_SECTIONS];
+} genie_plan_header_t;
+
+// A run-time size with its range, fixed for the length of a call. It takes its value from dimension `bind_dim` of
+// input `bind_tensor`; every other dimension of every input is checked against its expression.
+typedef struct genie_plan_symbol {
+  uint32_t name;
+  uint32_t entry;
+  int64_t minimum;
+  int64_t maximum;
+  int64_t multiple;
+  uint32_t bind_tensor;
+  uint32_t bind_dim;
+} genie_plan_symbol_t;
+
+// One node of a size expression; operands are earlier nodes (or, for SYMBOL, a symbol). Nodes below the first entry's
+// `first_expr` are constants common to all entries.
+typedef struct genie_plan_expr {
+  uint32_t op;  // expr.def
+  uint32_t lhs;
+  uint32_t rhs;
+  uint32_t reserved;
+  int64_t constant;
+} genie_plan_expr_t;
+
+// A device that the plan runs on; place 0 of a one-device plan is the embedded CPU.
+typedef struct genie_plan_place {
+  uint32_t name;         // "local:cpu0"
+  uint32_t device_kind;  // string: "cpu", "null", "cuda"
+  uint64_t slab_bytes;   // the memory of all temporaries, for the upper bounds of all symbols
+  uint64_t state_bytes;
+  uint64_t sum_bytes;    // what the temporaries would take without reuse; a report, not a requirement
+} genie_plan_place_t;
+
+typedef enum genie_plan_role {
+  GENIE_PLAN_ROLE_INPUT = 1,
+  GENIE_PLAN_ROLE_OUTPUT = 2,
+  GENIE_PLAN_ROLE_STATE = 3,
+  GENIE_PLAN_ROLE_WEIGHT = 4,
+} genie_plan_role_t;
+
+// A tensor with a name: what a caller binds, what lives across calls, what is shipped with the plan.
+typedef struct genie_plan_tensor {
+  uint32_t name;
+  uint16_t role;
+  uint16_t dtype;        // genie_dtype_t
+  uint32_t rank;
+  uint32_t first_dim;    // INDICES[first_dim .. + rank): expressions
+  uint32_t place;
+  uint32_t initial;      // STATE: the WEIGHT tensor that holds its first value, or NONE for zeros
+  uint64_t offset;       // WEIGHT: into WEIGHTS; STATE: into the place's state memory; else 0
+  uint64_t maximum_bytes;
+} genie_plan_tensor_t;
+
+typedef enum genie_plan_space {
+  GENIE_PLAN_SPACE_SLAB = 1,    // `index` is the place
+  GENIE_PLAN_SPACE_TENSOR = 2,  // `index` is the tensor: an input, output, state or weight
+} genie_plan_space_t;
+
+// A range of memory that an instruction touches. Within one instruction a slice is read, written, or both.
+typedef struct genie_plan_slice {
+  uint16_t space;
+  uint16_t access;         // 1 read, 2 write, 3 both
+  uint32_t index;
+  uint64_t offset;         // bytes, a multiple of the dtype's size
+  uint64_t maximum_bytes;  // the bound that memory is planned for
+  uint32_t bytes_expr;     // the bytes in use in this call
+  uint32_t reserved;
+} genie_plan_slice_t;
+
+typedef struct genie_plan_kernel {
+  uint32_t name;           // "gemm_3", unique
+  uint32_t template_name;  // "gemm"
+  uint32_t arg_count;
+  uint32_t dim_count;
+  uint64_t scratch_bytes;  // for each worker
+  uint64_t reserved;
+} genie_plan_kernel_t;
+
+// One step of one place's list. The operands a..f by opcode:
+//   LAUNCH  a kernel, b first slice in INDICES, c first dimension expression in INDICES, d grid expression,
+//           e least tasks worth a thread of its own, f name of the module it comes from (string)
+//   COPY    a source slice, b destination slice; both of the same bytes
+//   SIGNAL  a event;  WAIT a event
+//   SEND    a slice, b transfer;  RECEIVE a slice, b transfer
+typedef struct genie_plan_instruction {
+  uint16_t opcode;  // instruction.def
+  uint16_t stream;
+  uint32_t place;
+  uint32_t a, b, c, d, e, f;
+} genie_plan_instruction_t;
+
+typedef struct genie_plan_entry {
+  uint32_t name;
+  uint32_t first_symbol, symbol_count;
+  uint32_t first_expr, expr_count;
+  uint32_t first_input, input_count;    // INDICES: tensors
+  uint32_t first_output, output_count;  // INDICES: tensors
+  uint32_t first_instruction, instruction_count;
+  uint32_t stream_count, event_count;
+  uint32_t reserved[3];
+} genie_plan_entry_t;
+
+// One edge of the traffic contract: what crosses from place to place in one call of an entry.
+typedef struct genie_plan_transfer {
+  uint32_t entry;
+  uint32_t source_place;
+  uint32_t destination_place;
+  uint32_t phase;  // string
+  uint32_t name;   // string: the value that moves
+  uint32_t bytes_expr;
+} genie_plan_transfer_t;
+
+// One variant of the code. A node takes the last variant whose requirement it meets.
+typedef struct genie_plan_target {
+  uint32_t name;         // "x86-64-v4"
+  uint32_t device_kind;  // string
+  uint32_t features;     // string: comma-separated CPU features that the code needs, as in /proc/cpuinfo
+  uint32_t reserved;
+  uint64_t code_offset;  // into CODE, a multiple of the page
+  uint64_t code_bytes;
+} genie_plan_target_t;
+
+_Static_assert(sizeof(genie_plan_section_t) == 56, "frozen layout");
+_Static_assert(sizeof(genie_plan_header_t) <= GENIE_PLAN_HEADER_BYTES, "the section table fits the header page");
+_Static_assert(sizeof(genie_plan_symbol_t) == 40, "frozen layout");
+_Static_assert(sizeof(genie_plan_expr_t) == 24, "frozen layout");
+_Static_assert(sizeof(genie_plan_place_t) == 32, "frozen layout");
+_Static_assert(sizeof(genie_plan_tensor_t) == 40, "frozen layout");
+_Static_assert(sizeof(genie_plan_slice_t) == 32, "frozen layout");
+_Static_assert(sizeof(genie_plan_kernel_t) == 32, "frozen layout");
+_Static_assert(sizeof(genie_plan_instruction_t) == 32, "frozen layout");
+_Static_assert(sizeof(genie_plan_entry_t) == 64, "frozen layout");
+_Static_assert(sizeof(genie_plan_transfer_t) == 24, "frozen layout");
+_Static_assert(sizeof(genie_plan_target_t) == 32, "frozen layout");
+
+#endif  // GENIE_RUNTIME_PLAN_FORMAT_H_

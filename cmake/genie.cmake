@@ -6,7 +6,7 @@ option(GENIE_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 set(GENIE_LLVM_PREFIX "/usr/lib/llvm-22" CACHE PATH "Where LLVM 22 is installed")
 
 add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wall> $<$<COMPILE_LANGUAGE:C>:-Wextra> $<$<COMPILE_LANGUAGE:C>:-Werror>
-                    -fvisibility=hidden -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+                    -fvisibility=hidden -fno-omit-frame-pointer)
 add_compile_definitions(_GNU_SOURCE)
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
 if(GENIE_SANITIZE)

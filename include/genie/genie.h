@@ -1,0 +1,214 @@
+// The C API of libgenie: open a plan, make a session, run it.
+//
+//     genie_plan_t *plan = NULL;
+//     genie_session_t *session = NULL;
+//     genie_status_t status = genie_plan_open("model.gplan", NULL, &plan);
+//     if (status == GENIE_OK) status = genie_session_create(plan, NULL, &session);
+//     genie_tensor_t input = {.data = ids, .dtype = GENIE_DTYPE_I64, .rank = 2, .shape = {1, 128}};
+//     genie_tensor_t output = {0};  // data NULL: the session's memory
+//     if (status == GENIE_OK) status = genie_session_run(session, 0, &input, 1, &output, 1);
+//     if (status != GENIE_OK) fprintf(stderr, "%s\n", genie_status_message(status));
+//     genie_status_free(status);
+//     genie_session_destroy(session);
+//     genie_plan_close(plan);
+//
+// Ownership. A plan outlives its sessions. Strings that functions return belong to the plan and live as long as it.
+// Tensors are borrowed: the caller's memory is used during the call only.
+// Threads. A plan is immutable after it was opened; any thread may read it and make sessions of it. A session is used
+// by one thread at a time; sessions are independent of each other.
+// Errors. Every function that can fail returns a status (genie/status.h). Outputs are untouched on failure unless a
+// function says otherwise.
+#ifndef GENIE_GENIE_H_
+#define GENIE_GENIE_H_
+
+#include "genie/dtype.h"
+#include "genie/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Version ----
+
+// As in "0.1.0"; static storage.
+GENIE_API const char *genie_version(void);
+
+// The newest plan format that this library reads, as in "1.0"; static storage. Older plans of the same major load too.
+GENIE_API const char *genie_plan_format_version(void);
+
+// ---- Tensors ----
+
+enum { GENIE_MAX_RANK = 8 };
+
+// A dense tensor in row-major order. `data` is borrowed; memory aligned to 64 bytes is used in place, other memory is
+// copied. A tensor without elements may have NULL data.
+typedef struct genie_tensor {
+  void *data;
+  genie_dtype_t dtype;
+  int32_t rank;
+  int64_t shape[GENIE_MAX_RANK];
+} genie_tensor_t;
+
+// ---- Plans ----
+
+typedef struct genie_plan genie_plan_t;
+
+// Zero-initialise, then set what differs from the default.
+typedef struct genie_plan_options {
+  bool require_signed;        // refuse a plan without a valid signature of a trusted key
+  const char *trusted_keys;   // path of a file of trusted Ed25519 public keys; a signed plan must be signed by one of them
+  bool verify_weights;        // also check the hashes of the weights now; implied by require_signed
+  uint64_t reserved[4];       // 0
+} genie_plan_options_t;
+
+// Opens and verifies the plan at `path`; `options` may be NULL. After this no run can read or write out of bounds.
+// NOT_FOUND, PERMISSION_DENIED: the file, or its signature. DATA_LOSS: it is truncated or damaged; the message names the
+// byte. UNIMPLEMENTED: it was made by a newer Genie. INVALID_ARGUMENT: it is not a plan.
+GENIE_API genie_status_t genie_plan_open(const char *path, const genie_plan_options_t *options,
+                                         genie_plan_t **out_plan) GENIE_MUST_USE;
+
+// Accepts NULL. All sessions of the plan are gone before.
+GENIE_API void genie_plan_close(genie_plan_t *plan);
+
+// One dimension of a tensor of the plan. It is static when minimum == maximum.
+typedef struct genie_dim {
+  int64_t minimum;
+  int64_t maximum;
+  const char *expression;  // over the entry's symbols, as in "128", "s0" or "s0*s1 + 2"
+} genie_dim_t;
+
+// What a plan says about an input, output or state.
+typedef struct genie_tensor_info {
+  const char *name;
+  genie_dtype_t dtype;
+  int32_t rank;
+  genie_dim_t dims[GENIE_MAX_RANK];
+  uint64_t maximum_bytes;  // at the upper bound of all symbols
+} genie_tensor_info_t;
+
+// A run-time size with its range, bound by the inputs of a call.
+typedef struct genie_symbol_info {
+  const char *name;
+  int64_t minimum;
+  int64_t maximum;
+  int64_t multiple;  // values are multiples of this
+} genie_symbol_info_t;
+
+// Entries are numbered from 0 in the plan's order, their inputs and outputs likewise. Functions below that take an index
+// answer OUT_OF_RANGE when there is no such entry, input, output, state or symbol.
+GENIE_API uint32_t genie_plan_entry_count(const genie_plan_t *plan);
+
+// "" when `entry` is out of range.
+GENIE_API const char *genie_plan_entry_name(const genie_plan_t *plan, uint32_t entry);
+
+// NOT_FOUND lists the entries that exist.
+GENIE_API genie_status_t genie_plan_find_entry(const genie_plan_t *plan, const char *name,
+                                               uint32_t *out_entry) GENIE_MUST_USE;
+
+// 0 when `entry` is out of range.
+GENIE_API uint32_t genie_plan_input_count(const genie_plan_t *plan, uint32_t entry);
+GENIE_API uint32_t genie_plan_output_count(const genie_plan_t *plan, uint32_t entry);
+GENIE_API uint32_t genie_plan_symbol_count(const genie_plan_t *plan, uint32_t entry);
+GENIE_API uint32_t genie_plan_state_count(const genie_plan_t *plan);
+
+GENIE_API genie_status_t genie_plan_input_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
+                                               genie_tensor_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_plan_output_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
+                                                genie_tensor_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_plan_symbol_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
+                                                genie_symbol_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_plan_state_info(const genie_plan_t *plan, uint32_t index,
+                                               genie_tensor_info_t *out_info) GENIE_MUST_USE;
+
+// ---- Sessions ----
+
+typedef struct genie_session genie_session_t;
+
+// Zero-initialise, then set what differs from the default.
+typedef struct genie_session_options {
+  const char *device;      // kind of device that runs all places, NULL: as the plan says. "null" executes nothing
+  uint32_t thread_count;   // threads that compute, the caller's included; 0: one for each CPU that the process may use
+  bool has_profile;        // measure every launch: genie_session_profile(); adds a clock read around each
+  uint64_t reserved[4];    // 0
+} genie_session_options_t;
+
+// Reads the weights into memory, loads the code and initialises the state; `options` may be NULL.
+// FAILED_PRECONDITION: this machine lacks a CPU feature that every variant in the plan needs; the message names it.
+// RESOURCE_EXHAUSTED: too little memory. DATA_LOSS: the weights are damaged. UNIMPLEMENTED: the plan uses other places.
+GENIE_API genie_status_t genie_session_create(const genie_plan_t *plan, const genie_session_options_t *options,
+                                              genie_session_t **out_session) GENIE_MUST_USE;
+
+// Accepts NULL. Ends the session's threads and releases session-owned outputs.
+GENIE_API void genie_session_destroy(genie_session_t *session);
+
+// Runs `entry` to completion. `inputs` and `outputs` are in the plan's order and complete.
+//
+// An output with data NULL receives the session's memory, valid until the next run or destruction of the session, and
+// its dtype and shape. An output with data set names the dtype and shape that the run gives, and receives the values;
+// it must not overlap an input or another output.
+// INVALID_ARGUMENT: a count, dtype, rank or shape is not what the entry takes; the message names the tensor and the
+// expected shape. OUT_OF_RANGE: a dynamic size is outside its range. After an error the state is unchanged, except when
+// a device failed in the run (ABORTED, INTERNAL).
+GENIE_API genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                           uint32_t input_count, genie_tensor_t *outputs,
+                                           uint32_t output_count) GENIE_MUST_USE;
+
+// Fills dtype, rank and shape of `outputs` as a run with `inputs` would (their data is not read), leaves data as it is.
+// Fails as genie_session_run().
+GENIE_API genie_status_t genie_session_infer_outputs(genie_session_t *session, uint32_t entry,
+                                                     const genie_tensor_t *inputs, uint32_t input_count,
+                                                     genie_tensor_t *outputs, uint32_t output_count) GENIE_MUST_USE;
+
+// ---- State: what a session keeps between runs ----
+
+// Sets every state to its initial value.
+GENIE_API genie_status_t genie_session_reset_state(genie_session_t *session) GENIE_MUST_USE;
+
+// Copies a state out of or into the session. `size_bytes` is the state's size as genie_plan_state_info() gives it
+// (INVALID_ARGUMENT otherwise). NOT_FOUND lists the states that exist.
+GENIE_API genie_status_t genie_session_read_state(genie_session_t *session, const char *name, void *out_data,
+                                                  uint64_t size_bytes) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_session_write_state(genie_session_t *session, const char *name, const void *data,
+                                                   uint64_t size_bytes) GENIE_MUST_USE;
+
+// ---- Measurements ----
+
+typedef struct genie_session_stats {
+  uint64_t run_count;
+  uint64_t last_run_ns;        // wall time of the last run
+  uint64_t last_launch_count;  // kernels that the last run launched
+  uint64_t last_copy_bytes;    // moved by copy instructions and for unaligned inputs and outputs
+  uint64_t load_ns;            // wall time of genie_session_create()
+  uint64_t weight_bytes;       // memory by purpose
+  uint64_t state_bytes;
+  uint64_t slab_bytes;         // temporaries: the planned peak
+  uint64_t scratch_bytes;      // private memory of threads
+  uint64_t code_bytes;
+  uint32_t thread_count;
+  uint32_t reserved;
+  const char *target;          // the code variant in use, as in "x86-64-v4"
+} genie_session_stats_t;
+
+GENIE_API void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats);
+
+// One launch of an entry, accumulated over all runs since creation.
+typedef struct genie_session_launch_profile {
+  const char *kernel;         // unique name of the kernel
+  const char *template_name;  // the family that it was made from
+  const char *module;         // the module path of the model that it computes
+  int64_t task_count;         // of the last run
+  uint64_t run_count;
+  uint64_t total_ns;
+} genie_session_launch_profile_t;
+
+// 0 unless the session was made with has_profile.
+GENIE_API uint32_t genie_session_profile_count(const genie_session_t *session, uint32_t entry);
+
+// OUT_OF_RANGE: no such launch.
+GENIE_API genie_status_t genie_session_profile(const genie_session_t *session, uint32_t entry, uint32_t index,
+                                               genie_session_launch_profile_t *out_profile) GENIE_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif  // GENIE_GENIE_H_

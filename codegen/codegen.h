@@ -20,6 +20,11 @@ typedef struct genie_codegen_report {
   int kernel_count, launch_count;
 } genie_codegen_report_t;
 
+// States the targets of `module`: writes its attribute `genie.target` from a comma-separated list of "x86-64-v3",
+// "x86-64-v4" and "host". Passes read the attribute's `name` and `vector_bytes`, those of the most capable target listed;
+// `targets` holds all of them, least demanding first. INVALID_ARGUMENT names an unknown target and those that exist.
+genie_status_t genie_codegen_set_targets(MlirModule module, const char *targets) GENIE_MUST_USE;
+
 // Kernels of `module` as machine code for the module's targets, and the module rewritten as one `gplan.plan`: the
 // phases "kernels" and "plan". `out_code` is taken by genie_codegen_emit().
 typedef struct genie_codegen_code genie_codegen_code_t;

@@ -2,8 +2,9 @@
 //
 // null/ is the commented template to clone, cpu/ runs kernels on a pool of pinned threads. A device is created by its
 // module's constructor, shared by sessions, and outlives everything made from it. Functions that take a stream may be
-// called from one thread a stream at a time; all others are thread-safe. After creation and load, nothing on the path of
-// launch, copy, record and wait allocates memory or takes a lock.
+// called from one thread a stream at a time, and a module is launched from one thread at a time (it may own the scratch
+// memory of its kernels); all others are thread-safe. After creation and load, nothing on the path of launch, copy,
+// record and wait allocates memory or takes a lock. Every destroy, free and unload accepts NULL or empty memory.
 #ifndef GENIE_RUNTIME_DEVICE_DEVICE_H_
 #define GENIE_RUNTIME_DEVICE_DEVICE_H_
 
@@ -68,7 +69,7 @@ struct genie_device {
   const genie_device_ops_t *ops;
   genie_allocator_t allocator;
   const char *kind;      // "cpu": matches a plan's places; static storage
-  const char *features;  // comma-separated features, matched against a target's; lives as long as the device
+  const char *features;  // comma-separated, matched against a target's; "*": all. Lives as long as the device
   uint32_t worker_count;
 };
 

@@ -1,0 +1,252 @@
+#include "runtime/device/cpu/thread_pool.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Each thread has a mailbox of its own: the caller raises the ticket of exactly those that take part in a range and waits
+// for them, so a thread never looks at work that is not for it, and a range wakes only as many as it uses.
+typedef struct pool_thread {
+  _Alignas(64) atomic_uint ticket;
+  atomic_uint is_asleep;
+  genie_thread_pool_t *pool;
+  uint32_t worker;  // 1 .. worker_count - 1
+  pthread_t handle;
+} pool_thread_t;
+
+struct genie_thread_pool {
+  genie_allocator_t allocator;
+  uint32_t worker_count;
+  uint32_t started_count;  // threads that exist; differs from worker_count - 1 in a failed constructor only
+  _Alignas(64) atomic_flag is_busy;
+  // Written by the caller before it raises tickets; read by the threads whose ticket it raised.
+  _Alignas(64) genie_thread_pool_work_t work;
+  uint32_t participant_count;
+  bool is_ending;
+  _Alignas(64) atomic_uint pending_count;  // participants that have not finished, without the caller
+  atomic_uint is_caller_asleep;
+  pool_thread_t threads[];
+};
+
+// Some 50 us: longer than the executor needs from one launch to the next, shorter than a scheduler's time slice.
+enum { kSpinCount = 1500 };
+
+static void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+// Sleeps while *word == value; may return early.
+static void futex_wait(atomic_uint *word, uint32_t value) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
+
+static void run_share(const genie_thread_pool_work_t *work, uint32_t worker, uint32_t participant_count) {
+  // The first `remainder` shares have one task more; no product that could overflow.
+  const int64_t quotient = work->task_count / participant_count;
+  const int64_t remainder = work->task_count % participant_count;
+  const int64_t begin = quotient * worker + (worker < remainder ? worker : remainder);
+  const int64_t end = begin + quotient + (worker < remainder ? 1 : 0);
+  const genie_kernel_frame_t frame = {
+      .args = work->args, .dims = work->dims, .scratch = work->scratch + worker * work->scratch_stride_bytes};
+  work->kernel(&frame, begin, end);
+}
+
+static void wait_for_ticket(pool_thread_t *thread, uint32_t seen) {
+  for (int i = 0; i < kSpinCount; ++i) {
+    if (atomic_load_explicit(&thread->ticket, memory_order_acquire) != seen) {
+      return;
+    }
+    pause_briefly();
+  }
+  // The caller raises the ticket before it reads is_asleep, this thread sets is_asleep before it reads the ticket; both
+  // in one total order, so that one of them sees the other.
+  atomic_store(&thread->is_asleep, 1);
+  while (atomic_load(&thread->ticket) == seen) {
+    futex_wait(&thread->ticket, seen);
+  }
+  atomic_store_explicit(&thread->is_asleep, 0, memory_order_relaxed);
+}
+
+static void *thread_main(void *argument) {
+  pool_thread_t *thread = argument;
+  genie_thread_pool_t *pool = thread->pool;
+  for (uint32_t seen = 0;; ++seen) {
+    wait_for_ticket(thread, seen);
+    if (pool->is_ending) {
+      return NULL;
+    }
+    run_share(&pool->work, thread->worker, pool->participant_count);
+    if (atomic_fetch_sub(&pool->pending_count, 1) == 1 && atomic_load(&pool->is_caller_asleep) != 0) {
+      futex_wake(&pool->pending_count);
+    }
+  }
+}
+
+static void raise_ticket(pool_thread_t *thread) {
+  atomic_fetch_add(&thread->ticket, 1);
+  if (atomic_load(&thread->is_asleep) != 0) {
+    futex_wake(&thread->ticket);
+  }
+}
+
+static void wait_for_participants(genie_thread_pool_t *pool) {
+  for (int i = 0; i < kSpinCount; ++i) {
+    if (atomic_load_explicit(&pool->pending_count, memory_order_acquire) == 0) {
+      return;
+    }
+    pause_briefly();
+  }
+  atomic_store(&pool->is_caller_asleep, 1);
+  for (uint32_t pending = atomic_load(&pool->pending_count); pending != 0;
+       pending = atomic_load(&pool->pending_count)) {
+    futex_wait(&pool->pending_count, pending);
+  }
+  atomic_store_explicit(&pool->is_caller_asleep, 0, memory_order_relaxed);
+}
+
+static uint32_t participants_of(const genie_thread_pool_t *pool, const genie_thread_pool_work_t *work) {
+  const int64_t least_tasks = work->least_tasks < 1 ? 1 : work->least_tasks;
+  const int64_t useful_count = work->task_count / least_tasks;
+  return useful_count < 1 ? 1 : useful_count < pool->worker_count ? (uint32_t)useful_count : pool->worker_count;
+}
+
+void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_work_t *work) {
+  if (work->task_count <= 0) {
+    return;
+  }
+  const uint32_t participant_count = participants_of(pool, work);
+  if (participant_count == 1 || atomic_flag_test_and_set_explicit(&pool->is_busy, memory_order_acquire)) {
+    run_share(work, 0, 1);
+    return;
+  }
+  pool->work = *work;
+  pool->participant_count = participant_count;
+  atomic_store_explicit(&pool->pending_count, participant_count - 1, memory_order_relaxed);
+  for (uint32_t i = 1; i < participant_count; ++i) {
+    raise_ticket(&pool->threads[i - 1]);
+  }
+  run_share(work, 0, participant_count);
+  wait_for_participants(pool);
+  atomic_flag_clear_explicit(&pool->is_busy, memory_order_release);
+}
+
+uint32_t genie_thread_pool_worker_count(const genie_thread_pool_t *pool) { return pool->worker_count; }
+
+enum { kMaxCpus = 8192 };
+
+typedef struct cpu_list {
+  uint32_t count;
+  uint16_t ids[kMaxCpus];
+} cpu_list_t;
+
+// The CPUs that the calling thread may use; at least one, with id 0 when the system does not say.
+static void list_usable_cpus(cpu_list_t *out_list) {
+  union {
+    cpu_set_t first;
+    char bytes[CPU_ALLOC_SIZE(kMaxCpus)];
+  } mask;
+  memset(&mask, 0, sizeof(mask));
+  out_list->count = 0;
+  if (sched_getaffinity(0, sizeof(mask), &mask.first) == 0) {
+    for (int cpu = 0; cpu < kMaxCpus; ++cpu) {
+      if (CPU_ISSET_S(cpu, sizeof(mask), &mask.first)) {
+        out_list->ids[out_list->count++] = (uint16_t)cpu;
+      }
+    }
+  }
+  if (out_list->count == 0) {
+    out_list->ids[out_list->count++] = 0;
+  }
+}
+
+static void pin_thread(pthread_t handle, uint32_t cpu) {
+  union {
+    cpu_set_t first;
+    char bytes[CPU_ALLOC_SIZE(kMaxCpus)];
+  } mask;
+  memset(&mask, 0, sizeof(mask));
+  CPU_SET_S(cpu, sizeof(mask), &mask.first);
+  // A CPU that went away since, or a sandbox that forbids it: the thread floats, which is correct and only slower.
+  (void)pthread_setaffinity_np(handle, sizeof(mask), &mask.first);
+}
+
+static genie_status_t start_thread(genie_thread_pool_t *pool, uint32_t worker, const cpu_list_t *cpus) {
+  pool_thread_t *thread = &pool->threads[worker - 1];
+  thread->pool = pool;
+  thread->worker = worker;
+  const int error = pthread_create(&thread->handle, NULL, thread_main, thread);
+  if (error != 0) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no thread %u of %u: %s", worker + 1,
+                             pool->worker_count, strerror(error));
+  }
+  ++pool->started_count;
+  if (pool->worker_count <= cpus->count) {
+    pin_thread(thread->handle, cpus->ids[worker]);
+  }
+  return GENIE_OK;
+}
+
+// Signals belong to the process's own threads: the pool's are made with all of them blocked.
+static genie_status_t start_threads(genie_thread_pool_t *pool, const cpu_list_t *cpus) {
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  genie_status_t status = GENIE_OK;
+  for (uint32_t worker = 1; worker < pool->worker_count && status == GENIE_OK; ++worker) {
+    status = start_thread(pool, worker, cpus);
+  }
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  return status;
+}
+
+genie_status_t genie_thread_pool_create(uint32_t worker_count, genie_allocator_t allocator,
+                                        genie_thread_pool_t **out_pool) {
+  cpu_list_t cpus;
+  list_usable_cpus(&cpus);
+  if (worker_count == 0) {
+    worker_count = cpus.count < GENIE_THREAD_POOL_MAX_WORKERS ? cpus.count : GENIE_THREAD_POOL_MAX_WORKERS;
+  }
+  if (worker_count > GENIE_THREAD_POOL_MAX_WORKERS) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%u threads: at most %d are supported", worker_count,
+                             GENIE_THREAD_POOL_MAX_WORKERS);
+  }
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(
+      allocator, sizeof(genie_thread_pool_t) + (worker_count - 1) * sizeof(pool_thread_t), 1, &memory));
+  genie_thread_pool_t *pool = memory;
+  pool->allocator = allocator;
+  pool->worker_count = worker_count;
+  atomic_flag_clear(&pool->is_busy);
+  const genie_status_t status = start_threads(pool, &cpus);
+  if (status != GENIE_OK) {
+    genie_thread_pool_destroy(pool);
+    return status;
+  }
+  *out_pool = pool;
+  return GENIE_OK;
+}
+
+void genie_thread_pool_destroy(genie_thread_pool_t *pool) {
+  if (pool == NULL) {
+    return;
+  }
+  pool->is_ending = true;
+  for (uint32_t i = 0; i < pool->started_count; ++i) {
+    raise_ticket(&pool->threads[i]);
+  }
+  for (uint32_t i = 0; i < pool->started_count; ++i) {
+    pthread_join(pool->threads[i].handle, NULL);
+  }
+  genie_allocator_free(pool->allocator, pool);
+}

@@ -1,20 +1,21 @@
 // The C API of libgenie: open a plan, make a session, run it.
 //
-//     genie_plan_t *plan = NULL;
+//     genie_model_t *model = NULL;
 //     genie_session_t *session = NULL;
-//     genie_status_t status = genie_plan_open("model.gplan", NULL, &plan);
-//     if (status == GENIE_OK) status = genie_session_create(plan, NULL, &session);
+//     genie_status_t status = genie_model_open("model.gplan", NULL, &model);
+//     if (status == GENIE_OK) status = genie_session_create(model, NULL, &session);
 //     genie_tensor_t input = {.data = ids, .dtype = GENIE_DTYPE_I64, .rank = 2, .shape = {1, 128}};
 //     genie_tensor_t output = {0};  // data NULL: the session's memory
 //     if (status == GENIE_OK) status = genie_session_run(session, 0, &input, 1, &output, 1);
 //     if (status != GENIE_OK) fprintf(stderr, "%s\n", genie_status_message(status));
 //     genie_status_free(status);
 //     genie_session_destroy(session);
-//     genie_plan_close(plan);
+//     genie_model_close(model);
 //
-// Ownership. A plan outlives its sessions. Strings that functions return belong to the plan and live as long as it.
+// A model is an opened, verified plan: the file that geniec makes.
+// Ownership. A model outlives its sessions. Strings that functions return belong to the model and live as long as it.
 // Tensors are borrowed: the caller's memory is used during the call only.
-// Threads. A plan is immutable after it was opened; any thread may read it and make sessions of it. A session is used
+// Threads. A model is immutable after it was opened; any thread may read it and make sessions of it. A session is used
 // by one thread at a time; sessions are independent of each other.
 // Errors. Every function that can fail returns a status (genie/status.h). Outputs are untouched on failure unless a
 // function says otherwise.
@@ -49,35 +50,36 @@ typedef struct genie_tensor {
   int64_t shape[GENIE_MAX_RANK];
 } genie_tensor_t;
 
-// ---- Plans ----
+// ---- Models ----
 
-typedef struct genie_plan genie_plan_t;
+typedef struct genie_plan genie_model_t;
 
 // Zero-initialise, then set what differs from the default.
-typedef struct genie_plan_options {
-  bool require_signed;        // refuse a plan without a valid signature of a trusted key
-  const char *trusted_keys;   // path of a file of trusted Ed25519 public keys; a signed plan must be signed by one of them
-  bool verify_weights;        // also check the hashes of the weights now; implied by require_signed
-  uint64_t reserved[4];       // 0
-} genie_plan_options_t;
+typedef struct genie_model_options {
+  bool require_signed;  // refuse a plan without a valid signature of a trusted key
+  const char
+      *trusted_keys;     // path of a file of trusted Ed25519 public keys; a signed plan must be signed by one of them
+  bool verify_weights;   // also check the hashes of the weights now; implied by require_signed
+  uint64_t reserved[4];  // 0
+} genie_model_options_t;
 
 // Opens and verifies the plan at `path`; `options` may be NULL. After this no run can read or write out of bounds.
-// NOT_FOUND, PERMISSION_DENIED: the file, or its signature. DATA_LOSS: it is truncated or damaged; the message names the
-// byte. UNIMPLEMENTED: it was made by a newer Genie. INVALID_ARGUMENT: it is not a plan.
-GENIE_API genie_status_t genie_plan_open(const char *path, const genie_plan_options_t *options,
-                                         genie_plan_t **out_plan) GENIE_MUST_USE;
+// NOT_FOUND, PERMISSION_DENIED: the file, or its signature. DATA_LOSS: it is truncated or damaged; the message names
+// the byte. UNIMPLEMENTED: it was made by a newer Genie. INVALID_ARGUMENT: it is not a plan.
+GENIE_API genie_status_t genie_model_open(const char *path, const genie_model_options_t *options,
+                                          genie_model_t **out_model) GENIE_MUST_USE;
 
-// Accepts NULL. All sessions of the plan are gone before.
-GENIE_API void genie_plan_close(genie_plan_t *plan);
+// Accepts NULL. All sessions of the model are gone before.
+GENIE_API void genie_model_close(genie_model_t *plan);
 
-// One dimension of a tensor of the plan. It is static when minimum == maximum.
+// One dimension of a tensor of the model. It is static when minimum == maximum.
 typedef struct genie_dim {
   int64_t minimum;
   int64_t maximum;
   const char *expression;  // over the entry's symbols, as in "128", "s0" or "s0*s1 + 2"
 } genie_dim_t;
 
-// What a plan says about an input, output or state.
+// What a model says about an input, output or state.
 typedef struct genie_tensor_info {
   const char *name;
   genie_dtype_t dtype;
@@ -94,31 +96,31 @@ typedef struct genie_symbol_info {
   int64_t multiple;  // values are multiples of this
 } genie_symbol_info_t;
 
-// Entries are numbered from 0 in the plan's order, their inputs and outputs likewise. Functions below that take an index
-// answer OUT_OF_RANGE when there is no such entry, input, output, state or symbol.
-GENIE_API uint32_t genie_plan_entry_count(const genie_plan_t *plan);
+// Entries are numbered from 0 in the plan's order, their inputs and outputs likewise. Functions below that take an
+// index answer OUT_OF_RANGE when there is no such entry, input, output, state or symbol.
+GENIE_API uint32_t genie_model_entry_count(const genie_model_t *model);
 
 // "" when `entry` is out of range.
-GENIE_API const char *genie_plan_entry_name(const genie_plan_t *plan, uint32_t entry);
+GENIE_API const char *genie_model_entry_name(const genie_model_t *model, uint32_t entry);
 
 // NOT_FOUND lists the entries that exist.
-GENIE_API genie_status_t genie_plan_find_entry(const genie_plan_t *plan, const char *name,
-                                               uint32_t *out_entry) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_model_find_entry(const genie_model_t *model, const char *name,
+                                                uint32_t *out_entry) GENIE_MUST_USE;
 
 // 0 when `entry` is out of range.
-GENIE_API uint32_t genie_plan_input_count(const genie_plan_t *plan, uint32_t entry);
-GENIE_API uint32_t genie_plan_output_count(const genie_plan_t *plan, uint32_t entry);
-GENIE_API uint32_t genie_plan_symbol_count(const genie_plan_t *plan, uint32_t entry);
-GENIE_API uint32_t genie_plan_state_count(const genie_plan_t *plan);
+GENIE_API uint32_t genie_model_input_count(const genie_model_t *model, uint32_t entry);
+GENIE_API uint32_t genie_model_output_count(const genie_model_t *model, uint32_t entry);
+GENIE_API uint32_t genie_model_symbol_count(const genie_model_t *model, uint32_t entry);
+GENIE_API uint32_t genie_model_state_count(const genie_model_t *model);
 
-GENIE_API genie_status_t genie_plan_input_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
-                                               genie_tensor_info_t *out_info) GENIE_MUST_USE;
-GENIE_API genie_status_t genie_plan_output_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
+GENIE_API genie_status_t genie_model_input_info(const genie_model_t *model, uint32_t entry, uint32_t index,
                                                 genie_tensor_info_t *out_info) GENIE_MUST_USE;
-GENIE_API genie_status_t genie_plan_symbol_info(const genie_plan_t *plan, uint32_t entry, uint32_t index,
-                                                genie_symbol_info_t *out_info) GENIE_MUST_USE;
-GENIE_API genie_status_t genie_plan_state_info(const genie_plan_t *plan, uint32_t index,
-                                               genie_tensor_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_model_output_info(const genie_model_t *model, uint32_t entry, uint32_t index,
+                                                 genie_tensor_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_model_symbol_info(const genie_model_t *model, uint32_t entry, uint32_t index,
+                                                 genie_symbol_info_t *out_info) GENIE_MUST_USE;
+GENIE_API genie_status_t genie_model_state_info(const genie_model_t *model, uint32_t index,
+                                                genie_tensor_info_t *out_info) GENIE_MUST_USE;
 
 // ---- Sessions ----
 
@@ -126,16 +128,16 @@ typedef struct genie_session genie_session_t;
 
 // Zero-initialise, then set what differs from the default.
 typedef struct genie_session_options {
-  const char *device;      // kind of device that runs all places, NULL: as the plan says. "null" executes nothing
-  uint32_t thread_count;   // threads that compute, the caller's included; 0: one for each CPU that the process may use
-  bool has_profile;        // measure every launch: genie_session_profile(); adds a clock read around each
-  uint64_t reserved[4];    // 0
+  const char *device;     // kind of device that runs all places, NULL: as the plan says. "null" executes nothing
+  uint32_t thread_count;  // threads that compute, the caller's included; 0: one for each CPU that the process may use
+  bool has_profile;       // measure every launch: genie_session_profile(); adds a clock read around each
+  uint64_t reserved[4];   // 0
 } genie_session_options_t;
 
 // Reads the weights into memory, loads the code and initialises the state; `options` may be NULL.
 // FAILED_PRECONDITION: this machine lacks a CPU feature that every variant in the plan needs; the message names it.
 // RESOURCE_EXHAUSTED: too little memory. DATA_LOSS: the weights are damaged. UNIMPLEMENTED: the plan uses other places.
-GENIE_API genie_status_t genie_session_create(const genie_plan_t *plan, const genie_session_options_t *options,
+GENIE_API genie_status_t genie_session_create(const genie_model_t *model, const genie_session_options_t *options,
                                               genie_session_t **out_session) GENIE_MUST_USE;
 
 // Accepts NULL. Ends the session's threads and releases session-owned outputs.
@@ -164,7 +166,7 @@ GENIE_API genie_status_t genie_session_infer_outputs(genie_session_t *session, u
 // Sets every state to its initial value.
 GENIE_API genie_status_t genie_session_reset_state(genie_session_t *session) GENIE_MUST_USE;
 
-// Copies a state out of or into the session. `size_bytes` is the state's size as genie_plan_state_info() gives it
+// Copies a state out of or into the session. `size_bytes` is the state's size as genie_model_state_info() gives it
 // (INVALID_ARGUMENT otherwise). NOT_FOUND lists the states that exist.
 GENIE_API genie_status_t genie_session_read_state(genie_session_t *session, const char *name, void *out_data,
                                                   uint64_t size_bytes) GENIE_MUST_USE;
@@ -181,12 +183,12 @@ typedef struct genie_session_stats {
   uint64_t load_ns;            // wall time of genie_session_create()
   uint64_t weight_bytes;       // memory by purpose
   uint64_t state_bytes;
-  uint64_t slab_bytes;         // temporaries: the planned peak
-  uint64_t scratch_bytes;      // private memory of threads
+  uint64_t slab_bytes;     // temporaries: the planned peak
+  uint64_t scratch_bytes;  // private memory of threads
   uint64_t code_bytes;
   uint32_t thread_count;
   uint32_t reserved;
-  const char *target;          // the code variant in use, as in "x86-64-v4"
+  const char *target;  // the code variant in use, as in "x86-64-v4"
 } genie_session_stats_t;
 
 GENIE_API void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats);

@@ -21,36 +21,33 @@ enum {
   GENIE_PLAN_MAX_SECTIONS = 48,
   GENIE_PLAN_MAX_RANK = 8,
   GENIE_PLAN_MAX_SYMBOLS = 64,
+  GENIE_PLAN_MAX_STREAMS = 16,
+  GENIE_PLAN_MAX_EVENTS = 65536,
+  GENIE_PLAN_MAX_ARGS = 256,
   GENIE_PLAN_WEIGHT_CHUNK_BYTES = 64 * 1024 * 1024,
 };
 
 #define GENIE_PLAN_NONE UINT32_MAX
 
+// STRINGS are bytes; INDICES are operand, dimension and tensor lists; CODE_OFFSETS is uint64_t[targets][kernels], a kernel's
+// entry point from its blob's start; CODE is one blob a target; WEIGHT_CHUNKS are the SHA-256 of every 64 MiB of WEIGHTS.
+// WEIGHTS, each tensor on 64 bytes, is the last section, so that all before it is one small read.
 typedef enum genie_plan_section_kind {
-  GENIE_PLAN_SECTION_STRINGS = 1,       // bytes
-  GENIE_PLAN_SECTION_SYMBOLS = 2,       // genie_plan_symbol_t
-  GENIE_PLAN_SECTION_EXPRS = 3,         // genie_plan_expr_t
-  GENIE_PLAN_SECTION_PLACES = 4,        // genie_plan_place_t
-  GENIE_PLAN_SECTION_TENSORS = 5,       // genie_plan_tensor_t
-  GENIE_PLAN_SECTION_SLICES = 6,        // genie_plan_slice_t
-  GENIE_PLAN_SECTION_KERNELS = 7,       // genie_plan_kernel_t
-  GENIE_PLAN_SECTION_INDICES = 8,       // uint32_t: operand lists, dimension lists, tensor lists
-  GENIE_PLAN_SECTION_INSTRUCTIONS = 9,  // genie_plan_instruction_t
-  GENIE_PLAN_SECTION_ENTRIES = 10,      // genie_plan_entry_t
-  GENIE_PLAN_SECTION_TRANSFERS = 11,    // genie_plan_transfer_t: the traffic contract
-  GENIE_PLAN_SECTION_TARGETS = 12,      // genie_plan_target_t: the code variants
-  GENIE_PLAN_SECTION_CODE_OFFSETS = 13, // uint64_t[targets][kernels]: a kernel's entry point, from the blob's start
-  GENIE_PLAN_SECTION_CODE = 14,         // bytes: one blob a target
-  GENIE_PLAN_SECTION_WEIGHT_CHUNKS = 15,// uint8_t[32] each: SHA-256 of every 64 MiB of WEIGHTS
-  GENIE_PLAN_SECTION_WEIGHTS = 16,      // bytes: packed weights, each tensor on 64 bytes
+#define GENIE_PLAN_SECTION(enumerator, name, number, record) GENIE_PLAN_SECTION_##enumerator = (number),
+#include "runtime/plan/section.def"
+#undef GENIE_PLAN_SECTION
 } genie_plan_section_kind_t;
+
+typedef struct genie_plan_digest {
+  uint8_t bytes[32];  // SHA-256
+} genie_plan_digest_t;
 
 typedef struct genie_plan_section {
   uint32_t kind;
   uint32_t reserved;
   uint64_t offset;       // from the file's start, a multiple of the page
   uint64_t size_bytes;
-  uint8_t sha256[32];    // of the section's bytes; of WEIGHT_CHUNKS' bytes for WEIGHTS, so that it verifies in pieces
+  genie_plan_digest_t sha256;  // of the section's bytes; of WEIGHT_CHUNKS' bytes for WEIGHTS, so that it verifies in pieces
 } genie_plan_section_t;
 
 typedef struct genie_plan_header {
@@ -61,8 +58,8 @@ typedef struct genie_plan_header {
   uint64_t file_bytes;
   uint64_t manifest_offset;
   uint64_t manifest_bytes;
-  uint8_t manifest_sha256[32];
-  uint32_t flags;          // 0
+  genie_plan_digest_t manifest_sha256;
+  uint32_t flags;          // 0; a reader refuses a flag that it does not know
   uint32_t has_signature;  // 0 or 1
   uint8_t signer_key[32];  // Ed25519 public key; zero when unsigned
   uint8_t signature[64];   // Ed25519 over these 4096 bytes with this field zeroed; zero when unsigned
@@ -82,8 +79,15 @@ typedef struct genie_plan_symbol {
   uint32_t bind_dim;
 } genie_plan_symbol_t;
 
-// One node of a size expression; operands are earlier nodes (or, for SYMBOL, a symbol). Nodes below the first entry's
-// `first_expr` are constants common to all entries.
+typedef enum genie_plan_expr_op {
+#define GENIE_PLAN_EXPR(enumerator, name, number) GENIE_PLAN_EXPR_##enumerator = (number),
+#include "runtime/plan/expr.def"
+#undef GENIE_PLAN_EXPR
+} genie_plan_expr_op_t;
+
+// One node of a size expression; operands are earlier nodes or, for SYMBOL, `lhs` is a symbol. An entry's expressions are
+// [first_expr, first_expr + expr_count); nodes below the first entry's `first_expr` are constants common to all entries.
+// An expression of an entry refers to its own or the common ones only.
 typedef struct genie_plan_expr {
   uint32_t op;  // expr.def
   uint32_t lhs;
@@ -126,10 +130,16 @@ typedef enum genie_plan_space {
   GENIE_PLAN_SPACE_TENSOR = 2,  // `index` is the tensor: an input, output, state or weight
 } genie_plan_space_t;
 
+typedef enum genie_plan_access {
+  GENIE_PLAN_ACCESS_READ = 1,
+  GENIE_PLAN_ACCESS_WRITE = 2,
+  GENIE_PLAN_ACCESS_BOTH = 3,
+} genie_plan_access_t;
+
 // A range of memory that an instruction touches. Within one instruction a slice is read, written, or both.
 typedef struct genie_plan_slice {
   uint16_t space;
-  uint16_t access;         // 1 read, 2 write, 3 both
+  uint16_t access;         // genie_plan_access_t
   uint32_t index;
   uint64_t offset;         // bytes, a multiple of the dtype's size
   uint64_t maximum_bytes;  // the bound that memory is planned for
@@ -145,6 +155,12 @@ typedef struct genie_plan_kernel {
   uint64_t scratch_bytes;  // for each worker
   uint64_t reserved;
 } genie_plan_kernel_t;
+
+typedef enum genie_plan_opcode {
+#define GENIE_PLAN_INSTRUCTION(enumerator, name, number) GENIE_PLAN_OPCODE_##enumerator = (number),
+#include "runtime/plan/instruction.def"
+#undef GENIE_PLAN_INSTRUCTION
+} genie_plan_opcode_t;
 
 // One step of one place's list. The operands a..f by opcode:
 //   LAUNCH  a kernel, b first slice in INDICES, c first dimension expression in INDICES, d grid expression,

@@ -1,0 +1,276 @@
+#include "passes/fuse/fuse_graph.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "ir/strided_view.h"
+
+//===-- Kinds of ops ----------------------------------------------------------------------------------------------===//
+
+static const char *const ANCHOR_FAMILIES[] = {"row",     "gemm",          "conv",      "attention", "pool", "scan", "sort",
+                                              "scatter", "embedding_bag", "recurrent", NULL};
+
+const char *genie_fuse_family(const genie_op_info_t *info) {
+  if (info == NULL) {
+    return NULL;
+  }
+  if (strcmp(info->lower_rule, "pointwise") == 0 || strcmp(info->lower_rule, "view") == 0) {
+    return "pointwise";
+  }
+  for (int i = 0; ANCHOR_FAMILIES[i] != NULL; ++i) {
+    if (strcmp(info->lower_rule, ANCHOR_FAMILIES[i]) == 0) {
+      return ANCHOR_FAMILIES[i];
+    }
+  }
+  return NULL;
+}
+
+genie_fuse_access_t genie_fuse_graph_access(MlirOperation op, intptr_t operand) {
+  const char *family = genie_fuse_family(genie_op_info_get(op));
+  if (family == NULL || strcmp(family, "pointwise") == 0 || strcmp(family, "row") == 0) {
+    return GENIE_FUSE_ACCESS_INDEXED;
+  }
+  if (strcmp(family, "attention") == 0 && operand >= 3) {
+    return GENIE_FUSE_ACCESS_INDEXED;  // the mask
+  }
+  return GENIE_FUSE_ACCESS_STRIDED;
+}
+
+static bool is_argument_compile_time(const genie_fuse_graph_t *graph, MlirValue value) {
+  MlirStringRef name;
+  const intptr_t index = mlirBlockArgumentGetArgNumber(value);
+  return genie_ir_argument_role(graph->function, index, &name) == GENIE_IR_ARGUMENT_WEIGHT;
+}
+
+static bool has_static_results(MlirOperation op) {
+  for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
+    if (!genie_type_is_static(mlirValueGetType(mlirOperationGetResult(op, i)))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Attributes may hold sizes: `size`'s expression and `slice`'s start.
+static bool has_symbolic_attribute(MlirOperation op) {
+  static const char *const NAMES[] = {"expression", "start"};
+  for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); ++i) {
+    const MlirAttribute attribute = mlirOperationGetAttributeByName(op, mlirStringRefCreateFromCString(NAMES[i]));
+    if (!mlirAttributeIsNull(attribute) && mlirAttributeIsAAffineMap(attribute) &&
+        !mlirAffineExprIsAConstant(mlirAffineMapGetResult(mlirAffineMapAttrGetValue(attribute), 0))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_op_compile_time(const genie_fuse_graph_t *graph, const genie_fuse_node_t *node) {
+  if (node->info == NULL || mlirOperationGetNumResults(node->op) == 0 || !has_static_results(node->op) ||
+      has_symbolic_attribute(node->op) || genie_op_is(node->op, "genie.kernel")) {
+    return false;
+  }
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(node->op); ++i) {
+    const MlirValue operand = mlirOperationGetOperand(node->op, i);
+    const int definer = genie_fuse_graph_definer(graph, operand);
+    if (definer >= 0 ? !graph->nodes[definer].is_compile_time : !is_argument_compile_time(graph, operand)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static void classify(const genie_fuse_graph_t *graph, genie_fuse_node_t *node) {
+  node->group = GENIE_FUSE_NO_GROUP;
+  node->next_member = -1;
+  node->info = genie_op_info_get(node->op);
+  node->is_compile_time = is_op_compile_time(graph, node);
+  const char *family = genie_fuse_family(node->info);
+  node->is_computed = family != NULL && !node->is_compile_time;
+  node->is_pointwise = node->is_computed && strcmp(family, "pointwise") == 0;
+  node->is_view = node->info != NULL && genie_rewrite_is_view(node->op);
+}
+
+//===-- Graph -----------------------------------------------------------------------------------------------------===//
+
+static genie_status_t fill(genie_fuse_graph_t *graph, const genie_op_list_t *list) {
+  const size_t count = (size_t)list->count;
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(&graph->arena, count, sizeof(*graph->nodes), (void **)&graph->nodes));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(&graph->arena, count, sizeof(*graph->groups), (void **)&graph->groups));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(int), (void **)&graph->visited));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(int), (void **)&graph->stack));
+  for (int i = 0; i < list->count; ++i) {
+    graph->nodes[i].op = list->ops[i];
+    GENIE_RETURN_IF_ERROR(genie_pointer_map_set(&graph->index_of, list->ops[i].ptr, i));
+    graph->node_count = i + 1;
+    classify(graph, &graph->nodes[i]);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_fuse_graph_init(MlirOperation function, genie_fuse_graph_t *out_graph) {
+  *out_graph = (genie_fuse_graph_t){.function = function, .block = genie_rewrite_body(function)};
+  genie_arena_init(genie_allocator_heap(), 0, &out_graph->arena);
+  genie_pointer_map_init(&out_graph->index_of);
+  genie_op_list_t list;
+  GENIE_RETURN_IF_ERROR(genie_rewrite_list_ops(out_graph->block, &out_graph->arena, &list));
+  return fill(out_graph, &list);
+}
+
+void genie_fuse_graph_deinit(genie_fuse_graph_t *graph) {
+  genie_pointer_map_deinit(&graph->index_of);
+  genie_arena_deinit(&graph->arena);
+}
+
+int genie_fuse_graph_node(const genie_fuse_graph_t *graph, MlirOperation op) {
+  return genie_pointer_map_get(&graph->index_of, op.ptr);
+}
+
+int genie_fuse_graph_definer(const genie_fuse_graph_t *graph, MlirValue value) {
+  return mlirValueIsAOpResult(value) ? genie_fuse_graph_node(graph, mlirOpResultGetOwner(value)) : -1;
+}
+
+int genie_fuse_graph_add_group(genie_fuse_graph_t *graph, const char *family, int anchor) {
+  const int group = graph->group_count++;
+  graph->groups[group] = (genie_fuse_group_t){.family = family, .anchor = anchor, .first = anchor, .last = anchor};
+  graph->nodes[anchor].group = group;
+  return group;
+}
+
+void genie_fuse_graph_join(genie_fuse_graph_t *graph, int group, int node) {
+  assert(graph->nodes[node].group == GENIE_FUSE_NO_GROUP);
+  graph->nodes[node].group = group;
+  genie_fuse_group_t *g = &graph->groups[group];
+  if (node < g->first) {
+    graph->nodes[node].next_member = g->first;
+    g->first = node;
+    return;
+  }
+  int before = g->first;
+  while (graph->nodes[before].next_member >= 0 && graph->nodes[before].next_member < node) {
+    before = graph->nodes[before].next_member;
+  }
+  graph->nodes[node].next_member = graph->nodes[before].next_member;
+  graph->nodes[before].next_member = node;
+  g->last = node > g->last ? node : g->last;
+}
+
+void genie_fuse_graph_leave(genie_fuse_graph_t *graph, int node) {
+  genie_fuse_group_t *g = &graph->groups[graph->nodes[node].group];
+  assert(node != g->anchor);
+  int *link = &g->first;
+  int previous = -1;
+  while (*link != node) {
+    previous = *link;
+    link = &graph->nodes[*link].next_member;
+  }
+  *link = graph->nodes[node].next_member;
+  g->last = g->last == node ? previous : g->last;
+  graph->nodes[node].next_member = -1;
+  graph->nodes[node].group = GENIE_FUSE_NO_GROUP;
+}
+
+bool genie_fuse_graph_escapes(const genie_fuse_graph_t *graph, int group, MlirValue value) {
+  for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+    const MlirOperation user = mlirOpOperandGetOwner(use);
+    const int node = genie_fuse_graph_node(graph, user);
+    if (node >= 0 && graph->nodes[node].group == group) {
+      continue;
+    }
+    const bool is_inlined = node >= 0 && genie_fuse_graph_is_inlined(graph, node, GENIE_FUSE_ACCESS_INDEXED);
+    if (!is_inlined || genie_fuse_graph_escapes(graph, group, genie_rewrite_result(user))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+//===-- Paths -----------------------------------------------------------------------------------------------------===//
+
+// Pushes the users of one op's results that are not yet visited.
+static int push_users(genie_fuse_graph_t *graph, MlirOperation op, int depth) {
+  for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
+    MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, i));
+    for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+      const int user = genie_fuse_graph_node(graph, mlirOpOperandGetOwner(use));
+      if (user >= 0 && graph->visited[user] != graph->stamp) {
+        graph->visited[user] = graph->stamp;
+        graph->stack[depth++] = user;
+      }
+    }
+  }
+  return depth;
+}
+
+bool genie_fuse_graph_is_split(genie_fuse_graph_t *graph, int group, int node) {
+  ++graph->stamp;
+  int depth = 0;
+  for (int i = graph->groups[group].first; i >= 0; i = graph->nodes[i].next_member) {
+    graph->visited[i] = graph->stamp;
+  }
+  graph->visited[node] = graph->stamp;
+  for (int i = graph->groups[group].first; i >= 0; i = graph->nodes[i].next_member) {
+    depth = push_users(graph, graph->nodes[i].op, depth);
+  }
+  depth = push_users(graph, graph->nodes[node].op, depth);
+  while (depth > 0) {
+    const int reached = graph->stack[--depth];
+    const int other = graph->nodes[reached].group;
+    // A group runs as one: what any member computes is reached.
+    for (int i = other >= 0 ? graph->groups[other].first : reached; i >= 0;
+         i = other >= 0 ? graph->nodes[i].next_member : -1) {
+      graph->visited[i] = graph->stamp;
+      const MlirOperation op = graph->nodes[i].op;
+      for (intptr_t r = 0; r < mlirOperationGetNumResults(op); ++r) {
+        MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, r));
+        for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+          const int user = genie_fuse_graph_node(graph, mlirOpOperandGetOwner(use));
+          if (user >= 0 && (user == node || graph->nodes[user].group == group)) {
+            return true;
+          }
+        }
+      }
+      depth = push_users(graph, op, depth);
+    }
+  }
+  return false;
+}
+
+//===-- What a kernel evaluates again -----------------------------------------------------------------------------===//
+
+double genie_fuse_graph_elements(const genie_fuse_graph_t *graph, MlirValue value) {
+  const genie_tensor_type_t type = genie_value_type(value);
+  double elements = 1;
+  for (int i = 0; i < type.rank; ++i) {
+    int64_t minimum, maximum;
+    genie_dim_bounds(graph->function, type.dims[i], &minimum, &maximum);
+    elements *= (double)maximum;
+  }
+  return elements;
+}
+
+// A view of a weight costs nothing to read through; any other compile-time value is computed when the plan is made.
+static bool is_view_of_weight(const genie_fuse_graph_t *graph, int node) {
+  genie_strided_view_t view;
+  return graph->nodes[node].is_view &&
+         genie_strided_view_of(genie_rewrite_result(graph->nodes[node].op), NULL, &view) &&
+         mlirValueIsABlockArgument(view.root);
+}
+
+bool genie_fuse_graph_is_inlined(const genie_fuse_graph_t *graph, int node, genie_fuse_access_t access) {
+  const genie_fuse_node_t *n = &graph->nodes[node];
+  if (n->group != GENIE_FUSE_NO_GROUP) {
+    return false;
+  }
+  if (access == GENIE_FUSE_ACCESS_STRIDED) {
+    genie_strided_view_t view;
+    return n->is_view && !n->is_compile_time && genie_strided_view_of(genie_rewrite_result(n->op), NULL, &view);
+  }
+  if (n->is_compile_time) {
+    double number;
+    return n->is_cheap || is_view_of_weight(graph, node) ||
+           genie_ir_splat_value(genie_rewrite_result(n->op), &number);
+  }
+  return n->is_view || n->is_cheap;
+}

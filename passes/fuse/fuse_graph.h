@@ -1,0 +1,84 @@
+// The ops of an entry and the groups that will become kernels: what the fuse passes decide on before they edit.
+//
+// A pass takes a snapshot of a function's block, puts nodes into groups, and has the groups built. Nothing is edited
+// before, so that use lists mean what the model means. Views and cheap index-only ops belong to no group: every kernel
+// that reads through them gets copies of its own.
+#ifndef GENIE_PASSES_FUSE_FUSE_GRAPH_H_
+#define GENIE_PASSES_FUSE_FUSE_GRAPH_H_
+
+#include "passes/graph/pointer_map.h"
+#include "passes/graph/rewrite.h"
+
+enum { GENIE_FUSE_NO_GROUP = -1 };
+
+typedef struct genie_fuse_node {
+  MlirOperation op;
+  const genie_op_info_t *info;  // NULL: not of the genie dialect
+  int group;                    // GENIE_FUSE_NO_GROUP until a pass decides
+  int next_member;              // the next node of the group in block order, or -1
+  bool is_compile_time;         // known when the plan is made
+  bool is_computed;             // must end in some kernel
+  bool is_pointwise;            // is_computed, and can be evaluated at an index
+  bool is_view;                 // reshape, permute, expand or slice
+  bool is_cheap;                // not worth a buffer: kernels that read it evaluate it again
+} genie_fuse_node_t;
+
+typedef struct genie_fuse_group {
+  const char *family;
+  int anchor;  // the node that names the kernel's location
+  int first, last;
+  bool is_without_views;  // clones only scalars: the simplest kernels
+} genie_fuse_group_t;
+
+typedef struct genie_fuse_graph {
+  MlirOperation function;
+  MlirBlock block;
+  genie_arena_t arena;
+  genie_fuse_node_t *nodes;
+  int node_count;
+  genie_fuse_group_t *groups;
+  int group_count;
+  int *visited;  // a stamp a node, for genie_fuse_graph_reaches()
+  int stamp;
+  int *stack;
+  genie_pointer_map_t index_of;  // op -> node
+} genie_fuse_graph_t;
+
+// Deinitialise in every case, also after a failure.
+genie_status_t genie_fuse_graph_init(MlirOperation function, genie_fuse_graph_t *out_graph) GENIE_MUST_USE;
+void genie_fuse_graph_deinit(genie_fuse_graph_t *graph);
+
+// The node of the op that computes `value`; -1 for block arguments.
+int genie_fuse_graph_definer(const genie_fuse_graph_t *graph, MlirValue value);
+int genie_fuse_graph_node(const genie_fuse_graph_t *graph, MlirOperation op);
+
+// A new group that holds `anchor` alone; its number.
+int genie_fuse_graph_add_group(genie_fuse_graph_t *graph, const char *family, int anchor);
+void genie_fuse_graph_join(genie_fuse_graph_t *graph, int group, int node);
+// Takes back the joining of `node`.
+void genie_fuse_graph_leave(genie_fuse_graph_t *graph, int node);
+
+// True when `value`, computed in `group`, is read outside it, other than through views that nobody outside reads.
+bool genie_fuse_graph_escapes(const genie_fuse_graph_t *graph, int group, MlirValue value);
+
+// True when a path leads from what `group` computes, through at least one node outside both, to `node` or back into
+// `group`: then the two cannot be one kernel. Groups count as one node.
+bool genie_fuse_graph_is_split(genie_fuse_graph_t *graph, int group, int node);
+
+// How an op's operand may be read: at any index that codegen asks for, or only as memory with strides.
+typedef enum genie_fuse_access { GENIE_FUSE_ACCESS_INDEXED, GENIE_FUSE_ACCESS_STRIDED } genie_fuse_access_t;
+genie_fuse_access_t genie_fuse_graph_access(MlirOperation op, intptr_t operand);
+
+// True when a kernel that reads the node's result with `access` evaluates it again instead of reading a buffer.
+bool genie_fuse_graph_is_inlined(const genie_fuse_graph_t *graph, int node, genie_fuse_access_t access);
+
+// Upper bound of the number of elements of `value`.
+double genie_fuse_graph_elements(const genie_fuse_graph_t *graph, MlirValue value);
+
+// Builds all groups as genie.kernel ops, erases what became useless, and restores dominance order.
+genie_status_t genie_fuse_graph_build(genie_fuse_graph_t *graph) GENIE_MUST_USE;
+
+// The kernel family of an op's lower rule; NULL when it is not computed by a kernel.
+const char *genie_fuse_family(const genie_op_info_t *info);
+
+#endif  // GENIE_PASSES_FUSE_FUSE_GRAPH_H_

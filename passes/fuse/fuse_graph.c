@@ -203,38 +203,75 @@ static int push_users(genie_fuse_graph_t *graph, MlirOperation op, int depth) {
   return depth;
 }
 
-bool genie_fuse_graph_is_split(genie_fuse_graph_t *graph, int group, int node) {
-  ++graph->stamp;
-  int depth = 0;
-  for (int i = graph->groups[group].first; i >= 0; i = graph->nodes[i].next_member) {
-    graph->visited[i] = graph->stamp;
-  }
-  graph->visited[node] = graph->stamp;
-  for (int i = graph->groups[group].first; i >= 0; i = graph->nodes[i].next_member) {
-    depth = push_users(graph, graph->nodes[i].op, depth);
-  }
-  depth = push_users(graph, graph->nodes[node].op, depth);
-  while (depth > 0) {
-    const int reached = graph->stack[--depth];
-    const int other = graph->nodes[reached].group;
-    // A group runs as one: what any member computes is reached.
-    for (int i = other >= 0 ? graph->groups[other].first : reached; i >= 0;
-         i = other >= 0 ? graph->nodes[i].next_member : -1) {
-      graph->visited[i] = graph->stamp;
-      const MlirOperation op = graph->nodes[i].op;
-      for (intptr_t r = 0; r < mlirOperationGetNumResults(op); ++r) {
-        MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, r));
-        for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
-          const int user = genie_fuse_graph_node(graph, mlirOpOperandGetOwner(use));
-          if (user >= 0 && (user == node || graph->nodes[user].group == group)) {
-            return true;
-          }
-        }
+typedef struct span {
+  const genie_fuse_graph_t *graph;
+  int group, node, other;
+} span_t;
+
+static bool is_inside(const span_t *span, int node) {
+  const int group = span->graph->nodes[node].group;
+  return node == span->node || group == span->group || (group >= 0 && group == span->other);
+}
+
+// The first node of the same group, or the node itself; then the next one.
+static int first_of(const genie_fuse_graph_t *graph, int node) {
+  const int group = graph->nodes[node].group;
+  return group >= 0 ? graph->groups[group].first : node;
+}
+
+static bool is_read_inside(const span_t *span, int node) {
+  const MlirOperation op = span->graph->nodes[node].op;
+  for (intptr_t r = 0; r < mlirOperationGetNumResults(op); ++r) {
+    MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, r));
+    for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+      const int user = genie_fuse_graph_node(span->graph, mlirOpOperandGetOwner(use));
+      if (user >= 0 && is_inside(span, user)) {
+        return true;
       }
-      depth = push_users(graph, op, depth);
     }
   }
   return false;
+}
+
+// Pushes the users of all ops that run together with `node`.
+static int push_users_of_group(genie_fuse_graph_t *graph, int node, int depth) {
+  for (int i = first_of(graph, node); i >= 0; i = graph->nodes[i].next_member) {
+    graph->visited[i] = graph->stamp;
+    depth = push_users(graph, graph->nodes[i].op, depth);
+  }
+  return depth;
+}
+
+bool genie_fuse_graph_is_split(genie_fuse_graph_t *graph, int group, int node) {
+  const span_t span = {graph, group, node, graph->nodes[node].group};
+  ++graph->stamp;
+  int depth = push_users_of_group(graph, graph->groups[group].first, 0);
+  depth = push_users_of_group(graph, node, depth);
+  while (depth > 0) {
+    const int reached = graph->stack[--depth];
+    if (is_inside(&span, reached)) {
+      continue;
+    }
+    for (int i = first_of(graph, reached); i >= 0; i = graph->nodes[i].next_member) {
+      if (is_read_inside(&span, i)) {
+        return true;
+      }
+    }
+    depth = push_users_of_group(graph, reached, depth);
+  }
+  return false;
+}
+
+void genie_fuse_graph_merge(genie_fuse_graph_t *graph, int group, int other) {
+  int member = graph->groups[other].first;
+  while (member >= 0) {
+    const int next = graph->nodes[member].next_member;
+    graph->nodes[member].group = GENIE_FUSE_NO_GROUP;
+    graph->nodes[member].next_member = -1;
+    genie_fuse_graph_join(graph, group, member);
+    member = next;
+  }
+  graph->groups[other].first = -1;
 }
 
 //===-- What a kernel evaluates again -----------------------------------------------------------------------------===//

@@ -26,7 +26,7 @@ typedef struct genie_fuse_node {
 typedef struct genie_fuse_group {
   const char *family;
   int anchor;  // the node that names the kernel's location
-  int first, last;
+  int first, last;  // first is -1 in a group that was merged into another
   bool is_without_views;  // clones only scalars: the simplest kernels
 } genie_fuse_group_t;
 
@@ -61,8 +61,11 @@ void genie_fuse_graph_leave(genie_fuse_graph_t *graph, int node);
 // True when `value`, computed in `group`, is read outside it, other than through views that nobody outside reads.
 bool genie_fuse_graph_escapes(const genie_fuse_graph_t *graph, int group, MlirValue value);
 
-// True when a path leads from what `group` computes, through at least one node outside both, to `node` or back into
-// `group`: then the two cannot be one kernel. Groups count as one node.
+// Moves all of `other` into `group`; `other` is empty from then on.
+void genie_fuse_graph_merge(genie_fuse_graph_t *graph, int group, int other);
+
+// True when a path leads from `group` or `node` (with its own group, if it has one) through at least one node outside
+// both back to either: then the two cannot be one kernel. Every group counts as one node.
 bool genie_fuse_graph_is_split(genie_fuse_graph_t *graph, int group, int node);
 
 // How an op's operand may be read: at any index that codegen asks for, or only as memory with strides.
@@ -71,6 +74,19 @@ genie_fuse_access_t genie_fuse_graph_access(MlirOperation op, intptr_t operand);
 
 // True when a kernel that reads the node's result with `access` evaluates it again instead of reading a buffer.
 bool genie_fuse_graph_is_inlined(const genie_fuse_graph_t *graph, int node, genie_fuse_access_t access);
+
+// Decides `is_cheap` of all nodes: a few operations on indices, sizes, scalars or much smaller tensors.
+genie_status_t genie_fuse_graph_mark_cheap(genie_fuse_graph_t *graph) GENIE_MUST_USE;
+// Operations of evaluating the node's op once, operands not counted: 1 for the likes of add, more for the likes of exp.
+int genie_fuse_graph_weight(const genie_fuse_graph_t *graph, int node);
+// True for an op that computes one element from the elements of its operands at the same index.
+bool genie_fuse_graph_is_elementwise(const genie_fuse_graph_t *graph, int node);
+
+// Joins to `group` the producers of its members that can be evaluated at an index and that nobody else reads, and, where
+// `has_extra_results`, producers with the dimensions of `space` that others read as well. `is_root[i]` names the nodes to
+// start from: the definers of operands through which the group reads at an index.
+genie_status_t genie_fuse_graph_grow_producers(genie_fuse_graph_t *graph, int group, const bool *is_root, MlirValue space,
+                                               bool has_extra_results) GENIE_MUST_USE;
 
 // Upper bound of the number of elements of `value`.
 double genie_fuse_graph_elements(const genie_fuse_graph_t *graph, MlirValue value);

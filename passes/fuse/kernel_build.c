@@ -173,6 +173,9 @@ genie_status_t genie_fuse_graph_build(genie_fuse_graph_t *graph) {
   kernel_builder_t builder;
   GENIE_RETURN_IF_ERROR(builder_init(graph, &builder));
   for (int group = 0; group < graph->group_count; ++group) {
+    if (graph->groups[group].first < 0) {
+      continue;
+    }
     genie_pointer_map_init(&builder.clone_of);
     genie_pointer_map_init(&builder.argument_of);
     const genie_status_t status = build_group(&builder, group);

@@ -52,14 +52,16 @@ typedef struct genie_tensor {
 
 // ---- Models ----
 
-typedef struct genie_plan genie_model_t;
+typedef struct genie_model genie_model_t;
 
 // Zero-initialise, then set what differs from the default.
 typedef struct genie_model_options {
-  bool require_signed;  // refuse a plan without a valid signature of a trusted key
-  const char
-      *trusted_keys;     // path of a file of trusted Ed25519 public keys; a signed plan must be signed by one of them
-  bool verify_weights;   // also check the hashes of the weights now; implied by require_signed
+  // Refuse a plan that is not signed, and check the hashes of the weights when a session reads them.
+  bool require_signed;
+  // A file of Ed25519 public keys, hex or base64, one a line: the plan must be signed by one of them. NULL: any signer.
+  const char *trusted_keys;
+  // Check the hashes of the weights when a session reads them.
+  bool verify_weights;
   uint64_t reserved[4];  // 0
 } genie_model_options_t;
 
@@ -70,7 +72,7 @@ GENIE_API genie_status_t genie_model_open(const char *path, const genie_model_op
                                           genie_model_t **out_model) GENIE_MUST_USE;
 
 // Accepts NULL. All sessions of the model are gone before.
-GENIE_API void genie_model_close(genie_model_t *plan);
+GENIE_API void genie_model_close(genie_model_t *model);
 
 // One dimension of a tensor of the model. It is static when minimum == maximum.
 typedef struct genie_dim {

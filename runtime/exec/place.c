@@ -1,0 +1,190 @@
+#include "runtime/exec/place.h"
+
+#include <string.h>
+
+#include "runtime/plan/digest.h"
+
+// ---- Weights ----
+
+// The bytes of WEIGHTS that the tensors of one place span.
+static void span_weights(const genie_plan_t *plan, uint32_t index, uint64_t *out_begin, uint64_t *out_bytes) {
+  uint64_t begin = UINT64_MAX;
+  uint64_t end = 0;
+  for (uint32_t i = 0; i < plan->tensor_count; ++i) {
+    const genie_plan_tensor_t *tensor = &plan->tensors[i];
+    if (tensor->role == GENIE_PLAN_ROLE_WEIGHT && tensor->place == index) {
+      begin = tensor->offset < begin ? tensor->offset : begin;
+      end = tensor->offset + tensor->maximum_bytes > end ? tensor->offset + tensor->maximum_bytes : end;
+    }
+  }
+  *out_begin = end == 0 ? 0 : begin;
+  *out_bytes = end == 0 ? 0 : end - begin;
+}
+
+static genie_status_t check_chunk(const genie_plan_t *plan, uint64_t chunk, const void *bytes, uint64_t size_bytes) {
+  genie_plan_digest_t digest;
+  GENIE_RETURN_IF_ERROR(genie_plan_digest_of(bytes, size_bytes, &digest));
+  if (memcmp(&digest, &plan->weight_chunks[chunk], sizeof(digest)) != 0) {
+    return genie_status_make(GENIE_STATUS_DATA_LOSS, "the weights differ from their hash in chunk %llu (64 MiB each)",
+                             (unsigned long long)chunk);
+  }
+  return GENIE_OK;
+}
+
+// What is checked is what was read, not the file read once more.
+static genie_status_t read_verified_weights(const genie_plan_t *plan, uint8_t *destination) {
+  for (uint64_t offset = 0; offset < plan->weights_bytes; offset += GENIE_PLAN_WEIGHT_CHUNK_BYTES) {
+    const uint64_t left_bytes = plan->weights_bytes - offset;
+    const uint64_t chunk_bytes =
+        left_bytes < GENIE_PLAN_WEIGHT_CHUNK_BYTES ? left_bytes : GENIE_PLAN_WEIGHT_CHUNK_BYTES;
+    GENIE_RETURN_IF_ERROR(genie_plan_read_weights(plan, offset, chunk_bytes, destination + offset));
+    GENIE_RETURN_IF_ERROR(check_chunk(plan, offset / GENIE_PLAN_WEIGHT_CHUNK_BYTES, destination + offset, chunk_bytes));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t load_weights(const genie_model_t *model, uint32_t index, genie_place_t *place) {
+  const genie_plan_t *plan = model->plan;
+  uint64_t size_bytes = 0;
+  span_weights(plan, index, &place->weights_begin, &size_bytes);
+  if (model->has_weight_verification && size_bytes > 0) {
+    // Hashes cover chunks of the whole section.
+    place->weights_begin = 0;
+    size_bytes = plan->weights_bytes;
+  }
+  GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, size_bytes, &place->weights));
+  if (!place->weights.is_host_addressable) {
+    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "weights in memory of device '%s' that the host cannot reach",
+                             place->device->kind);
+  }
+  if (size_bytes == 0) {
+    return GENIE_OK;
+  }
+  return model->has_weight_verification
+             ? read_verified_weights(plan, place->weights.address)
+             : genie_plan_read_weights(plan, place->weights_begin, size_bytes, place->weights.address);
+}
+
+// ---- State ----
+
+void *genie_place_tensor_address(const genie_place_t *place, const genie_plan_tensor_t *tensor) {
+  return tensor->role == GENIE_PLAN_ROLE_STATE
+             ? (uint8_t *)place->state.address + tensor->offset
+             : (uint8_t *)place->weights.address + (tensor->offset - place->weights_begin);
+}
+
+genie_status_t genie_place_copy(genie_place_t *place, void *destination, const void *source, uint64_t size_bytes) {
+  genie_device_t *device = place->device;
+  GENIE_RETURN_IF_ERROR(device->ops->copy(device, place->streams[0], destination, source, size_bytes));
+  return device->ops->stream_synchronize(device, place->streams[0]);
+}
+
+static genie_status_t reset_state(const genie_plan_t *plan, genie_place_t *place, const genie_plan_tensor_t *state) {
+  void *address = genie_place_tensor_address(place, state);
+  if (state->initial != GENIE_PLAN_NONE) {
+    return genie_place_copy(place, address, genie_place_tensor_address(place, &plan->tensors[state->initial]),
+                            state->maximum_bytes);
+  }
+  memset(address, 0, state->maximum_bytes);
+  return GENIE_OK;
+}
+
+genie_status_t genie_place_reset_state(const genie_model_t *model, uint32_t index, genie_place_t *place) {
+  for (uint32_t i = 0; i < model->state_count; ++i) {
+    const genie_plan_tensor_t *state = &model->plan->tensors[model->states[i]];
+    if (state->place == index) {
+      GENIE_RETURN_IF_ERROR(reset_state(model->plan, place, state));
+    }
+  }
+  return GENIE_OK;
+}
+
+// The memory is zeroed when it is new, so only states with a value are set: a cache that is not used yet takes no pages.
+static genie_status_t set_initial_state(const genie_model_t *model, uint32_t index, genie_place_t *place) {
+  for (uint32_t i = 0; i < model->state_count; ++i) {
+    const genie_plan_tensor_t *state = &model->plan->tensors[model->states[i]];
+    if (state->place == index && state->initial != GENIE_PLAN_NONE) {
+      GENIE_RETURN_IF_ERROR(reset_state(model->plan, place, state));
+    }
+  }
+  return GENIE_OK;
+}
+
+// ---- Construction ----
+
+// A device with every feature ("*") takes the last variant made for the kind of device that the plan names.
+static genie_status_t select_target(const genie_plan_t *plan, const char *planned_kind, const genie_device_t *device,
+                                    uint32_t *out_target) {
+  if (strcmp(device->features, "*") != 0) {
+    return genie_plan_select_target(plan, device->kind, device->features, out_target);
+  }
+  for (uint32_t i = plan->target_count; i > 0; --i) {
+    if (strcmp(genie_plan_string(plan, plan->targets[i - 1].device_kind), planned_kind) == 0) {
+      *out_target = i - 1;
+      return GENIE_OK;
+    }
+  }
+  return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the plan has no code for a device of kind '%s'",
+                           planned_kind);
+}
+
+static genie_status_t load_code(const genie_plan_t *plan, const char *planned_kind, genie_place_t *place) {
+  GENIE_RETURN_IF_ERROR(select_target(plan, planned_kind, place->device, &place->target));
+  uint64_t scratch_bytes = 0;
+  for (uint32_t i = 0; i < plan->kernel_count; ++i) {
+    scratch_bytes = plan->kernels[i].scratch_bytes > scratch_bytes ? plan->kernels[i].scratch_bytes : scratch_bytes;
+  }
+  place->scratch_bytes = scratch_bytes * place->device->worker_count;
+  const genie_plan_target_t *target = &plan->targets[place->target];
+  return place->device->ops->module_load(place->device, plan->code + target->code_offset, target->code_bytes,
+                                         genie_plan_code_offsets(plan, place->target), plan->kernel_count,
+                                         scratch_bytes, &place->module);
+}
+
+static genie_status_t create_streams(const genie_model_t *model, genie_place_t *place) {
+  uint32_t stream_count = 1;
+  for (uint32_t i = 0; i < model->plan->entry_count; ++i) {
+    const uint32_t count = model->plan->entries[i].stream_count;
+    stream_count = count > stream_count ? count : stream_count;
+  }
+  void *streams = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(model->allocator, stream_count, sizeof(*place->streams), &streams));
+  place->streams = streams;
+  for (; place->stream_count < stream_count; ++place->stream_count) {
+    GENIE_RETURN_IF_ERROR(
+        place->device->ops->stream_create(place->device, &place->streams[place->stream_count]));
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, const char *device_kind,
+                                uint32_t thread_count, genie_place_t *place) {
+  const genie_plan_place_t *record = &model->plan->places[index];
+  const char *planned_kind = genie_plan_string(model->plan, record->device_kind);
+  GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, thread_count,
+                                            model->allocator, &place->device));
+  GENIE_RETURN_IF_ERROR(load_code(model->plan, planned_kind, place));
+  GENIE_RETURN_IF_ERROR(create_streams(model, place));
+  GENIE_RETURN_IF_ERROR(load_weights(model, index, place));
+  GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, record->slab_bytes, &place->slab));
+  GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, record->state_bytes, &place->state));
+  return set_initial_state(model, index, place);
+}
+
+void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place) {
+  genie_device_t *device = place->device;
+  if (device == NULL) {
+    return;
+  }
+  for (uint32_t i = 0; i < place->stream_count; ++i) {
+    device->ops->stream_destroy(device, place->streams[i]);
+  }
+  genie_allocator_free(allocator, place->streams);
+  device->ops->module_unload(device, place->module);
+  device->ops->memory_free(device, &place->weights);
+  device->ops->memory_free(device, &place->state);
+  device->ops->memory_free(device, &place->slab);
+  genie_device_destroy(device);
+  *place = (genie_place_t){0};
+}

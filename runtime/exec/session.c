@@ -1,0 +1,202 @@
+#include "runtime/exec/session.h"
+
+#include <string.h>
+#include <time.h>
+
+uint64_t genie_session_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// ---- Construction ----
+
+static genie_status_t create_places(genie_session_t *session, const genie_session_options_t *options) {
+  const uint32_t count = session->model->plan->place_count;
+  void *places = NULL;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, count, sizeof(*session->places), &places));
+  session->places = places;
+  while (session->place_count < count) {
+    const uint32_t index = session->place_count++;
+    GENIE_RETURN_IF_ERROR(genie_place_init(session->model, index, options->device, options->thread_count,
+                                           &session->places[index]));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t create_programs(genie_session_t *session, bool has_profile) {
+  const uint32_t count = session->model->plan->entry_count;
+  void *programs = NULL;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, count, sizeof(*session->programs), &programs));
+  session->programs = programs;
+  while (session->program_count < count) {
+    const uint32_t index = session->program_count++;
+    GENIE_RETURN_IF_ERROR(genie_program_init(session->model, index, session->places, has_profile, &session->arena,
+                                             &session->programs[index]));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t create_staging(genie_session_t *session) {
+  uint64_t staging_bytes = 0;
+  uint32_t output_count = 0;
+  for (uint32_t i = 0; i < session->program_count; ++i) {
+    const genie_program_t *program = &session->programs[i];
+    staging_bytes = program->staging_bytes > staging_bytes ? program->staging_bytes : staging_bytes;
+    output_count = program->output_count > output_count ? program->output_count : output_count;
+  }
+  void *bits = NULL;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, output_count / 64 + 1, sizeof(uint64_t), &bits));
+  session->staged_outputs = bits;
+  genie_device_t *device = session->places[0].device;
+  return device->ops->memory_allocate(device, staging_bytes, &session->staging);
+}
+
+static genie_status_t fill_session(genie_session_t *session, const genie_session_options_t *options) {
+  GENIE_RETURN_IF_ERROR(create_places(session, options));
+  GENIE_RETURN_IF_ERROR(create_programs(session, options->has_profile));
+  return create_staging(session);
+}
+
+genie_status_t genie_session_create(const genie_model_t *model, const genie_session_options_t *options,
+                                    genie_session_t **out_session) {
+  static const genie_session_options_t kDefaults = {0};
+  const uint64_t begin_ns = genie_session_now_ns();
+  if (model == NULL || out_session == NULL) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "genie_session_create: no model, or nowhere to put the session");
+  }
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(model->allocator, 1, sizeof(genie_session_t), &memory));
+  genie_session_t *session = memory;
+  session->model = model;
+  session->allocator = model->allocator;
+  genie_arena_init(model->allocator, 0, &session->arena);
+  const genie_status_t status = fill_session(session, options == NULL ? &kDefaults : options);
+  if (status != GENIE_OK) {
+    genie_session_destroy(session);
+    return status;
+  }
+  session->load_ns = genie_session_now_ns() - begin_ns;
+  *out_session = session;
+  return GENIE_OK;
+}
+
+void genie_session_destroy(genie_session_t *session) {
+  if (session == NULL) {
+    return;
+  }
+  for (uint32_t i = 0; i < session->program_count; ++i) {
+    genie_program_deinit(&session->programs[i], session->places);
+  }
+  if (session->place_count > 0 && session->places[0].device != NULL) {
+    genie_device_t *device = session->places[0].device;
+    device->ops->memory_free(device, &session->staging);
+  }
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    genie_place_deinit(session->allocator, &session->places[i]);
+  }
+  genie_arena_deinit(&session->arena);
+  genie_allocator_free(session->allocator, session);
+}
+
+// ---- State ----
+
+genie_status_t genie_session_reset_state(genie_session_t *session) {
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_place_reset_state(session->model, i, &session->places[i]));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t find_state(genie_session_t *session, const char *name, uint64_t size_bytes,
+                                 genie_place_t **out_place, void **out_address) {
+  uint32_t index = 0;
+  GENIE_RETURN_IF_ERROR(genie_model_find_state(session->model, name, &index));
+  const genie_plan_tensor_t *tensor = &session->model->plan->tensors[index];
+  if (tensor->maximum_bytes != size_bytes) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "state '%.64s' has %llu bytes, not %llu", name,
+                             (unsigned long long)tensor->maximum_bytes, (unsigned long long)size_bytes);
+  }
+  *out_place = &session->places[tensor->place];
+  *out_address = genie_place_tensor_address(*out_place, tensor);
+  return GENIE_OK;
+}
+
+genie_status_t genie_session_read_state(genie_session_t *session, const char *name, void *out_data,
+                                        uint64_t size_bytes) {
+  genie_place_t *place = NULL;
+  void *address = NULL;
+  GENIE_RETURN_IF_ERROR(find_state(session, name, size_bytes, &place, &address));
+  return genie_place_copy(place, out_data, address, size_bytes);
+}
+
+genie_status_t genie_session_write_state(genie_session_t *session, const char *name, const void *data,
+                                         uint64_t size_bytes) {
+  genie_place_t *place = NULL;
+  void *address = NULL;
+  GENIE_RETURN_IF_ERROR(find_state(session, name, size_bytes, &place, &address));
+  return genie_place_copy(place, address, data, size_bytes);
+}
+
+// ---- Measurements ----
+
+void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats) {
+  const genie_plan_t *plan = session->model->plan;
+  *out_stats = (genie_session_stats_t){
+      .run_count = session->run_count,
+      .last_run_ns = session->last_run_ns,
+      .last_launch_count = session->last_launch_count,
+      .last_copy_bytes = session->last_copy_bytes,
+      .load_ns = session->load_ns,
+      .thread_count = session->places[0].device->worker_count,
+      .target = genie_plan_string(plan, plan->targets[session->places[0].target].name),
+  };
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    const genie_place_t *place = &session->places[i];
+    out_stats->weight_bytes += place->weights.size_bytes;
+    out_stats->state_bytes += place->state.size_bytes;
+    out_stats->slab_bytes += place->slab.size_bytes;
+    out_stats->scratch_bytes += place->scratch_bytes;
+    out_stats->code_bytes += plan->targets[place->target].code_bytes;
+  }
+}
+
+uint32_t genie_session_profile_count(const genie_session_t *session, uint32_t entry) {
+  if (entry >= session->program_count || session->programs[entry].launch_ns == NULL) {
+    return 0;
+  }
+  return session->programs[entry].launch_count;
+}
+
+// The step of the launch at `position`.
+static uint32_t find_launch(const genie_program_t *program, uint32_t position) {
+  uint32_t step = 0;
+  for (uint32_t seen = 0;; ++step) {
+    if (program->steps[step].kind == GENIE_STEP_LAUNCH && seen++ == position) {
+      return step;
+    }
+  }
+}
+
+genie_status_t genie_session_profile(const genie_session_t *session, uint32_t entry, uint32_t index,
+                                     genie_session_launch_profile_t *out_profile) {
+  const uint32_t count = genie_session_profile_count(session, entry);
+  if (index >= count) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "launch %u: the profile has %u", index, count);
+  }
+  const genie_program_t *program = &session->programs[entry];
+  const genie_plan_t *plan = session->model->plan;
+  const uint32_t step = find_launch(program, index);
+  const genie_plan_instruction_t *instruction = &plan->instructions[program->steps[step].instruction];
+  const genie_plan_kernel_t *kernel = &plan->kernels[instruction->a];
+  *out_profile = (genie_session_launch_profile_t){
+      .kernel = genie_plan_string(plan, kernel->name),
+      .template_name = genie_plan_string(plan, kernel->template_name),
+      .module = genie_plan_string(plan, instruction->f),
+      .task_count = program->steps[step].launch.task_count,
+      .run_count = program->profiled_run_count,
+      .total_ns = program->launch_ns[step],
+  };
+  return GENIE_OK;
+}

@@ -1,0 +1,104 @@
+// Vectors and storage types of the dense templates (gemm, gemv, conv, attention, pool, recurrent).
+//
+// A template is compiled once a vector width (GENIE_VECTOR_BYTES) and once a type of arithmetic: float, or double under
+// GENIE_REAL_F64. Narrow floats are storage only: they are widened when loaded. Hooks are functions that codegen defines; what is known
+// at compile time is a constant in them, so a branch on a hook costs nothing.
+#ifndef GENIE_CODEGEN_TEMPLATES_LANES_H_
+#define GENIE_CODEGEN_TEMPLATES_LANES_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "genie/dtype.h"
+#include "runtime/base/kernel_frame.h"
+
+#ifndef GENIE_VECTOR_BYTES
+#ifdef __AVX512F__
+#define GENIE_VECTOR_BYTES 64
+#else
+#define GENIE_VECTOR_BYTES 32
+#endif
+#endif
+
+typedef int64_t i64;
+typedef genie_kernel_frame_t frame_t;
+
+#ifdef GENIE_REAL_F64
+typedef double real_t;
+enum { REAL_BYTES = 8 };
+#else
+typedef float real_t;
+enum { REAL_BYTES = 4 };
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { LANES = GENIE_VECTOR_BYTES / REAL_BYTES };
+typedef real_t real_vector_t __attribute__((ext_vector_type(LANES), aligned(REAL_BYTES)));
+typedef real_t real4_t __attribute__((ext_vector_type(4), aligned(REAL_BYTES)));
+typedef uint16_t u16_vector_t __attribute__((ext_vector_type(LANES), aligned(2)));
+typedef uint16_t u16x4_t __attribute__((ext_vector_type(4), aligned(2)));
+typedef uint32_t u32_vector_t __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef uint32_t u32x4_t __attribute__((ext_vector_type(4), aligned(4)));
+typedef _Float16 f16_vector_t __attribute__((ext_vector_type(LANES), aligned(2)));
+typedef _Float16 f16x4_t __attribute__((ext_vector_type(4), aligned(2)));
+typedef float f32_vector_t __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef float f32x4_t __attribute__((ext_vector_type(4), aligned(4)));
+
+INLINE i64 min_i64(i64 a, i64 b) { return a < b ? a : b; }
+INLINE i64 max_i64(i64 a, i64 b) { return a > b ? a : b; }
+INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+
+// Bytes of an element of one of the storage types f32, f64, bf16 and f16.
+INLINE i64 storage_bytes(int dtype) {
+  return dtype == GENIE_DTYPE_F64 ? 8 : dtype == GENIE_DTYPE_F32 ? 4 : 2;
+}
+
+// `count` consecutive elements of storage `dtype` from element `index` on, widened.
+INLINE real_vector_t load_lanes(const void *base, int dtype, i64 index) {
+  if (dtype == GENIE_DTYPE_BF16) {
+    const u16_vector_t bits = *(const u16_vector_t *)((const uint16_t *)base + index);
+    const u32_vector_t wide = __builtin_convertvector(bits, u32_vector_t) << 16;
+    return __builtin_convertvector(__builtin_bit_cast(f32_vector_t, wide), real_vector_t);
+  }
+  if (dtype == GENIE_DTYPE_F16) {
+    return __builtin_convertvector(*(const f16_vector_t *)((const _Float16 *)base + index), real_vector_t);
+  }
+  return *(const real_vector_t *)((const real_t *)base + index);
+}
+
+INLINE real4_t load_4(const void *base, int dtype, i64 index) {
+  if (dtype == GENIE_DTYPE_BF16) {
+    const u32x4_t wide = __builtin_convertvector(*(const u16x4_t *)((const uint16_t *)base + index), u32x4_t) << 16;
+    return __builtin_convertvector(__builtin_bit_cast(f32x4_t, wide), real4_t);
+  }
+  if (dtype == GENIE_DTYPE_F16) {
+    return __builtin_convertvector(*(const f16x4_t *)((const _Float16 *)base + index), real4_t);
+  }
+  return *(const real4_t *)((const real_t *)base + index);
+}
+
+INLINE real_t load_1(const void *base, int dtype, i64 index) {
+  if (dtype == GENIE_DTYPE_BF16) {
+    return (real_t)__builtin_bit_cast(float, (uint32_t)((const uint16_t *)base)[index] << 16);
+  }
+  if (dtype == GENIE_DTYPE_F16) {
+    return (real_t)((const _Float16 *)base)[index];
+  }
+  return ((const real_t *)base)[index];
+}
+
+// The sum of all lanes, by halves.
+INLINE real_t sum_lanes(real_vector_t v) {
+#if defined(GENIE_REAL_F64) && GENIE_VECTOR_BYTES == 32
+  const real4_t quarter = v;
+#elif defined(GENIE_REAL_F64) || GENIE_VECTOR_BYTES == 32
+  const real4_t quarter = v.lo + v.hi;
+#else
+  const typeof(v.lo) half = v.lo + v.hi;
+  const real4_t quarter = half.lo + half.hi;
+#endif
+  return (quarter.x + quarter.z) + (quarter.y + quarter.w);
+}
+
+#endif  // GENIE_CODEGEN_TEMPLATES_LANES_H_

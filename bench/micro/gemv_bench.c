@@ -24,13 +24,13 @@ i64 genie_n(const frame_t *frame) { (void)frame; return N; }
 i64 genie_k(const frame_t *frame) { (void)frame; return K; }
 i64 genie_block_columns(const frame_t *frame) { (void)frame; return BLOCK_COLUMNS; }
 const void *genie_a(const frame_t *frame, i64 batch) { (void)batch; return frame->args[0]; }
-int genie_a_dtype(const frame_t *frame) { (void)frame; return GENIE_DTYPE_F32; }
+i64 genie_a_dtype(const frame_t *frame) { (void)frame; return GENIE_DTYPE_F32; }
 i64 genie_a_m_stride(const frame_t *frame) { (void)frame; return K; }
 i64 genie_a_k_stride(const frame_t *frame) { (void)frame; return 1; }
 const void *genie_b(const frame_t *frame, i64 batch) { (void)batch; return frame->args[1]; }
-int genie_b_dtype(const frame_t *frame) { (void)frame; return DTYPE; }
+i64 genie_b_dtype(const frame_t *frame) { (void)frame; return DTYPE; }
 i64 genie_b_n_stride(const frame_t *frame) { (void)frame; return K; }
-void genie_epilogue(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
+void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
   (void)batch;
   ((float *)frame->args[2])[m * N + n] = sum;
 }

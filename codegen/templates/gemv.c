@@ -1,4 +1,4 @@
-// The product of a few rows with a weight as it is stored: c[batch][m][n] = epilogue(sum over k of a[batch][m][k] * b[n][k]).
+// The product of a few rows with a weight as it is stored: store(c[batch][m][n] = sum over k of a[batch][m][k] * b[n][k]).
 //
 // Bound by the memory that b streams from, so b is read as one linear stream, a column of the result at a time, with
 // prefetches GEMV_AHEAD bytes ahead. The few rows of A are widened and staged in scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its upper and
@@ -13,14 +13,14 @@ i64 genie_n(const frame_t *frame);
 i64 genie_k(const frame_t *frame);
 i64 genie_block_columns(const frame_t *frame);  // columns of a task
 const void *genie_a(const frame_t *frame, i64 batch);
-int genie_a_dtype(const frame_t *frame);
+i64 genie_a_dtype(const frame_t *frame);
 i64 genie_a_m_stride(const frame_t *frame);
 i64 genie_a_k_stride(const frame_t *frame);
 // b has k stride 1.
 const void *genie_b(const frame_t *frame, i64 batch);
-int genie_b_dtype(const frame_t *frame);
+i64 genie_b_dtype(const frame_t *frame);
 i64 genie_b_n_stride(const frame_t *frame);
-void genie_epilogue(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
+void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
 
 #ifndef GEMV_AHEAD
 #define GEMV_AHEAD 2048
@@ -32,7 +32,7 @@ enum {
 
 static void stage_a(const frame_t *frame, i64 batch, i64 padded, real_t *staged) {
   const i64 m_count = genie_m(frame), k_count = genie_k(frame);
-  const int dtype = genie_a_dtype(frame);
+  const int dtype = (int)genie_a_dtype(frame);
   const i64 k_stride = genie_a_k_stride(frame);
   const bool is_split = genie_b_dtype(frame) == GENIE_DTYPE_BF16;
   for (i64 m = 0; m < m_count; ++m) {
@@ -55,9 +55,8 @@ static void stage_a(const frame_t *frame, i64 batch, i64 padded, real_t *staged)
 }
 
 // sums[row][half] += a[row][k + ..] * b[k + ..), lane by lane, over one step from k on.
-INLINE void multiply_step(const int rows, int dtype, const real_t *a, i64 padded, const char *b, i64 k,
+GENIE_INLINE void multiply_step(const int rows, int dtype, const real_t *a, i64 padded, const char *b, i64 k,
                           real_vector_t sums[GEMV_ROWS][2]) {
-#pragma clang fp contract(fast)
   real_vector_t b0, b1;
   __builtin_prefetch(b + k * storage_bytes(dtype) + GEMV_AHEAD);
   if (dtype == GENIE_DTYPE_BF16) {
@@ -71,7 +70,7 @@ INLINE void multiply_step(const int rows, int dtype, const real_t *a, i64 padded
       __builtin_prefetch(b + (k + LANES) * storage_bytes(dtype) + GEMV_AHEAD);
     }
   }
-#pragma clang loop unroll(full)
+GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
     sums[row][0] += *(const real_vector_t *)(a + row * padded + k) * b0;
     sums[row][1] += *(const real_vector_t *)(a + row * padded + k + LANES) * b1;
@@ -79,10 +78,10 @@ INLINE void multiply_step(const int rows, int dtype, const real_t *a, i64 padded
 }
 
 // out[row * stride] = a[row] . b
-INLINE void multiply_column(const int rows, int dtype, i64 k_count, const real_t *a, i64 padded, const char *b, real_t *out,
+GENIE_INLINE void multiply_column(const int rows, int dtype, i64 k_count, const real_t *a, i64 padded, const char *b, real_t *out,
                             i64 stride) {
   real_vector_t sums[GEMV_ROWS][2];
-#pragma clang loop unroll(full)
+GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
     sums[row][0] = 0;
     sums[row][1] = 0;
@@ -95,22 +94,24 @@ INLINE void multiply_column(const int rows, int dtype, i64 k_count, const real_t
   if (k < k_count) {
     // The last, partial step reads a copy that is padded with zeros.
     char tail[GEMV_STEP * sizeof(real_t)] __attribute__((aligned(64)));
-    __builtin_memset(tail, 0, sizeof(tail));
+    for (i64 i = 0; i < (i64)sizeof(tail); ++i) {
+      tail[i] = 0;
+    }
     const i64 bytes = storage_bytes(dtype);
     for (i64 i = 0; i < (k_count - k) * bytes; ++i) {
       tail[i] = b[k * bytes + i];
     }
     multiply_step(rows, dtype, a + k, padded, tail, 0, sums);
   }
-#pragma clang loop unroll(full)
+GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
     out[row * stride] = sum_lanes(sums[row][0] + sums[row][1]);
   }
 }
 
-INLINE void multiply_columns(const frame_t *frame, const int rows, i64 batch, i64 n, i64 columns, const real_t *a,
+GENIE_INLINE void multiply_columns(const frame_t *frame, const int rows, i64 batch, i64 n, i64 columns, const real_t *a,
                              i64 padded, real_t *sums, i64 stride) {
-  const int dtype = genie_b_dtype(frame);
+  const int dtype = (int)genie_b_dtype(frame);
   const i64 column_bytes = genie_b_n_stride(frame) * storage_bytes(dtype);
   const char *b = (const char *)genie_b(frame, batch) + n * column_bytes;
   for (i64 j = 0; j < columns; ++j) {
@@ -127,7 +128,7 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   i64 staged_batch = -1;
   for (i64 task = begin; task < end; ++task) {
     const i64 batch = task / column_blocks, n = task % column_blocks * block_columns;
-    const i64 columns = min_i64(block_columns, n_count - n);
+    const i64 columns = genie_min_i64(block_columns, n_count - n);
     if (batch != staged_batch) {
       stage_a(frame, batch, padded, a);
       staged_batch = batch;
@@ -147,9 +148,9 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
         break;
     }
     for (i64 m = 0; m < m_count; ++m) {
-#pragma clang loop vectorize(assume_safety) interleave(disable)
+      GENIE_VECTORIZE
       for (i64 j = 0; j < columns; ++j) {
-        genie_epilogue(frame, batch, m, n + j, sums[m * block_columns + j]);
+        genie_store(frame, batch, m, n + j, sums[m * block_columns + j]);
       }
     }
   }

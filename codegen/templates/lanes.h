@@ -7,10 +7,14 @@
 #define GENIE_CODEGEN_TEMPLATES_LANES_H_
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "genie/dtype.h"
-#include "runtime/base/kernel_frame.h"
+#include "codegen/templates/template.h"
+
+enum {
+#define GENIE_DTYPE(enumerator, name, number, bytes) GENIE_DTYPE_##enumerator = (number),
+#include "include/genie/dtype.def"
+#undef GENIE_DTYPE
+};
 
 #ifndef GENIE_VECTOR_BYTES
 #ifdef __AVX512F__
@@ -20,9 +24,6 @@
 #endif
 #endif
 
-typedef int64_t i64;
-typedef genie_kernel_frame_t frame_t;
-
 #ifdef GENIE_REAL_F64
 typedef double real_t;
 enum { REAL_BYTES = 8 };
@@ -30,8 +31,6 @@ enum { REAL_BYTES = 8 };
 typedef float real_t;
 enum { REAL_BYTES = 4 };
 #endif
-
-#define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = GENIE_VECTOR_BYTES / REAL_BYTES };
 typedef real_t real_vector_t __attribute__((ext_vector_type(LANES), aligned(REAL_BYTES)));
@@ -45,17 +44,21 @@ typedef _Float16 f16x4_t __attribute__((ext_vector_type(4), aligned(2)));
 typedef float f32_vector_t __attribute__((ext_vector_type(LANES), aligned(4)));
 typedef float f32x4_t __attribute__((ext_vector_type(4), aligned(4)));
 
-INLINE i64 min_i64(i64 a, i64 b) { return a < b ? a : b; }
-INLINE i64 max_i64(i64 a, i64 b) { return a > b ? a : b; }
-INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+GENIE_INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+
+GENIE_INLINE void fill_zero(real_t *out, i64 count) {
+  for (i64 i = 0; i < count; ++i) {
+    out[i] = 0;
+  }
+}
 
 // Bytes of an element of one of the storage types f32, f64, bf16 and f16.
-INLINE i64 storage_bytes(int dtype) {
+GENIE_INLINE i64 storage_bytes(int dtype) {
   return dtype == GENIE_DTYPE_F64 ? 8 : dtype == GENIE_DTYPE_F32 ? 4 : 2;
 }
 
 // `count` consecutive elements of storage `dtype` from element `index` on, widened.
-INLINE real_vector_t load_lanes(const void *base, int dtype, i64 index) {
+GENIE_INLINE real_vector_t load_lanes(const void *base, int dtype, i64 index) {
   if (dtype == GENIE_DTYPE_BF16) {
     const u16_vector_t bits = *(const u16_vector_t *)((const uint16_t *)base + index);
     const u32_vector_t wide = __builtin_convertvector(bits, u32_vector_t) << 16;
@@ -67,7 +70,7 @@ INLINE real_vector_t load_lanes(const void *base, int dtype, i64 index) {
   return *(const real_vector_t *)((const real_t *)base + index);
 }
 
-INLINE real4_t load_4(const void *base, int dtype, i64 index) {
+GENIE_INLINE real4_t load_4(const void *base, int dtype, i64 index) {
   if (dtype == GENIE_DTYPE_BF16) {
     const u32x4_t wide = __builtin_convertvector(*(const u16x4_t *)((const uint16_t *)base + index), u32x4_t) << 16;
     return __builtin_convertvector(__builtin_bit_cast(f32x4_t, wide), real4_t);
@@ -78,7 +81,7 @@ INLINE real4_t load_4(const void *base, int dtype, i64 index) {
   return *(const real4_t *)((const real_t *)base + index);
 }
 
-INLINE real_t load_1(const void *base, int dtype, i64 index) {
+GENIE_INLINE real_t load_1(const void *base, int dtype, i64 index) {
   if (dtype == GENIE_DTYPE_BF16) {
     return (real_t)__builtin_bit_cast(float, (uint32_t)((const uint16_t *)base)[index] << 16);
   }
@@ -89,7 +92,7 @@ INLINE real_t load_1(const void *base, int dtype, i64 index) {
 }
 
 // The sum of all lanes, by halves.
-INLINE real_t sum_lanes(real_vector_t v) {
+GENIE_INLINE real_t sum_lanes(real_vector_t v) {
 #if defined(GENIE_REAL_F64) && GENIE_VECTOR_BYTES == 32
   const real4_t quarter = v;
 #elif defined(GENIE_REAL_F64) || GENIE_VECTOR_BYTES == 32

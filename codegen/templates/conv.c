@@ -1,0 +1,215 @@
+// Convolution and transposed convolution of any rank up to three spatial dimensions, as a blocked product: rows are output
+// pixels, columns the output channels of a group, k runs over (tap, input channel of the group).
+//
+// A task packs the taps of its pixels into A panels (pixels beyond the edge read zeros) and multiplies them with the
+// weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight is
+// packed ("conv_n": [group][ceil(n / width)][tap][channel][width], zeros beyond n) or strided.
+//
+// scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS] | zeros [channels]
+#include "codegen/templates/gemm_tile.h"
+
+i64 genie_groups(const frame_t *frame);
+i64 genie_channels(const frame_t *frame);  // of the input, in a group
+// Spatial sizes, outermost first; absent dimensions have size 1, stride 1, padding 0, dilation 1.
+i64 genie_x_size0(const frame_t *frame);
+i64 genie_x_size1(const frame_t *frame);
+i64 genie_x_size2(const frame_t *frame);
+i64 genie_y_size0(const frame_t *frame);
+i64 genie_y_size1(const frame_t *frame);
+i64 genie_y_size2(const frame_t *frame);
+i64 genie_kernel_size0(const frame_t *frame);
+i64 genie_kernel_size1(const frame_t *frame);
+i64 genie_kernel_size2(const frame_t *frame);
+i64 genie_stride0(const frame_t *frame);
+i64 genie_stride1(const frame_t *frame);
+i64 genie_stride2(const frame_t *frame);
+i64 genie_padding0(const frame_t *frame);
+i64 genie_padding1(const frame_t *frame);
+i64 genie_padding2(const frame_t *frame);
+i64 genie_dilation0(const frame_t *frame);
+i64 genie_dilation1(const frame_t *frame);
+i64 genie_dilation2(const frame_t *frame);
+i64 genie_is_transposed(const frame_t *frame);
+// Element [image][channel][0, 0, 0] of the input, and its strides in elements.
+const void *genie_x(const frame_t *frame, i64 image, i64 channel);
+i64 genie_x_dtype(const frame_t *frame);
+i64 genie_x_channel_stride(const frame_t *frame);
+i64 genie_x_stride0(const frame_t *frame);
+i64 genie_x_stride1(const frame_t *frame);
+i64 genie_x_stride2(const frame_t *frame);
+// The weight: packed, or strided with the tap as one dimension.
+const void *genie_weight(const frame_t *frame);
+i64 genie_weight_dtype(const frame_t *frame);
+i64 genie_weight_is_packed(const frame_t *frame);
+i64 genie_weight_group_stride(const frame_t *frame);
+i64 genie_weight_n_stride(const frame_t *frame);
+i64 genie_weight_channel_stride(const frame_t *frame);
+i64 genie_weight_stride0(const frame_t *frame);
+i64 genie_weight_stride1(const frame_t *frame);
+i64 genie_weight_stride2(const frame_t *frame);
+void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
+
+GENIE_INLINE i64 pixel_count(const frame_t *frame) {
+  return genie_y_size0(frame) * genie_y_size1(frame) * genie_y_size2(frame);
+}
+
+GENIE_INLINE void store_sum(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
+  const i64 groups = genie_groups(frame);
+  genie_store(frame, batch / groups, batch % groups * genie_n(frame) + n, m, sum);
+}
+
+// B from a strided weight, which may start and end within a tap.
+GENIE_INLINE void pack_weight(const frame_t *frame, i64 group, i64 n, i64 k, i64 depth, real_t *panel) {
+  const int dtype = (int)genie_weight_dtype(frame);
+  const i64 channels = genie_channels(frame), size1 = genie_kernel_size1(frame), size2 = genie_kernel_size2(frame);
+  const i64 columns = genie_min_i64(TILE_COLUMNS, genie_n(frame) - n);
+  for (i64 end = k + depth; k < end;) {
+    const i64 tap = k / channels, channel = k % channels, count = genie_min_i64(channels - channel, end - k);
+    const i64 offset = group * genie_weight_group_stride(frame) + n * genie_weight_n_stride(frame) +
+                       channel * genie_weight_channel_stride(frame) +
+                       tap / (size1 * size2) * genie_weight_stride0(frame) +
+                       tap / size2 % size1 * genie_weight_stride1(frame) + tap % size2 * genie_weight_stride2(frame);
+    panel_pack(panel, TILE_COLUMNS, columns, count, (const char *)genie_weight(frame) + offset * storage_bytes(dtype), dtype,
+               genie_weight_n_stride(frame), genie_weight_channel_stride(frame));
+    panel += count * TILE_COLUMNS;
+    k += count;
+  }
+}
+
+GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer) {
+  const int dtype = (int)genie_weight_dtype(frame);
+  const i64 group = batch % genie_groups(frame);
+  if (!genie_weight_is_packed(frame)) {
+    pack_weight(frame, group, n, k, depth, buffer);
+    return buffer;
+  }
+  const i64 panels = ceil_div(genie_n(frame), TILE_COLUMNS);
+  const i64 offset = (group * panels + n / TILE_COLUMNS) * genie_k(frame) * TILE_COLUMNS + k * TILE_COLUMNS;
+  const char *panel = (const char *)genie_weight(frame) + offset * storage_bytes(dtype);
+  if (storage_bytes(dtype) == REAL_BYTES) {
+    return (const real_t *)panel;
+  }
+  panel_pack(buffer, TILE_COLUMNS, TILE_COLUMNS, depth, panel, dtype, 1, TILE_COLUMNS);
+  return buffer;
+}
+
+// The input coordinate that output coordinate `y` reads at a tap, or -1 outside the input.
+GENIE_INLINE i64 input_coordinate(bool is_transposed, i64 y, i64 tap, i64 size, i64 stride, i64 padding, i64 dilation) {
+  i64 x = is_transposed ? y + padding - tap * dilation : y * stride - padding + tap * dilation;
+  if (is_transposed) {
+    if (x % stride != 0) {
+      return -1;
+    }
+    x /= stride;
+  }
+  return x < 0 || x >= size ? -1 : x;
+}
+
+// Where pixel `pixel` of an image reads at tap (t0, t1, t2), in elements from [image][channel][0, 0, 0]; -1 outside.
+GENIE_INLINE i64 tap_offset(const frame_t *frame, i64 pixel, i64 t0, i64 t1, i64 t2) {
+  const i64 size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
+  const bool is_transposed = genie_is_transposed(frame) != 0;
+  const i64 x0 = input_coordinate(is_transposed, pixel / (size1 * size2), t0, genie_x_size0(frame), genie_stride0(frame),
+                                  genie_padding0(frame), genie_dilation0(frame));
+  const i64 x1 = input_coordinate(is_transposed, pixel / size2 % size1, t1, genie_x_size1(frame), genie_stride1(frame),
+                                  genie_padding1(frame), genie_dilation1(frame));
+  const i64 x2 = input_coordinate(is_transposed, pixel % size2, t2, genie_x_size2(frame), genie_stride2(frame),
+                                  genie_padding2(frame), genie_dilation2(frame));
+  if (x0 < 0 || x1 < 0 || x2 < 0) {
+    return -1;
+  }
+  return x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
+}
+
+// One tap of a tile whose rows are contiguous in their channels.
+GENIE_INLINE void pack_tap_rows(real_t *panel, i64 height, i64 rows, i64 channels, const char *base, int dtype,
+                                const i64 offsets[TILE_ROWS], const real_t *zeros) {
+  const void *lines[TILE_ROWS];
+  for (i64 row = 0; row < TILE_ROWS; ++row) {
+    lines[row] = row < rows && offsets[row] >= 0 ? (const void *)(base + offsets[row] * storage_bytes(dtype)) : zeros;
+  }
+  i64 row = 0;
+  for (; row + 4 <= height; row += 4) {
+    pack_four_rows(panel + row, height, channels, dtype, lines[row], lines[row + 1], lines[row + 2], lines[row + 3]);
+  }
+  for (; row < height; ++row) {
+    for (i64 channel = 0; channel < channels; ++channel) {
+      panel[channel * height + row] = load_1(lines[row], dtype, channel);
+    }
+  }
+}
+
+// One tap of a tile of any strides, channel by channel: rows in a run lie `step` elements apart.
+GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, i64 rows, i64 channels, const char *base, int dtype,
+                                    const i64 offsets[TILE_ROWS], i64 channel_stride, i64 step) {
+  bool is_run = rows == TILE_ROWS && offsets[0] >= 0;
+  for (i64 row = 1; row < rows; ++row) {
+    is_run = is_run && offsets[row] == offsets[row - 1] + step;
+  }
+  if (is_run) {
+    for (i64 channel = 0; channel < channels; ++channel) {
+      const char *line = base + (offsets[0] + channel * channel_stride) * storage_bytes(dtype);
+      GENIE_VECTORIZE
+      for (i64 row = 0; row < TILE_ROWS; ++row) {
+        panel[channel * height + row] = load_1(line, dtype, row * step);
+      }
+    }
+    return;
+  }
+  for (i64 channel = 0; channel < channels; ++channel) {
+    for (i64 row = 0; row < height; ++row) {
+      panel[channel * height + row] =
+          row < rows && offsets[row] >= 0 ? load_1(base, dtype, offsets[row] + channel * channel_stride) : 0;
+    }
+  }
+}
+
+// The panel [tap][channel][height] of `rows` pixels from `pixel` on.
+static void pack_pixels(const frame_t *frame, i64 image, i64 group, i64 pixel, i64 rows, i64 height, const real_t *zeros,
+                        real_t *panel) {
+  const i64 channels = genie_channels(frame), channel_stride = genie_x_channel_stride(frame);
+  const int dtype = (int)genie_x_dtype(frame);
+  const char *base = genie_x(frame, image, group * channels);
+  for (i64 t0 = 0; t0 < genie_kernel_size0(frame); ++t0) {
+    for (i64 t1 = 0; t1 < genie_kernel_size1(frame); ++t1) {
+      for (i64 t2 = 0; t2 < genie_kernel_size2(frame); ++t2) {
+        i64 offsets[TILE_ROWS];
+        for (i64 row = 0; row < rows; ++row) {
+          offsets[row] = tap_offset(frame, pixel + row, t0, t1, t2);
+        }
+        if (channel_stride == 1) {
+          pack_tap_rows(panel, height, rows, channels, base, dtype, offsets, zeros);
+        } else {
+          pack_tap_channels(panel, height, rows, channels, base, dtype, offsets, channel_stride,
+                            genie_stride2(frame) * genie_x_stride2(frame));
+        }
+        panel += channels * height;
+      }
+    }
+  }
+}
+
+void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
+  const i64 pixels = pixel_count(frame), k_count = genie_k(frame), groups = genie_groups(frame);
+  const i64 block_rows = genie_block_rows(frame), block_columns = genie_block_columns(frame);
+  const i64 row_blocks = ceil_div(pixels, block_rows), column_blocks = ceil_div(genie_n(frame), block_columns);
+  real_t *a_panels = frame->scratch;
+  real_t *sums = a_panels + block_rows * k_count;
+  real_t *b_buffer = sums + block_rows * block_columns;
+  real_t *zeros = b_buffer + genie_block_depth(frame) * TILE_COLUMNS;
+  fill_zero(zeros, genie_channels(frame));
+  i64 packed_block = -1;
+  for (i64 task = begin; task < end; ++task) {
+    const i64 block = task / column_blocks, batch = block / row_blocks;
+    const i64 m = block % row_blocks * block_rows, n = task % column_blocks * block_columns;
+    const i64 rows = genie_min_i64(block_rows, pixels - m), columns = genie_min_i64(block_columns, genie_n(frame) - n);
+    if (block != packed_block) {
+      for (i64 i = 0; i < rows; i += TILE_ROWS) {
+        pack_pixels(frame, batch / groups, batch % groups, m + i, genie_min_i64(TILE_ROWS, rows - i),
+                    tile_height(frame, rows, i), zeros, a_panels + i * k_count);
+      }
+      packed_block = block;
+    }
+    block_multiply(frame, batch, m, rows, n, columns, a_panels, sums, b_buffer);
+  }
+}

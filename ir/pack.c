@@ -1,0 +1,105 @@
+#include "ir/pack.h"
+
+#include <string.h>
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static int64_t product(int count, const int64_t *dims) {
+  int64_t value = 1;
+  for (int i = 0; i < count; ++i) {
+    value *= dims[i];
+  }
+  return value;
+}
+
+static int panel_n_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
+  memcpy(out_dims, dims, sizeof(*dims) * (size_t)(rank - 2));
+  out_dims[rank - 2] = ceil_div(dims[rank - 2], width);
+  out_dims[rank - 1] = dims[rank - 1];
+  out_dims[rank] = width;
+  return rank + 1;
+}
+
+// Element [row][depth] of `x`, whose rows lie `row_stride` and depths `depth_stride` elements apart, to
+// out[row / width][depth][row % width].
+static void pack_panels(int64_t rows, int64_t depth, int64_t row_stride, int64_t depth_stride, int64_t width,
+                        size_t element_bytes, const char *x, char *out) {
+  for (int64_t panel = 0; panel < ceil_div(rows, width); ++panel) {
+    const int64_t count = rows - panel * width < width ? rows - panel * width : width;
+    for (int64_t k = 0; k < depth; ++k) {
+      const char *source = x + (size_t)(panel * width * row_stride + k * depth_stride) * element_bytes;
+      for (int64_t i = 0; i < count; ++i) {
+        memcpy(out + (size_t)i * element_bytes, source + (size_t)(i * row_stride) * element_bytes, element_bytes);
+      }
+      memset(out + (size_t)count * element_bytes, 0, (size_t)(width - count) * element_bytes);
+      out += (size_t)width * element_bytes;
+    }
+  }
+}
+
+static void panel_n_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
+  const int64_t n = dims[rank - 2], k = dims[rank - 1];
+  const size_t matrix_bytes = (size_t)(n * k) * element_bytes;
+  const size_t packed_bytes = (size_t)(ceil_div(n, width) * width * k) * element_bytes;
+  for (int64_t i = 0; i < product(rank - 2, dims); ++i) {
+    pack_panels(n, k, k, 1, width, element_bytes, (const char *)x + (size_t)i * matrix_bytes,
+                (char *)out + (size_t)i * packed_bytes);
+  }
+}
+
+static int conv_n_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
+  out_dims[0] = ceil_div(dims[0], width);
+  memcpy(out_dims + 1, dims + 2, sizeof(*dims) * (size_t)(rank - 2));
+  out_dims[rank - 1] = dims[1];
+  out_dims[rank] = width;
+  return rank + 1;
+}
+
+static void conv_n_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
+  const int64_t taps = product(rank - 2, dims + 2), channels = dims[1];
+  char *to = out;
+  for (int64_t o = 0; o < dims[0]; o += width) {
+    const int64_t count = dims[0] - o < width ? dims[0] - o : width;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      pack_panels(count, channels, channels * taps, taps, width, element_bytes,
+                  (const char *)x + (size_t)(o * channels * taps + tap) * element_bytes, to);
+      to += (size_t)(channels * width) * element_bytes;
+    }
+  }
+}
+
+static int depthwise_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
+  memcpy(out_dims, dims + 2, sizeof(*dims) * (size_t)(rank - 2));
+  out_dims[rank - 2] = ceil_div(dims[0], width) * width;
+  return rank - 1;
+}
+
+static void depthwise_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
+  const int64_t taps = product(rank - 2, dims + 2), channels = dims[0], padded = ceil_div(channels, width) * width;
+  char *to = out;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t c = 0; c < channels; ++c) {
+      memcpy(to + (size_t)c * element_bytes, (const char *)x + (size_t)(c * taps + tap) * element_bytes, element_bytes);
+    }
+    memset(to + (size_t)channels * element_bytes, 0, (size_t)(padded - channels) * element_bytes);
+    to += (size_t)padded * element_bytes;
+  }
+}
+
+const genie_pack_format_t genie_pack_table[] = {
+    {.name = "panel_n", .least_rank = 2, .greatest_rank = 7, .shape = panel_n_shape, .pack = panel_n_pack},
+    {.name = "conv_n", .least_rank = 3, .greatest_rank = 5, .shape = conv_n_shape, .pack = conv_n_pack},
+    {.name = "depthwise", .least_rank = 3, .greatest_rank = 5, .shape = depthwise_shape, .pack = depthwise_pack},
+};
+const int genie_pack_table_count = sizeof(genie_pack_table) / sizeof(genie_pack_table[0]);
+
+const genie_pack_format_t *genie_pack_find(const char *name, size_t length) {
+  for (int i = 0; i < genie_pack_table_count; ++i) {
+    if (strlen(genie_pack_table[i].name) == length && memcmp(genie_pack_table[i].name, name, length) == 0) {
+      return &genie_pack_table[i];
+    }
+  }
+  return NULL;
+}
+
+int64_t genie_pack_width(genie_dtype_t dtype) { return dtype == GENIE_DTYPE_F64 ? 16 : 32; }

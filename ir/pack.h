@@ -1,0 +1,37 @@
+// The layouts that genie.pack gives a weight: what the layout pass asks for, the evaluator writes and templates read.
+//
+//   format        weight                    packed
+//   "panel_n"     [.., N, K]                [.., ceil(N / width), K, width]           linear; a matmul's rhs, permuted
+//   "conv_n"      [O, C, spatial..]         [ceil(O / width), spatial.., C, width]    conv with one group
+//   "depthwise"   [C, 1, spatial..]         [spatial.., ceil(C / width) * width]      conv with C groups of one channel
+//
+// Elements beyond N, O or C are zeros. Templates want a width of 128 bytes of the compute type (32 for f32, bf16 and f16,
+// 16 for f64) for every target: a narrower vector unit reads a part of a panel.
+#ifndef GENIE_IR_PACK_H_
+#define GENIE_IR_PACK_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "genie/dtype.h"
+#include "runtime/base/status.h"
+
+typedef struct genie_pack_format {
+  const char *name;
+  int least_rank, greatest_rank;
+  // Writes the packed dims and returns their rank (at most rank + 1). `rank` is within the bounds above.
+  int (*shape)(int rank, const int64_t *dims, int64_t width, int64_t *out_dims);
+  // Packs the dense row-major `x`; `out` has the packed shape and is written completely.
+  void (*pack)(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out);
+} genie_pack_format_t;
+
+extern const genie_pack_format_t genie_pack_table[];
+extern const int genie_pack_table_count;
+
+// NULL when there is no such format.
+const genie_pack_format_t *genie_pack_find(const char *name, size_t length);
+
+// The width that templates want for weights of `dtype`: elements of the compute type in 128 bytes.
+int64_t genie_pack_width(genie_dtype_t dtype);
+
+#endif  // GENIE_IR_PACK_H_

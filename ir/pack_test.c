@@ -1,0 +1,85 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+// cmocka needs the headers above first.
+#include <cmocka.h>
+
+#include "ir/pack.h"
+
+enum { WIDTH = 4 };
+
+static const genie_pack_format_t *find(const char *name) { return genie_pack_find(name, strlen(name)); }
+
+static void panel_n_holds_columns_of_k(void **state) {
+  (void)state;
+  const int64_t dims[] = {2, 5, 3};
+  int16_t x[2 * 5 * 3], packed[2 * 2 * 3 * WIDTH];
+  for (int i = 0; i < 30; ++i) x[i] = (int16_t)(i + 1);
+  int64_t shape[4];
+  assert_int_equal(find("panel_n")->shape(3, dims, WIDTH, shape), 4);
+  const int64_t want[] = {2, 2, 3, WIDTH};
+  assert_memory_equal(shape, want, sizeof(want));
+  find("panel_n")->pack(3, dims, WIDTH, sizeof(int16_t), x, packed);
+  for (int b = 0; b < 2; ++b) {
+    for (int n = 0; n < 2 * WIDTH; ++n) {
+      for (int k = 0; k < 3; ++k) {
+        assert_int_equal(packed[((b * 2 + n / WIDTH) * 3 + k) * WIDTH + n % WIDTH], n < 5 ? x[(b * 5 + n) * 3 + k] : 0);
+      }
+    }
+  }
+}
+
+static void conv_n_holds_taps_then_channels(void **state) {
+  (void)state;
+  const int64_t dims[] = {6, 3, 2, 2};
+  float x[6 * 3 * 4], packed[2 * 4 * 3 * WIDTH];
+  for (int i = 0; i < 72; ++i) x[i] = (float)(i + 1);
+  int64_t shape[5];
+  assert_int_equal(find("conv_n")->shape(4, dims, WIDTH, shape), 5);
+  const int64_t want[] = {2, 2, 2, 3, WIDTH};
+  assert_memory_equal(shape, want, sizeof(want));
+  find("conv_n")->pack(4, dims, WIDTH, sizeof(float), x, packed);
+  for (int o = 0; o < 2 * WIDTH; ++o) {
+    for (int tap = 0; tap < 4; ++tap) {
+      for (int c = 0; c < 3; ++c) {
+        const float value = packed[((o / WIDTH * 4 + tap) * 3 + c) * WIDTH + o % WIDTH];
+        assert_true(value == (o < 6 ? x[(o * 3 + c) * 4 + tap] : 0.0f));
+      }
+    }
+  }
+}
+
+static void depthwise_holds_channels_of_a_tap(void **state) {
+  (void)state;
+  const int64_t dims[] = {5, 1, 3};
+  float x[15], packed[3 * 8];
+  for (int i = 0; i < 15; ++i) x[i] = (float)(i + 1);
+  int64_t shape[4];
+  assert_int_equal(find("depthwise")->shape(3, dims, WIDTH, shape), 2);
+  assert_int_equal(shape[0], 3);
+  assert_int_equal(shape[1], 8);
+  find("depthwise")->pack(3, dims, WIDTH, sizeof(float), x, packed);
+  for (int tap = 0; tap < 3; ++tap) {
+    for (int c = 0; c < 8; ++c) {
+      assert_true(packed[tap * 8 + c] == (c < 5 ? x[c * 3 + tap] : 0.0f));
+    }
+  }
+}
+
+static void unknown_formats_are_not_found(void **state) {
+  (void)state;
+  assert_null(find("panel"));
+  assert_null(find("panel_nn"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(panel_n_holds_columns_of_k),
+      cmocka_unit_test(conv_n_holds_taps_then_channels),
+      cmocka_unit_test(depthwise_holds_channels_of_a_tap),
+      cmocka_unit_test(unknown_formats_are_not_found),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

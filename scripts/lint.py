@@ -1,0 +1,137 @@
+"""Checks what compilers do not: which folder includes which, what libgenie links, and that generated files are current.
+
+usage: lint.py [--fix]     --fix formats the sources and rewrites generated documents; the rest only a person can fix
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# What each folder may include, besides itself, include/ and runtime/base. docs/architecture.md has the reasons.
+ARROWS = {
+    "include": [],
+    "runtime/base": [],
+    "runtime/plan": [],
+    "runtime/device": [],
+    "runtime/exec": ["runtime/plan", "runtime/device"],
+    "ir": [],
+    "passes": ["ir"],
+    "codegen": ["ir", "codegen/emit", "codegen/plan"],
+    "codegen/plan": ["ir", "codegen", "codegen/emit"],
+    "codegen/emit": ["ir", "codegen", "codegen/plan", "runtime/plan"],
+    "compiler": ["ir", "passes", "codegen", "codegen/plan", "codegen/emit"],
+    "tools": ["runtime/plan"],
+    "examples": [],
+}
+
+# Which folders may include an outside library's headers.
+LIBRARIES = {
+    "mlir-c/": ["ir", "passes", "codegen", "compiler"],
+    "mlir/": ["ir", "passes", "codegen", "compiler"],
+    "llvm-c/": ["codegen"],
+    "llvm/": ["ir", "codegen"],
+}
+
+# Nothing of these is linked into libgenie.
+FOREIGN = re.compile(r"\b(LLVM|MLIR|libpython|libtorch|libc10|libstdc\+\+)", re.IGNORECASE)
+
+# Addresses of registries and paths of one machine do not belong into the repository.
+OUTSIDE = re.compile(r"https?://(?!www\.w3\.org)|/(?:work|tmp/venv)/")
+
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
+
+
+def folder_of(path):
+    """The longest folder of ARROWS that holds `path`, or None."""
+    owners = [folder for folder in ARROWS if path.startswith(folder + "/")]
+    return max(owners, key=len, default=None)
+
+
+def includes(path):
+    """(line number, header, is quoted) of each include in a file."""
+    for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s+(["<])([^">]+)', line)
+        if match:
+            yield number, match.group(2), match.group(1) == '"'
+
+
+def check_arrows():
+    for path in tracked("*.c", "*.h", "*.cpp", "*.def"):
+        folder = folder_of(path)
+        for number, header, is_quoted in includes(path):
+            for prefix, allowed in LIBRARIES.items():
+                if header.startswith(prefix) and not any(path.startswith(name + "/") for name in allowed):
+                    yield f"{path}:{number}: {prefix} headers belong to {', '.join(allowed)} only"
+            target = folder_of(header) if is_quoted else None
+            if folder and target and target not in (folder, "runtime/base", "include", *ARROWS[folder]):
+                yield f"{path}:{number}: {folder} may not include {target}"
+
+
+def check_link_map():
+    """libgenie is small and needs neither compiler nor Python."""
+    build = pathlib.Path(os.environ.get("GENIE_BUILD", ROOT / "build" / "dev"))
+    for library in build.glob("lib/libgenie.so"):
+        needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout
+        symbols = subprocess.run(["nm", "-D", "--undefined-only", library], capture_output=True, text=True, check=True).stdout
+        for line in needed.splitlines():
+            if "NEEDED" in line and FOREIGN.search(line):
+                yield f"{library.name}: links {line.split()[-1]}"
+        for line in symbols.splitlines():
+            if re.search(r"\b(LLVM|mlir|Py)[A-Z_]", line):
+                yield f"{library.name}: wants the symbol {line.split()[-1]}"
+
+
+def check_text():
+    for path in tracked():
+        if path == "scripts/lint.py":
+            continue
+        try:
+            lines = (ROOT / path).read_text().splitlines()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if OUTSIDE.search(line):
+                yield f"{path}:{number}: an address or a path of one machine"
+            if line != line.rstrip():
+                yield f"{path}:{number}: trailing space"
+
+
+def check_file_names():
+    """A file is named for what it holds, and its name is unique."""
+    seen = {}
+    for path in tracked("*.c", "*.cpp"):
+        name = os.path.basename(path)
+        if name in seen and not path.startswith("examples/"):
+            yield f"{path}: has the name of {seen[name]}"
+        seen[name] = path
+        if re.search(r"(^|_)(util|utils|common|helpers|misc|manager|new|v2)(_|\.)", name):
+            yield f"{path}: is not named for what it holds"
+
+
+def check_format(fix):
+    files = tracked("*.c", "*.h", "*.cpp")
+    if fix:
+        subprocess.run(["clang-format-22", "-i", *files], cwd=ROOT, check=True)
+        return
+    done = subprocess.run(["clang-format-22", "--dry-run", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    for path in sorted({line.split(":")[0] for line in done.stderr.splitlines() if "clang-format-violations" in line}):
+        yield f"{path}: is not formatted: ./x fmt"
+
+
+def main(arguments):
+    fix = arguments == ["--fix"]
+    checks = [check_arrows(), check_link_map(), check_text(), check_file_names(), check_format(fix)]
+    problems = [problem for check in checks for problem in check]
+    print("\n".join(problems) if problems else "lint: nothing to say")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

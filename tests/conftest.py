@@ -1,0 +1,72 @@
+"""Options and fixtures of the end-to-end tests: archives of the zoo, the tools of the build, runs of them."""
+
+import os
+import subprocess
+
+import pytest
+
+import archives
+from genie import toolchain
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="full-size models, as well as the reduced ones")
+
+
+@pytest.fixture(scope="session")
+def is_full(request):
+    return request.config.getoption("--all")
+
+
+def pytest_generate_tests(metafunc):
+    """`variant`: the form of an archive and whether the model has its full size."""
+    if "variant" in metafunc.fixturenames:
+        variants = {"sel": ("sel", False), "raw": ("raw", False)}
+        if metafunc.config.getoption("--all"):
+            variants["full"] = ("sel", True)
+        metafunc.parametrize("variant", variants.values(), ids=variants)
+
+
+class Tool:
+    """A program of the build; a call returns the finished process and never raises for its exit status."""
+
+    def __init__(self, name):
+        try:
+            self.path = toolchain.find(f"bin/{name}")
+        except toolchain.GenieError as error:
+            pytest.skip(str(error))
+
+    def __call__(self, *arguments, folder=None, timeout=600, **options):
+        command = [self.path, *map(os.fspath, arguments)]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+
+@pytest.fixture(scope="session")
+def geniec():
+    return Tool("geniec")
+
+
+@pytest.fixture(scope="session")
+def genie_tool():
+    return Tool("genie")
+
+
+@pytest.fixture(scope="session")
+def plan_of(geniec, tmp_path_factory):
+    """plan_of(archive) is the archive's plan, compiled once a test session."""
+    folder, plans = tmp_path_factory.mktemp("plans"), {}
+
+    def compile_once(archive):
+        if archive not in plans:
+            plan = folder / f"{len(plans)}.gplan"
+            done = geniec(archive, "-o", plan)
+            assert done.returncode == 0, done.stderr[-2000:]
+            plans[archive] = plan
+        return plans[archive]
+
+    return compile_once
+
+
+@pytest.fixture(scope="session")
+def mlp():
+    return archives.zoo("mlp")

@@ -8,6 +8,8 @@ set(GENIE_LLVM_PREFIX "/usr/lib/llvm-22" CACHE PATH "Where LLVM 22 is installed"
 # A package that one folder finds is there for whoever links that folder's library.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
 add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wall> $<$<COMPILE_LANGUAGE:C>:-Wextra> $<$<COMPILE_LANGUAGE:C>:-Werror>
                     -fvisibility=hidden -fno-omit-frame-pointer)
 add_compile_definitions(_GNU_SOURCE)

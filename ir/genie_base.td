@@ -18,15 +18,20 @@ def Genie_Dialect : Dialect {
     `?` and the type's encoding, an `affine_map<()[s0, s1] -> (...)>` with one result a dimension, gives every dimension
     as an expression over the symbols of the enclosing function (attribute `genie.symbols`).
   }];
+  let hasConstantMaterializer = 1;
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
 }
 
+// Verifies an op by its shape rule: refuses a stated result type that differs from the rule's.
+def Genie_ShapeVerified : NativeOpTrait<"ShapeVerified"> { let cppNamespace = "::genie"; }
+
 // One record an op: what MLIR needs, and our own columns, from which a script derives the C tables that importer, shape
 // rules, cost model, lowering, conformance list and reference page read. A rule names a C function
 // `genie_<column>_<rule>`; a missing one is a link error.
-class Genie_Op<string mnemonic, list<Trait> traits = []> : Op<Genie_Dialect, mnemonic, traits> {
+class Genie_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Genie_Dialect, mnemonic, !listconcat(traits, [Genie_ShapeVerified])> {
   // The ATen overloads that import to this op, each "overload(arguments)": an argument is the name of an operand or
   // attribute of this op in the schema's order, `name=default` where the schema has a default, `_name` to ignore it.
   list<string> aten = [];

@@ -36,10 +36,20 @@ genie_status_t genie_ir_verify(MlirOperation operation) GENIE_MUST_USE;
 
 typedef struct genie_op_info genie_op_info_t;
 
-// Result types of an op from its operands and attributes; writes `info->result_count` types.
-typedef genie_status_t (*genie_shape_rule_fn_t)(const genie_op_info_t *info, MlirContext context, intptr_t operand_count,
-                                                const MlirType *operand_types, MlirAttribute attributes,
-                                                MlirType *out_types);
+// What a shape rule works from. `operand_types` has one entry for each operand of the table, null for an absent optional
+// one; a variadic operand, always the last, contributes as many as there are. `stated_types` are the result types that
+// the op states, or NULL: a rule that cannot infer them then refuses.
+typedef struct genie_shape_query {
+  const genie_op_info_t *info;
+  MlirContext context;
+  intptr_t operand_count;
+  const MlirType *operand_types;
+  MlirAttribute attributes;  // a dictionary
+  const MlirType *stated_types;
+} genie_shape_query_t;
+
+// Writes the `info->result_count` result types. INVALID_ARGUMENT says in one line what is wrong, without the op's name.
+typedef genie_status_t (*genie_shape_rule_fn_t)(const genie_shape_query_t *query, MlirType *out_types);
 
 // Work of one execution at the upper bound of all symbols: floating-point operations, bytes read, bytes written.
 typedef struct genie_op_cost {
@@ -47,7 +57,7 @@ typedef struct genie_op_cost {
   double read_bytes;
   double written_bytes;
 } genie_op_cost_t;
-typedef void (*genie_cost_rule_fn_t)(const genie_op_info_t *info, MlirOperation op, genie_op_cost_t *out_cost);
+typedef void (*genie_cost_rule_fn_t)(MlirOperation op, genie_op_cost_t *out_cost);
 
 // One row of the table that a script derives from genie_ops.td.
 struct genie_op_info {
@@ -57,7 +67,7 @@ struct genie_op_info {
   const char *const *aten;    // NULL-terminated: the overloads with their argument lists, as in the record
   const char *const *operand_names;    // NULL-terminated, in order; a trailing '?' or '*' marks optional or variadic
   const char *const *attribute_names;  // NULL-terminated, with "=default" where the record has one, '?' if optional
-  int result_count;
+  int result_count;  // -1: as many as the op states (a kernel)
   genie_shape_rule_fn_t shape_rule;
   genie_cost_rule_fn_t cost_rule;
 };
@@ -74,6 +84,10 @@ bool genie_op_has_rule(MlirOperation op, const char *rule);
 // True for an op of this full name, as in genie_op_is(op, "genie.linear").
 bool genie_op_is(MlirOperation op, const char *name);
 
+// The work of `op` by its cost rule; zero for an op of another dialect. Of a kernel: that of the ops inside, with the
+// bytes of the kernel's own operands and results.
+genie_op_cost_t genie_op_cost(MlirOperation op);
+
 //===-- Types -----------------------------------------------------------------------------------------------------===//
 
 // The element type and dimensions of a tensor type. Dimensions are affine expressions over symbols; a constant is an
@@ -88,6 +102,8 @@ MlirType genie_dtype_to_mlir(MlirContext context, genie_dtype_t dtype);
 genie_dtype_t genie_dtype_from_mlir(MlirType element_type);  // INVALID if none
 
 // A ranked tensor type; dynamic dimensions become `?` with the encoding map (only where any dimension is not constant).
+// Dimensions are simplified, and the map has the symbols up to the last that it uses, so that equal types are equal
+// pointers.
 MlirType genie_type_make(MlirContext context, const genie_tensor_type_t *type);
 MlirType genie_type_make_static(MlirContext context, genie_dtype_t dtype, int rank, const int64_t *dims);
 // Asserts a ranked tensor type that the dialect accepts.
@@ -95,12 +111,24 @@ genie_tensor_type_t genie_type_get(MlirType type);
 genie_tensor_type_t genie_value_type(MlirValue value);
 bool genie_type_is_static(MlirType type);
 
+// "[2, s0 * 4] f32": a type for messages; `capacity` bytes at most.
+void genie_type_describe(MlirType type, size_t capacity, char *out_text);
+
+// Dimensions are simplified by each of these, so that equal sizes are equal pointers. A bare symbol: symbol `index` of
+// the function.
 MlirAffineExpr genie_dim_constant(MlirContext context, int64_t value);
 bool genie_dim_is_constant(MlirAffineExpr dim, int64_t *out_value);
+MlirAffineExpr genie_dim_symbol(MlirContext context, int index);
+bool genie_dim_equal(MlirAffineExpr a, MlirAffineExpr b);
 // The dim when constant; asserts otherwise.
 int64_t genie_dim_value(MlirAffineExpr dim);
 MlirAffineExpr genie_dim_add(MlirAffineExpr a, MlirAffineExpr b);
+MlirAffineExpr genie_dim_sub(MlirAffineExpr a, MlirAffineExpr b);
 MlirAffineExpr genie_dim_mul(MlirAffineExpr a, MlirAffineExpr b);
+MlirAffineExpr genie_dim_floor_div(MlirAffineExpr a, int64_t divisor);
+MlirAffineExpr genie_dim_simplify(MlirAffineExpr dim);
+// a / b when b divides a as polynomials over the symbols ("s0 * 384" by "s0 * 32" is 12); false otherwise.
+bool genie_dim_divide(MlirAffineExpr a, MlirAffineExpr b, MlirAffineExpr *out_quotient);
 MlirAffineExpr genie_dim_product(MlirContext context, int count, const MlirAffineExpr *dims);
 
 // A symbol of a function: attribute `genie.symbols` = [{name = "s0", min = 1, max = 64, multiple = 1}, ...].
@@ -133,7 +161,8 @@ typedef struct genie_ir_attribute {
 genie_status_t genie_ir_build(const genie_ir_builder_t *builder, const char *name, int operand_count,
                               const MlirValue *operands, int attribute_count, const genie_ir_attribute_t *attributes,
                               MlirOperation *out_op) GENIE_MUST_USE;
-// As genie_ir_build, with result types stated (view ops, factories, kernels).
+// As genie_ir_build, with result types stated (view ops, factories, kernels); the op's shape rule checks them. A kernel
+// gets a region with one block whose arguments have the operands' types.
 genie_status_t genie_ir_build_typed(const genie_ir_builder_t *builder, const char *name, int operand_count,
                                     const MlirValue *operands, int attribute_count,
                                     const genie_ir_attribute_t *attributes, int result_count, const MlirType *types,

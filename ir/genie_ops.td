@@ -45,7 +45,6 @@ def Genie_KernelOp : Genie_Op<"kernel", [IsolatedFromAbove, SingleBlock, Recursi
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$family `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs) $body";
   let shapeRule = "none"; let costRule = "kernel"; let lowerRule = "kernel"; let importRule = "none";
-  let hasVerifier = 1;
 }
 
 def Genie_YieldOp : Genie_Op<"yield", [Pure, Terminator, HasParent<"KernelOp">]> {
@@ -130,10 +129,10 @@ def Genie_CeilOp : Genie_UnaryOp<"ceil", "Smallest integer not below x">;
 def Genie_RoundOp : Genie_UnaryOp<"round", "Nearest integer, ties to even">;
 def Genie_TruncOp : Genie_UnaryOp<"trunc", "Integer part">;
 def Genie_ReciprocalOp : Genie_UnaryOp<"reciprocal", "1 / x">;
-def Genie_LogicalNotOp : Genie_UnaryOp<"logical_not", "True where x is zero">;
+def Genie_LogicalNotOp : Genie_UnaryOp<"logical_not", "True where x is zero"> { let shapeRule = "predicate"; }
 def Genie_BitwiseNotOp : Genie_UnaryOp<"bitwise_not", "Complement of every bit; of a bool, logical not">;
-def Genie_IsnanOp : Genie_UnaryOp<"isnan", "True where x is not a number">;
-def Genie_IsinfOp : Genie_UnaryOp<"isinf", "True where x is infinite">;
+def Genie_IsnanOp : Genie_UnaryOp<"isnan", "True where x is not a number"> { let shapeRule = "predicate"; }
+def Genie_IsinfOp : Genie_UnaryOp<"isinf", "True where x is infinite"> { let shapeRule = "predicate"; }
 def Genie_HardswishOp : Genie_UnaryOp<"hardswish", "x * clamp(x + 3, 0, 6) / 6">;
 def Genie_HardsigmoidOp : Genie_UnaryOp<"hardsigmoid", "clamp(x + 3, 0, 6) / 6">;
 def Genie_MishOp : Genie_UnaryOp<"mish", "x * tanh(softplus(x))">;
@@ -214,7 +213,7 @@ def Genie_SliceOp : Genie_ViewOp<"slice", "Elements start, start + step, ... of 
 }
 def Genie_FlipOp : Genie_ViewOp<"flip", "Reverses `axes`"> {
   let arguments = (ins AnyRankedTensor:$x, DenseI64ArrayAttr:$axes);
-  let shapeRule = "elementwise"; let lowerRule = "pointwise";
+  let shapeRule = "flip"; let lowerRule = "pointwise";
 }
 def Genie_ConcatOp : Genie_ViewOp<"concat", "Joins along `axis`"> {
   let arguments = (ins Variadic<AnyRankedTensor>:$inputs, I64Attr:$axis);
@@ -247,28 +246,28 @@ def Genie_IndexCopyOp : Genie_PureOp<"index_copy"> {
   let summary = "x with the slices of `axis` at `index` (1-d) replaced by those of `source`";
   let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$index, AnyRankedTensor:$source, I64Attr:$axis);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "scatter"; let lowerRule = "scatter";
+  let shapeRule = "index_copy"; let costRule = "scatter"; let lowerRule = "scatter";
 }
 def Genie_IndexPutOp : Genie_PureOp<"index_put"> {
   let summary = "x with the elements that `indices` (for `axes`, broadcast) name replaced by, or added to, `value`";
   let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$value, Variadic<AnyRankedTensor>:$indices,
                    DenseI64ArrayAttr:$axes, DefaultValuedAttr<BoolAttr, "false">:$accumulate);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "scatter"; let lowerRule = "scatter"; let importRule = "index_put";
+  let shapeRule = "index_put"; let costRule = "scatter"; let lowerRule = "scatter"; let importRule = "index_put";
 }
 def Genie_ScatterOp : Genie_PureOp<"scatter"> {
   let summary = "x with x[.., index[.., j, ..], ..] along `axis` replaced by, or combined with, source[.., j, ..]";
   let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$index, AnyRankedTensor:$source, I64Attr:$axis,
                    DefaultValuedAttr<StrAttr, "\"replace\"">:$reduce);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "scatter"; let lowerRule = "scatter";
+  let shapeRule = "scatter"; let costRule = "scatter"; let lowerRule = "scatter";
 }
 def Genie_SliceScatterOp : Genie_PureOp<"slice_scatter"> {
   let summary = "x with elements start, start + step, ... of `axis` replaced by `source`";
   let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$source, I64Attr:$axis, AffineMapAttr:$start,
                    DefaultValuedAttr<I64Attr, "1">:$step);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "scatter"; let lowerRule = "pointwise"; let importRule = "slice_scatter";
+  let shapeRule = "slice_scatter"; let costRule = "scatter"; let lowerRule = "pointwise"; let importRule = "slice_scatter";
 }
 
 //===-- Reductions ------------------------------------------------------------------------------------------------===//
@@ -291,19 +290,19 @@ def Genie_SoftmaxOp : Genie_PureOp<"softmax"> {
   let summary = "exp(x - max) / sum along `axis`";
   let arguments = (ins AnyRankedTensor:$x, I64Attr:$axis);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "row"; let importRule = "softmax";
+  let shapeRule = "along_axis"; let costRule = "row"; let lowerRule = "row"; let importRule = "softmax";
 }
 def Genie_LogSoftmaxOp : Genie_PureOp<"log_softmax"> {
   let summary = "x - max - log(sum(exp(x - max))) along `axis`";
   let arguments = (ins AnyRankedTensor:$x, I64Attr:$axis);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "row"; let importRule = "softmax";
+  let shapeRule = "along_axis"; let costRule = "row"; let lowerRule = "row"; let importRule = "softmax";
 }
 def Genie_CumsumOp : Genie_PureOp<"cumsum"> {
   let summary = "Running sum along `axis`";
   let arguments = (ins AnyRankedTensor:$x, I64Attr:$axis);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "scan";
+  let shapeRule = "along_axis"; let costRule = "row"; let lowerRule = "scan";
 }
 def Genie_SortOp : Genie_PureOp<"sort"> {
   let summary = "Values along `axis` in order (stable), and their indices";
@@ -325,27 +324,27 @@ def Genie_LayerNormOp : Genie_PureOp<"layer_norm", [AttrSizedOperandSegments]> {
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$weight, Optional<AnyRankedTensor>:$bias,
                    I64Attr:$normalized_rank, F64Attr:$eps);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "row"; let importRule = "norm";
+  let shapeRule = "norm"; let costRule = "row"; let lowerRule = "row"; let importRule = "norm";
 }
 def Genie_RmsNormOp : Genie_PureOp<"rms_norm"> {
   let summary = "x / sqrt(mean(x^2) + eps) * weight over the last `normalized_rank` dimensions";
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$weight, I64Attr:$normalized_rank, F64Attr:$eps);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "row"; let importRule = "norm";
+  let shapeRule = "norm"; let costRule = "row"; let lowerRule = "row"; let importRule = "norm";
 }
 def Genie_GroupNormOp : Genie_PureOp<"group_norm", [AttrSizedOperandSegments]> {
   let summary = "Normalises each of `groups` groups of channels (dimension 1) with all that follows";
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$weight, Optional<AnyRankedTensor>:$bias,
                    I64Attr:$groups, F64Attr:$eps);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "row"; let lowerRule = "none";
+  let shapeRule = "group_norm"; let costRule = "row"; let lowerRule = "none";
 }
 def Genie_BatchNormOp : Genie_PureOp<"batch_norm", [AttrSizedOperandSegments]> {
   let summary = "(x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c], channels in dimension 1";
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$weight, Optional<AnyRankedTensor>:$bias,
                    AnyRankedTensor:$mean, AnyRankedTensor:$var, F64Attr:$eps);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "elementwise"; let costRule = "elementwise"; let lowerRule = "none";
+  let shapeRule = "channel_norm"; let costRule = "elementwise"; let lowerRule = "none";
 }
 
 //===-- Products, convolution, attention --------------------------------------------------------------------------===//
@@ -445,13 +444,13 @@ def Genie_AdaptiveAvgPoolOp : Genie_PureOp<"adaptive_avg_pool"> {
   let summary = "Mean over windows that divide the spatial dimensions into those of the result";
   let arguments = (ins AnyRankedTensor:$x);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "stated"; let costRule = "pool"; let lowerRule = "pool"; let importRule = "adaptive_pool";
+  let shapeRule = "resample"; let costRule = "pool"; let lowerRule = "pool"; let importRule = "adaptive_pool";
 }
 def Genie_UpsampleOp : Genie_PureOp<"upsample"> {
   let summary = "Resamples the spatial dimensions to those of the result";
   let arguments = (ins AnyRankedTensor:$x, StrAttr:$mode, DefaultValuedAttr<BoolAttr, "false">:$align_corners);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "stated"; let costRule = "elementwise"; let lowerRule = "pool"; let importRule = "upsample";
+  let shapeRule = "resample"; let costRule = "elementwise"; let lowerRule = "pool"; let importRule = "upsample";
 }
 
 #endif  // GENIE_OPS_TD

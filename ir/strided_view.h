@@ -22,7 +22,7 @@ void genie_strided_dense(MlirType type, const int64_t *layout, genie_strided_vie
 // False: a reshape that no strides can describe; the caller materialises a copy.
 bool genie_strided_view_of(MlirValue value, const int64_t *layout, genie_strided_view_t *out_view);
 
-// The address of an op's `result` inside the buffer of `yielded`, to which a chain of single-use reshape and permute ops
+// The address of an op's `result` inside the buffer of `yielded`, to which a chain of reshape and permute ops
 // leads from `result`: where a kernel stores. False when there is no such chain or it is not strided.
 bool genie_strided_view_into(MlirValue result, MlirValue yielded, const int64_t *layout, genie_strided_view_t *out_view);
 

@@ -1,0 +1,177 @@
+// Views and data movement that do nothing, or do in two steps what one can.
+#include "passes/canonicalise/simplify.h"
+
+static MlirValue operand0(MlirOperation op) { return mlirOperationGetOperand(op, 0); }
+
+// An op of type x -> x that moves nothing.
+static genie_status_t drop_if_same_type(MlirOperation op, MlirValue *out_value) {
+  if (genie_rewrite_same_type(operand0(op), genie_rewrite_result(op))) {
+    *out_value = operand0(op);
+  }
+  return GENIE_OK;
+}
+
+// reshape(reshape(x)) and expand(expand(x)): the last type decides.
+static genie_status_t merge_with_inner(MlirOperation op, const char *name, MlirValue *out_value) {
+  const MlirOperation inner = genie_rewrite_definer_if(operand0(op), name);
+  if (mlirOperationIsNull(inner)) {
+    return GENIE_OK;
+  }
+  const MlirValue x = operand0(inner);
+  return genie_rewrite_make_typed(op, name, 1, &x, 0, NULL, mlirValueGetType(genie_rewrite_result(op)), out_value);
+}
+
+static genie_status_t merge_reshapes(MlirOperation op, MlirValue *out_value) {
+  return merge_with_inner(op, "genie.reshape", out_value);
+}
+
+static genie_status_t merge_expands(MlirOperation op, MlirValue *out_value) {
+  return merge_with_inner(op, "genie.expand", out_value);
+}
+
+static genie_status_t drop_identity_permute(MlirOperation op, MlirValue *out_value) {
+  int64_t permutation[GENIE_IR_MAX_RANK];
+  const int rank = genie_ir_i64_array(op, "permutation", GENIE_IR_MAX_RANK, permutation);
+  for (int i = 0; i < rank; ++i) {
+    if (permutation[i] != i) {
+      return GENIE_OK;
+    }
+  }
+  *out_value = operand0(op);
+  return GENIE_OK;
+}
+
+static genie_status_t merge_permutes(MlirOperation op, MlirValue *out_value) {
+  const MlirOperation inner = genie_rewrite_definer_if(operand0(op), "genie.permute");
+  if (mlirOperationIsNull(inner)) {
+    return GENIE_OK;
+  }
+  int64_t outer_order[GENIE_IR_MAX_RANK], inner_order[GENIE_IR_MAX_RANK], order[GENIE_IR_MAX_RANK];
+  const int rank = genie_ir_i64_array(op, "permutation", GENIE_IR_MAX_RANK, outer_order);
+  genie_ir_i64_array(inner, "permutation", GENIE_IR_MAX_RANK, inner_order);
+  for (int i = 0; i < rank; ++i) {
+    order[i] = inner_order[outer_order[i]];
+  }
+  return genie_rewrite_make_permute(op, operand0(inner), rank, order, out_value);
+}
+
+static bool is_one(MlirAffineExpr dim) {
+  int64_t value;
+  return genie_dim_is_constant(dim, &value) && value == 1;
+}
+
+// A permute that leaves the order of all dimensions but those of size 1 is a reshape.
+static genie_status_t reshape_instead_of_permute(MlirOperation op, MlirValue *out_value) {
+  int64_t permutation[GENIE_IR_MAX_RANK];
+  const int rank = genie_ir_i64_array(op, "permutation", GENIE_IR_MAX_RANK, permutation);
+  const genie_tensor_type_t type = genie_value_type(operand0(op));
+  int64_t last = -1;
+  for (int i = 0; i < rank; ++i) {
+    if (is_one(type.dims[permutation[i]])) {
+      continue;
+    }
+    if (permutation[i] < last) {
+      return GENIE_OK;
+    }
+    last = permutation[i];
+  }
+  const genie_tensor_type_t result = genie_value_type(genie_rewrite_result(op));
+  return genie_rewrite_make_reshape(op, operand0(op), rank, result.dims, out_value);
+}
+
+// A slice with all elements: its type is that of x, and with it start 0 (a later start would leave x).
+static genie_status_t drop_full_slice(MlirOperation op, MlirValue *out_value) {
+  return genie_ir_i64(op, "step") == 1 ? drop_if_same_type(op, out_value) : GENIE_OK;
+}
+
+static genie_status_t drop_single_concat(MlirOperation op, MlirValue *out_value) {
+  if (mlirOperationGetNumOperands(op) == 1) {
+    *out_value = operand0(op);
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t drop_empty_pad(MlirOperation op, MlirValue *out_value) {
+  int64_t low[GENIE_IR_MAX_RANK], high[GENIE_IR_MAX_RANK];
+  const int rank = genie_ir_i64_array(op, "low", GENIE_IR_MAX_RANK, low);
+  genie_ir_i64_array(op, "high", GENIE_IR_MAX_RANK, high);
+  for (int i = 0; i < rank; ++i) {
+    if (low[i] != 0 || high[i] != 0) {
+      return GENIE_OK;
+    }
+  }
+  *out_value = operand0(op);
+  return GENIE_OK;
+}
+
+//===-- Pointwise ops move in front of views ----------------------------------------------------------------------===//
+
+static bool is_scalar(MlirValue value) {
+  double number;
+  return genie_value_type(value).rank == 0 && genie_ir_splat_value(value, &number);
+}
+
+// op(view(x)) -> view(op(x)) for a reshape or permute that only `op` reads, so that the op can join x's producer.
+// `x_operand` is the operand that the view gives; the others are scalars.
+static genie_status_t hoist_over_view(MlirOperation op, intptr_t x_operand, MlirValue *out_value) {
+  const MlirValue viewed = mlirOperationGetOperand(op, x_operand);
+  const MlirOperation view = genie_rewrite_definer(viewed);
+  if (mlirOperationIsNull(view) || !genie_rewrite_has_one_use(viewed) ||
+      !(genie_op_is(view, "genie.reshape") || genie_op_is(view, "genie.permute")) ||
+      genie_ir_is_compile_time(viewed) || !genie_rewrite_same_dims(viewed, genie_rewrite_result(op))) {
+    return GENIE_OK;
+  }
+  const MlirOperation source = genie_rewrite_definer(operand0(view));
+  if (mlirOperationIsNull(source) || genie_rewrite_is_view(source)) {
+    return GENIE_OK;  // nothing in front of the view to join, or not yet its turn
+  }
+  genie_tensor_type_t type = genie_value_type(operand0(view));
+  type.dtype = genie_value_type(genie_rewrite_result(op)).dtype;
+  const MlirType moved_type = genie_type_make(mlirOperationGetContext(op), &type);
+  const MlirOperation moved = mlirOperationClone(op);
+  mlirOperationSetOperand(moved, x_operand, operand0(view));
+  mlirValueSetType(genie_rewrite_result(moved), moved_type);
+  mlirBlockInsertOwnedOperationBefore(mlirOperationGetBlock(op), op, moved);
+  const MlirOperation behind = mlirOperationClone(view);
+  mlirOperationSetOperand(behind, 0, genie_rewrite_result(moved));
+  mlirValueSetType(genie_rewrite_result(behind), mlirValueGetType(genie_rewrite_result(op)));
+  mlirBlockInsertOwnedOperationBefore(mlirOperationGetBlock(op), op, behind);
+  *out_value = genie_rewrite_result(behind);
+  return GENIE_OK;
+}
+
+static genie_status_t hoist_unary(MlirOperation op, MlirValue *out_value) { return hoist_over_view(op, 0, out_value); }
+
+static genie_status_t hoist_binary(MlirOperation op, MlirValue *out_value) {
+  if (is_scalar(mlirOperationGetOperand(op, 1))) {
+    return hoist_over_view(op, 0, out_value);
+  }
+  return is_scalar(operand0(op)) ? hoist_over_view(op, 1, out_value) : GENIE_OK;
+}
+
+const genie_rule_t genie_simplify_view_rules[] = {
+    {"genie.reshape", drop_if_same_type},
+    {"genie.reshape", merge_reshapes},
+    {"genie.permute", drop_identity_permute},
+    {"genie.permute", merge_permutes},
+    {"genie.permute", reshape_instead_of_permute},
+    {"genie.expand", drop_if_same_type},
+    {"genie.expand", merge_expands},
+    {"genie.slice", drop_full_slice},
+    {"genie.concat", drop_single_concat},
+    {"genie.pad", drop_empty_pad},
+    {"genie.relu", hoist_unary},
+    {"genie.silu", hoist_unary},
+    {"genie.gelu", hoist_unary},
+    {"genie.sigmoid", hoist_unary},
+    {"genie.tanh", hoist_unary},
+    {"genie.exp", hoist_unary},
+    {"genie.clamp", hoist_unary},
+    {"genie.cast", hoist_unary},
+    {"genie.neg", hoist_unary},
+    {"genie.hardswish", hoist_unary},
+    {"genie.add", hoist_binary},
+    {"genie.sub", hoist_binary},
+    {"genie.mul", hoist_binary},
+    {"genie.div", hoist_binary},
+    {NULL, NULL}};

@@ -1,0 +1,90 @@
+// The state of one import; graph_import.c drives it, rules see it through rule.h.
+#ifndef GENIE_COMPILER_IMPORT_PT2_IMPORTER_STATE_H_
+#define GENIE_COMPILER_IMPORT_PT2_IMPORTER_STATE_H_
+
+#include "compiler/import/importer.h"
+#include "compiler/import/pt2/rule.h"
+#include "compiler/import/pt2/size_expression.h"
+#include "compiler/import/pt2/value_table.h"
+
+// Where a node comes from in the user's model.
+typedef struct pt2_provenance {
+  const char *source;  // "model.py:12", "" if unknown
+  const char *file;
+  int line;
+  const char *module;  // "encoder.layer.0:BertLayer", "" if unknown
+  const char *phase;   // of the annotation genie.phase, "" if absent
+} pt2_provenance_t;
+
+struct pt2_importer {
+  const genie_import_options_t *options;
+  const genie_pt2_program_t *program;
+  const genie_pt2_graph_t *graph;
+  genie_findings_t *findings;
+  genie_arena_t arena;
+  MlirModule module;
+  MlirOperation function;
+  genie_ir_builder_t builder;
+  genie_pt2_symbols_t symbols;
+  genie_pt2_value_table_t values;
+  const struct pt2_mapping_table *mappings;
+
+  // Of the node in work.
+  int position;
+  pt2_provenance_t provenance;
+  const pt2_mapping_t *mapping;
+  const char *finding_kind, *finding_hint;  // of the failure
+  genie_status_t failure;
+  bool is_in_place;
+  MlirValue in_place_result;
+};
+
+//===-- mapping.c -------------------------------------------------------------------------------------------------===//
+
+typedef struct pt2_mapping_table {
+  int count;
+  pt2_mapping_t *rows;  // sorted by overload
+} pt2_mapping_table_t;
+
+// All overloads of the op table and of the composites. INTERNAL names an import rule that does not exist.
+genie_status_t pt2_mapping_table_init(genie_arena_t *arena, pt2_mapping_table_t *out_table) GENIE_MUST_USE;
+// NULL when there is none. `out_is_in_place` is set when only the functional overload is known ("add_.Tensor").
+const pt2_mapping_t *pt2_mapping_find(const pt2_mapping_table_t *table, const char *target, bool *out_is_in_place);
+// "torch.ops.aten.add.Tensor" as "add.Tensor"; other targets as they are.
+const char *pt2_overload_of(const char *target);
+// True for "add_.Tensor".
+bool pt2_overload_is_in_place(const char *overload);
+
+//===-- payload_import.c ------------------------------------------------------------------------------------------===//
+
+// The symbol of a `genie.weight` for a parameter, buffer or constant; equal bytes give the same symbol.
+genie_status_t pt2_import_weight(pt2_importer_t *im, const genie_pt2_payload_t *payload, MlirType *out_type,
+                                 const char **out_symbol) GENIE_MUST_USE;
+// The symbol of a `genie.state` that starts as `payload`.
+genie_status_t pt2_import_state(pt2_importer_t *im, const genie_pt2_payload_t *payload, MlirType *out_type,
+                                const char **out_symbol) GENIE_MUST_USE;
+enum { PT2_MAX_CONSTANT_ELEMENTS = 64 };
+// A `genie.constant` at the builder's place, or null when the tensor is too large for one.
+genie_status_t pt2_import_constant(pt2_importer_t *im, const genie_pt2_payload_t *payload, MlirValue *out_value) GENIE_MUST_USE;
+
+//===-- type_import.c ---------------------------------------------------------------------------------------------===//
+
+// The dtype of a number of the schema; INVALID when Genie has none. The name is PyTorch's, for messages.
+genie_dtype_t pt2_dtype_of(int schema_dtype, const char **out_name);
+// A tensor type from what the export says. UNIMPLEMENTED names the dtype, rank or size that Genie lacks.
+genie_status_t pt2_type_of_meta(pt2_importer_t *im, const genie_pt2_tensor_meta_t *meta, bool can_add_symbols,
+                                genie_tensor_type_t *out_type) GENIE_MUST_USE;
+genie_status_t pt2_size_of_export(pt2_importer_t *im, const genie_pt2_size_t *size, bool can_add_symbols,
+                                  MlirAffineExpr *out_size) GENIE_MUST_USE;
+
+//===-- provenance.c ----------------------------------------------------------------------------------------------===//
+
+genie_status_t pt2_provenance_of(genie_arena_t *arena, const genie_pt2_node_t *node,
+                                 pt2_provenance_t *out_provenance) GENIE_MUST_USE;
+
+//===-- output_names.c --------------------------------------------------------------------------------------------===//
+
+// Names of `count` user outputs from the pytree `out_spec`: "output0", .. for tuples, keys for dictionaries, joined by '.'.
+genie_status_t pt2_output_names(genie_arena_t *arena, const char *out_spec, int count, const char **out_names) GENIE_MUST_USE;
+
+#endif  // GENIE_COMPILER_IMPORT_PT2_IMPORTER_STATE_H_

@@ -1,0 +1,401 @@
+#include "compiler/pipeline.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "codegen/codegen.h"
+#include "compiler/text_file.h"
+#include "compiler/version.h"
+#include "passes/pass.h"
+#include "runtime/base/string_builder.h"
+
+// What the stages work on.
+typedef struct pipeline {
+  const genie_compiler_options_t *options;
+  int input_count;
+  const genie_pipeline_input_t *inputs;
+  genie_findings_t *findings;
+  MlirContext context;
+  genie_ir_diagnostics_t *diagnostics;
+  MlirModule module, plan;
+  genie_codegen_code_t *code;
+  genie_codegen_options_t codegen;
+  genie_codegen_report_t report;
+} pipeline_t;
+
+typedef struct stage {
+  const char *name;
+  genie_status_t (*run)(pipeline_t *pipeline, const char *phase);
+} stage_t;
+
+static genie_status_t stage_import(pipeline_t *pipeline, const char *phase);
+static genie_status_t stage_passes(pipeline_t *pipeline, const char *phase);
+static genie_status_t stage_kernels(pipeline_t *pipeline, const char *phase);
+static genie_status_t stage_plan(pipeline_t *pipeline, const char *phase);
+static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase);
+
+// The pipeline. A pass phase runs the passes of passes/passes.def that name it, in their order.
+static const stage_t stages[] = {
+    {"import", stage_import},      {"canonicalise", stage_passes}, {"recognise", stage_passes},
+    {"place", stage_passes},       {"transfer", stage_passes},     {"fuse", stage_passes},
+    {"layout", stage_passes},      {"kernels", stage_kernels},     {"plan", stage_plan},
+    {"emit", stage_emit},
+};
+enum { STAGE_COUNT = sizeof stages / sizeof stages[0], STAGE_IMPORT = 0, STAGE_KERNELS = 7 };
+
+// What --emit prints, and the last stage that it needs.
+static const struct {
+  const char *name, *stage;
+} emissions[] = {{"genie", "import"}, {"plan", "plan"}, {"llvm", "kernels"}, {"asm", "kernels"}};
+enum { EMISSION_COUNT = sizeof emissions / sizeof emissions[0] };
+
+static double now_ms(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
+}
+
+static void note_time(const pipeline_t *pipeline, const char *what, const char *name, double start_ms) {
+  if (pipeline->options->timing) {
+    fprintf(stderr, "%10.2f ms  %s %s\n", now_ms() - start_ms, what, name);
+  }
+}
+
+static void append_text(MlirStringRef text, void *builder) { genie_string_builder_append(builder, text.data, text.length); }
+
+static void print_operation(const pipeline_t *pipeline, MlirOperation operation, genie_string_builder_t *builder) {
+  const MlirOpPrintingFlags flags = mlirOpPrintingFlagsCreate();
+  if (pipeline->options->locations) {
+    mlirOpPrintingFlagsEnableDebugInfo(flags, true, false);
+  }
+  mlirOperationPrintWithFlags(operation, flags, append_text, builder);
+  mlirOpPrintingFlagsDestroy(flags);
+  if (builder->length > 0 && builder->text[builder->length - 1] != '\n') {
+    genie_string_builder_append(builder, "\n", 1);
+  }
+}
+
+static void dump_after(const pipeline_t *pipeline, const char *name) {
+  const genie_option_list_t *list = &pipeline->options->dump_after;
+  for (int i = 0; i < list->count; ++i) {
+    if (strcmp(list->items[i], name) == 0) {
+      genie_string_builder_t builder;
+      genie_string_builder_init(genie_allocator_heap(), &builder);
+      print_operation(pipeline, mlirModuleGetOperation(pipeline->module), &builder);
+      fprintf(stderr, "// after %s\n%s", name, genie_string_builder_get(&builder));
+      genie_string_builder_deinit(&builder);
+      return;
+    }
+  }
+}
+
+//===-- Import ----------------------------------------------------------------------------------------------------===//
+
+static bool has_suffix(const char *text, const char *suffix) {
+  const size_t length = strlen(text), suffix_length = strlen(suffix);
+  return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+static genie_status_t read_module_text(pipeline_t *pipeline, const char *path) {
+  struct stat info;
+  if (access(path, R_OK) != 0 || stat(path, &info) != 0 || S_ISDIR(info.st_mode)) {
+    return genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: no readable file", path);
+  }
+  pipeline->module = mlirModuleCreateParseFromFile(pipeline->context, mlirStringRefCreateFromCString(path));
+  GENIE_RETURN_IF_ERROR(genie_ir_diagnostics_take(pipeline->diagnostics));
+  if (mlirModuleIsNull(pipeline->module)) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: is no module text", path);
+  }
+  return GENIE_OK;
+}
+
+enum { BOUND_CAPACITY = GENIE_OPTION_LIST_CAPACITY, BOUND_NAME_BYTES = 32 };
+
+static genie_status_t parse_bound(const char *text, char out_name[BOUND_NAME_BYTES], int64_t *out_maximum) {
+  const char *equals = strchr(text, '=');
+  char *end = NULL;
+  const long long maximum = equals != NULL ? strtoll(equals + 1, &end, 10) : 0;
+  if (equals == NULL || equals == text || equals - text >= BOUND_NAME_BYTES || *end != '\0' || maximum < 1 ||
+      maximum > INT32_MAX) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--max-symbol=%s: give NAME=VALUE as in s0=512", text);
+  }
+  memcpy(out_name, text, (size_t)(equals - text));
+  out_name[equals - text] = '\0';
+  *out_maximum = maximum;
+  return GENIE_OK;
+}
+
+static genie_status_t import_archives(pipeline_t *pipeline) {
+  const genie_option_list_t *texts = &pipeline->options->symbol_bounds;
+  char names[BOUND_CAPACITY][BOUND_NAME_BYTES];
+  genie_import_bound_t bounds[BOUND_CAPACITY];
+  for (int i = 0; i < texts->count; ++i) {
+    GENIE_RETURN_IF_ERROR(parse_bound(texts->items[i], names[i], &bounds[i].maximum));
+    bounds[i].symbol = names[i];
+  }
+  pipeline->module = mlirModuleCreateEmpty(mlirLocationUnknownGet(pipeline->context));
+  for (int i = 0; i < pipeline->input_count; ++i) {
+    const genie_pipeline_input_t *input = &pipeline->inputs[i];
+    const genie_import_options_t options = {.entry = input->entry[0] != '\0' ? input->entry : NULL,
+                                            .bound_count = texts->count,
+                                            .bounds = bounds,
+                                            .notes = stderr};
+    GENIE_RETURN_IF_ERROR(genie_import_pt2(&options, input->path, pipeline->module, pipeline->findings));
+    if (!pipeline->options->check) {
+      GENIE_RETURN_IF_ERROR(genie_findings_status(pipeline->findings, input->path));
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t stage_import(pipeline_t *pipeline, const char *phase) {
+  (void)phase;
+  if (has_suffix(pipeline->inputs[0].path, ".mlir")) {
+    if (pipeline->input_count > 1) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: a module's text is compiled alone",
+                               pipeline->inputs[0].path);
+    }
+    GENIE_RETURN_IF_ERROR(read_module_text(pipeline, pipeline->inputs[0].path));
+  } else {
+    GENIE_RETURN_IF_ERROR(import_archives(pipeline));
+  }
+  if (pipeline->options->check) {
+    return GENIE_OK;
+  }
+  return genie_ir_verify(mlirModuleGetOperation(pipeline->module));
+}
+
+//===-- Passes ----------------------------------------------------------------------------------------------------===//
+
+static genie_status_t run_pass(pipeline_t *pipeline, const genie_pass_info_t *pass) {
+  const genie_pass_context_t context = {.context = pipeline->context, .opt_level = (int)pipeline->options->opt_level};
+  const double start_ms = now_ms();
+  const genie_status_t status = pass->run(&context, pipeline->module);
+  if (status != GENIE_OK) {
+    return genie_status_annotate(status, "pass %s", pass->name);
+  }
+  note_time(pipeline, "pass", pass->name, start_ms);
+  dump_after(pipeline, pass->name);
+  return genie_status_annotate(genie_ir_verify(mlirModuleGetOperation(pipeline->module)), "after pass %s", pass->name);
+}
+
+static genie_status_t stage_passes(pipeline_t *pipeline, const char *phase) {
+  for (int i = 0; i < genie_pass_table_count; ++i) {
+    if (strcmp(genie_pass_table[i].phase, phase) == 0) {
+      GENIE_RETURN_IF_ERROR(run_pass(pipeline, &genie_pass_table[i]));
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t run_named_passes(pipeline_t *pipeline, const char *names) {
+  for (const char *name = names; *name != '\0';) {
+    const size_t length = strcspn(name, ",");
+    const genie_pass_info_t *pass = NULL;
+    for (int i = 0; i < genie_pass_table_count; ++i) {
+      if (strlen(genie_pass_table[i].name) == length && strncmp(genie_pass_table[i].name, name, length) == 0) {
+        pass = &genie_pass_table[i];
+      }
+    }
+    if (pass == NULL) {
+      return genie_status_make(GENIE_STATUS_NOT_FOUND, "--run-pass: there is no pass '%.*s'", (int)length, name);
+    }
+    GENIE_RETURN_IF_ERROR(run_pass(pipeline, pass));
+    name += length + (name[length] == ',');
+  }
+  return GENIE_OK;
+}
+
+//===-- Code and plan ---------------------------------------------------------------------------------------------===//
+
+static genie_status_t stage_kernels(pipeline_t *pipeline, const char *phase) {
+  (void)phase;
+  return genie_codegen_kernels(&pipeline->codegen, pipeline->module, &pipeline->code);
+}
+
+static genie_status_t stage_plan(pipeline_t *pipeline, const char *phase) {
+  (void)phase;
+  return genie_codegen_plan(&pipeline->codegen, pipeline->module, pipeline->code, &pipeline->plan);
+}
+
+// "model.pt2" becomes "model.gplan", in the working directory of the input.
+static void default_output(const char *input, char out_path[PATH_MAX]) {
+  const char *slash = strrchr(input, '/'), *dot = strrchr(input, '.');
+  const size_t length = dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - input) : strlen(input);
+  snprintf(out_path, PATH_MAX, "%.*s.gplan", (int)(length < PATH_MAX - 8 ? length : PATH_MAX - 8), input);
+}
+
+static genie_status_t write_depfile(const pipeline_t *pipeline, const char *output) {
+  genie_string_builder_t builder;
+  genie_string_builder_init(genie_allocator_heap(), &builder);
+  genie_string_builder_format(&builder, "%s:", output);
+  for (int i = 0; i < pipeline->input_count; ++i) {
+    genie_string_builder_append(&builder, " ", 1);
+    for (const char *c = pipeline->inputs[i].path; *c != '\0'; ++c) {
+      genie_string_builder_format(&builder, "%s%c", *c == ' ' || *c == '#' ? "\\" : *c == '$' ? "$" : "", *c);
+    }
+  }
+  genie_string_builder_append(&builder, "\n", 1);
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s.d", output);
+  genie_status_t status = genie_string_builder_status(&builder);
+  if (status == GENIE_OK) {
+    status = genie_text_file_write(path, builder.text, builder.length);
+  }
+  genie_string_builder_deinit(&builder);
+  return status;
+}
+
+static void print_report(const pipeline_t *pipeline, const char *output) {
+  const genie_codegen_report_t *r = &pipeline->report;
+  if (pipeline->options->json) {
+    printf("{\"plan\": \"%s\", \"plan_bytes\": %llu, \"weight_bytes\": %llu, \"code_bytes\": %llu, \"slab_bytes\": %llu, "
+           "\"sum_bytes\": %llu, \"kernels\": %d, \"launches\": %d}\n",
+           output, (unsigned long long)r->plan_bytes, (unsigned long long)r->weight_bytes,
+           (unsigned long long)r->code_bytes, (unsigned long long)r->slab_bytes, (unsigned long long)r->sum_bytes,
+           r->kernel_count, r->launch_count);
+  } else if (pipeline->options->verbose) {
+    fprintf(stderr, "%s: %.1f MB (weights %.1f MB, code %.1f kB), temporaries %.2f MB planned of %.2f MB, %d kernels, "
+            "%d launches\n",
+            output, (double)r->plan_bytes * 1e-6, (double)r->weight_bytes * 1e-6, (double)r->code_bytes * 1e-3,
+            (double)r->slab_bytes * 1e-6, (double)r->sum_bytes * 1e-6, r->kernel_count, r->launch_count);
+  }
+}
+
+static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase) {
+  (void)phase;
+  char fallback[PATH_MAX];
+  default_output(pipeline->inputs[0].path, fallback);
+  const char *output = pipeline->options->output != NULL ? pipeline->options->output : fallback;
+  GENIE_RETURN_IF_ERROR(genie_codegen_emit(&pipeline->codegen, pipeline->module, pipeline->plan, pipeline->code, output,
+                                           &pipeline->report));
+  if (pipeline->options->depfile) {
+    GENIE_RETURN_IF_ERROR(write_depfile(pipeline, output));
+  }
+  print_report(pipeline, output);
+  return GENIE_OK;
+}
+
+//===-- The run ---------------------------------------------------------------------------------------------------===//
+
+void genie_pipeline_describe_stages(size_t capacity, char *out_text) {
+  size_t length = 0;
+  out_text[0] = '\0';
+  for (int i = 0; i < STAGE_COUNT - 1 && length < capacity; ++i) {
+    length += (size_t)snprintf(out_text + length, capacity - length, "%s%s", i > 0 ? ", " : "", stages[i].name);
+  }
+  for (int i = 0; i < EMISSION_COUNT && length < capacity; ++i) {
+    if (strcmp(emissions[i].name, emissions[i].stage) != 0) {
+      length += (size_t)snprintf(out_text + length, capacity - length, ", %s", emissions[i].name);
+    }
+  }
+}
+
+// The index of the last stage to run for --emit=NAME; -1 if there is none of that name.
+static int stage_of_emission(const char *name) {
+  for (int i = 0; i < EMISSION_COUNT; ++i) {
+    if (strcmp(emissions[i].name, name) == 0) {
+      name = emissions[i].stage;
+      break;
+    }
+  }
+  for (int i = 0; i < STAGE_COUNT; ++i) {
+    if (strcmp(stages[i].name, name) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+static genie_status_t print_result(pipeline_t *pipeline, const char *emit) {
+  genie_string_builder_t builder;
+  genie_string_builder_init(genie_allocator_heap(), &builder);
+  genie_status_t status = GENIE_OK;
+  if (strcmp(emit, "llvm") == 0 || strcmp(emit, "asm") == 0) {
+    GENIE_GOTO_IF_ERROR(genie_codegen_print_code(pipeline->code, strcmp(emit, "asm") == 0, &builder));
+  } else {
+    const bool is_plan = strcmp(emit, "plan") == 0;
+    print_operation(pipeline, mlirModuleGetOperation(is_plan ? pipeline->plan : pipeline->module), &builder);
+  }
+  GENIE_GOTO_IF_ERROR(genie_string_builder_status(&builder));
+  status = genie_text_file_write(pipeline->options->output, genie_string_builder_get(&builder), builder.length);
+cleanup:
+  genie_string_builder_deinit(&builder);
+  return status;
+}
+
+static genie_status_t run_stage(pipeline_t *pipeline, int index) {
+  const double start_ms = now_ms();
+  GENIE_RETURN_IF_ERROR(stages[index].run(pipeline, stages[index].name));
+  note_time(pipeline, "stage", stages[index].name, start_ms);
+  if (index < STAGE_KERNELS) {
+    dump_after(pipeline, stages[index].name);
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t set_targets(pipeline_t *pipeline) {
+  const MlirOperation operation = mlirModuleGetOperation(pipeline->module);
+  const MlirStringRef name = mlirStringRefCreateFromCString("genie.target");
+  if (pipeline->options->target == NULL && !mlirAttributeIsNull(mlirOperationGetAttributeByName(operation, name))) {
+    return GENIE_OK;
+  }
+  return genie_codegen_set_targets(pipeline->module,
+                                   pipeline->options->target != NULL ? pipeline->options->target : "host");
+}
+
+static genie_status_t run(pipeline_t *pipeline) {
+  const genie_compiler_options_t *options = pipeline->options;
+  const char *emit = options->emit != NULL ? options->emit : options->run_pass != NULL ? "genie" : "emit";
+  const int last = stage_of_emission(emit);
+  if (last < 0) {
+    char names[256];
+    genie_pipeline_describe_stages(sizeof names, names);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--emit=%s: give one of %s", emit, names);
+  }
+  GENIE_RETURN_IF_ERROR(run_stage(pipeline, STAGE_IMPORT));
+  if (options->check) {
+    return GENIE_OK;
+  }
+  int next = STAGE_IMPORT + 1;
+  if (last > STAGE_IMPORT || options->run_pass != NULL || options->target != NULL) {
+    GENIE_RETURN_IF_ERROR(set_targets(pipeline));
+  }
+  if (options->run_pass != NULL) {
+    GENIE_RETURN_IF_ERROR(run_named_passes(pipeline, options->run_pass));
+    next = STAGE_KERNELS;
+  }
+  for (; next <= last; ++next) {
+    GENIE_RETURN_IF_ERROR(run_stage(pipeline, next));
+  }
+  return strcmp(stages[last].name, "emit") == 0 ? GENIE_OK : print_result(pipeline, emit);
+}
+
+genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int input_count,
+                                  const genie_pipeline_input_t *inputs, genie_findings_t *findings) {
+  pipeline_t pipeline = {.options = options, .input_count = input_count, .inputs = inputs, .findings = findings};
+  pipeline.codegen = (genie_codegen_options_t){.opt_level = (int)options->opt_level,
+                                               .has_timing = options->timing,
+                                               .signing_key = options->sign,
+                                               .producer = "geniec " GENIE_COMPILER_VERSION
+                                                           " (git " GENIE_COMPILER_GIT_HASH ")"};
+  pipeline.context = genie_ir_context_create();
+  genie_status_t status = genie_ir_diagnostics_create(pipeline.context, &pipeline.diagnostics);
+  if (status == GENIE_OK) {
+    status = run(&pipeline);
+  }
+  if (!mlirModuleIsNull(pipeline.plan)) {
+    mlirModuleDestroy(pipeline.plan);
+  }
+  genie_codegen_code_destroy(pipeline.code);
+  if (!mlirModuleIsNull(pipeline.module)) {
+    mlirModuleDestroy(pipeline.module);
+  }
+  genie_ir_diagnostics_destroy(pipeline.diagnostics);
+  mlirContextDestroy(pipeline.context);
+  return status;
+}

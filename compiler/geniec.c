@@ -6,6 +6,7 @@
 #include "compiler/version.h"
 #include "runtime/plan/format.h"
 
+enum { INPUT_CAPACITY = 64 };
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static int report(genie_status_t status, int exit_code) {
@@ -28,12 +29,12 @@ static void print_version(bool as_json) {
 static genie_status_t inputs_gather(const genie_compiler_options_t *options, int capacity,
                                     genie_pipeline_input_t *out_inputs, int *out_count) {
   int count = 0, named = 0;
-  for (int i = 0; i < options->inputs.count && count < capacity; ++i) {
-    out_inputs[count++] = (genie_pipeline_input_t){.path = options->inputs.items[i]};
+  for (int i = 0; i < (int)options->inputs.count && count < capacity; ++i) {
+    out_inputs[count++] = (genie_pipeline_input_t){.path = options->inputs.values[i]};
   }
   const int plain = count;
-  for (int i = 0; i < options->entries.count; ++i) {
-    const char *item = options->entries.items[i], *equals = strchr(item, '=');
+  for (int i = 0; i < (int)options->entries.count; ++i) {
+    const char *item = options->entries.values[i], *equals = strchr(item, '=');
     const size_t length = equals != NULL ? (size_t)(equals - item) : strlen(item);
     const bool fits = equals != NULL ? count < capacity : named < plain;
     if (length == 0 || length >= sizeof out_inputs->entry || !fits) {
@@ -75,31 +76,47 @@ static int finish_check(const genie_compiler_options_t *options, const genie_fin
   return findings->count == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-int main(int argc, char **argv) {
-  genie_compiler_options_t options;
-  genie_status_t status = genie_compiler_options_parse(argc, argv, &options);
-  if (status != GENIE_OK) {
-    return report(status, EXIT_USAGE);
-  }
-  if (options.help) {
-    genie_compiler_options_print_help(stdout);
-    return EXIT_DONE;
-  }
-  if (options.version) {
-    print_version(options.json);
-    return EXIT_DONE;
-  }
-  genie_pipeline_input_t inputs[GENIE_OPTION_LIST_CAPACITY];
+static int print_help(void) {
+  genie_string_builder_t text;
+  genie_string_builder_init(genie_allocator_heap(), &text);
+  genie_compiler_options_describe(&text);
+  fputs(genie_string_builder_get(&text), stdout);
+  genie_string_builder_deinit(&text);
+  return EXIT_DONE;
+}
+
+static int compile(const genie_compiler_options_t *options) {
+  genie_pipeline_input_t inputs[INPUT_CAPACITY];
   int input_count;
-  status = inputs_gather(&options, GENIE_OPTION_LIST_CAPACITY, inputs, &input_count);
+  genie_status_t status = inputs_gather(options, INPUT_CAPACITY, inputs, &input_count);
   if (status != GENIE_OK) {
     return report(status, EXIT_USAGE);
   }
   genie_findings_t findings;
   genie_findings_init(&findings);
-  status = genie_pipeline_run(&options, input_count, inputs, &findings);
+  status = genie_pipeline_run(options, input_count, inputs, &findings);
   const int exit_code =
-      status != GENIE_OK ? report(status, EXIT_FAILED) : options.check ? finish_check(&options, &findings) : EXIT_DONE;
+      status != GENIE_OK ? report(status, EXIT_FAILED) : options->check ? finish_check(options, &findings) : EXIT_DONE;
   genie_findings_deinit(&findings);
+  return exit_code;
+}
+
+int main(int argc, char **argv) {
+  genie_arena_t arena;
+  genie_arena_init(genie_allocator_heap(), 0, &arena);
+  genie_compiler_options_t options;
+  const genie_status_t status = genie_compiler_options_parse(argc, argv, &arena, &options);
+  int exit_code = EXIT_DONE;
+  if (options.help) {
+    genie_status_free(status);
+    exit_code = print_help();
+  } else if (status != GENIE_OK) {
+    exit_code = report(status, EXIT_USAGE);
+  } else if (options.version) {
+    print_version(options.json);
+  } else {
+    exit_code = compile(&options);
+  }
+  genie_arena_deinit(&arena);
   return exit_code;
 }

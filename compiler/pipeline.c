@@ -80,9 +80,9 @@ static void print_operation(const pipeline_t *pipeline, MlirOperation operation,
 }
 
 static void dump_after(const pipeline_t *pipeline, const char *name) {
-  const genie_option_list_t *list = &pipeline->options->dump_after;
-  for (int i = 0; i < list->count; ++i) {
-    if (strcmp(list->items[i], name) == 0) {
+  const genie_config_list_t *list = &pipeline->options->dump_after;
+  for (int i = 0; i < (int)list->count; ++i) {
+    if (strcmp(list->values[i], name) == 0) {
       genie_string_builder_t builder;
       genie_string_builder_init(genie_allocator_heap(), &builder);
       print_operation(pipeline, mlirModuleGetOperation(pipeline->module), &builder);
@@ -113,7 +113,7 @@ static genie_status_t read_module_text(pipeline_t *pipeline, const char *path) {
   return GENIE_OK;
 }
 
-enum { BOUND_CAPACITY = GENIE_OPTION_LIST_CAPACITY, BOUND_NAME_BYTES = 32 };
+enum { BOUND_CAPACITY = 64, BOUND_NAME_BYTES = 32 };
 
 static genie_status_t parse_bound(const char *text, char out_name[BOUND_NAME_BYTES], int64_t *out_maximum) {
   const char *equals = strchr(text, '=');
@@ -130,18 +130,21 @@ static genie_status_t parse_bound(const char *text, char out_name[BOUND_NAME_BYT
 }
 
 static genie_status_t import_archives(pipeline_t *pipeline) {
-  const genie_option_list_t *texts = &pipeline->options->symbol_bounds;
+  const genie_config_list_t *texts = &pipeline->options->symbol_bounds;
+  if (texts->count > BOUND_CAPACITY) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--max-symbol: at most %d are taken", BOUND_CAPACITY);
+  }
   char names[BOUND_CAPACITY][BOUND_NAME_BYTES];
   genie_import_bound_t bounds[BOUND_CAPACITY];
-  for (int i = 0; i < texts->count; ++i) {
-    GENIE_RETURN_IF_ERROR(parse_bound(texts->items[i], names[i], &bounds[i].maximum));
+  for (int i = 0; i < (int)texts->count; ++i) {
+    GENIE_RETURN_IF_ERROR(parse_bound(texts->values[i], names[i], &bounds[i].maximum));
     bounds[i].symbol = names[i];
   }
   pipeline->module = mlirModuleCreateEmpty(mlirLocationUnknownGet(pipeline->context));
   for (int i = 0; i < pipeline->input_count; ++i) {
     const genie_pipeline_input_t *input = &pipeline->inputs[i];
     const genie_import_options_t options = {.entry = input->entry[0] != '\0' ? input->entry : NULL,
-                                            .bound_count = texts->count,
+                                            .bound_count = (int)texts->count,
                                             .bounds = bounds,
                                             .notes = stderr};
     GENIE_RETURN_IF_ERROR(genie_import_pt2(&options, input->path, pipeline->module, pipeline->findings));

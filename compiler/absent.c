@@ -1,0 +1,49 @@
+// Parts of the chain that are not linked yet answer so.
+#include "codegen/codegen.h"
+#include "compiler/import/importer.h"
+
+#define ABSENT(what) genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "this geniec is built without " what)
+
+__attribute__((weak)) genie_status_t genie_codegen_set_targets(MlirModule module, const char *targets) {
+  (void)module, (void)targets;
+  return GENIE_OK;
+}
+__attribute__((weak)) genie_status_t genie_codegen_kernels(const genie_codegen_options_t *options, MlirModule module,
+                                                           genie_codegen_code_t **out_code) {
+  (void)options, (void)module, (void)out_code;
+  return ABSENT("kernels");
+}
+__attribute__((weak)) void genie_codegen_code_destroy(genie_codegen_code_t *code) { (void)code; }
+__attribute__((weak)) genie_status_t genie_codegen_print_code(const genie_codegen_code_t *code, bool as_assembly,
+                                                              genie_string_builder_t *out_text) {
+  (void)code, (void)as_assembly, (void)out_text;
+  return ABSENT("kernels");
+}
+__attribute__((weak)) genie_status_t genie_codegen_plan(const genie_codegen_options_t *options, MlirModule module,
+                                                        const genie_codegen_code_t *code, MlirModule *out_plan) {
+  (void)options, (void)module, (void)code, (void)out_plan;
+  return ABSENT("plans");
+}
+__attribute__((weak)) genie_status_t genie_codegen_emit(const genie_codegen_options_t *options, MlirModule module,
+                                                        MlirModule plan, const genie_codegen_code_t *code,
+                                                        const char *path, genie_codegen_report_t *out_report) {
+  (void)options, (void)module, (void)plan, (void)code, (void)path, (void)out_report;
+  return ABSENT("plans");
+}
+__attribute__((weak)) genie_status_t genie_import_pt2(const genie_import_options_t *options, const char *path,
+                                                      MlirModule module, genie_findings_t *findings) {
+  (void)options, (void)path, (void)module, (void)findings;
+  return ABSENT("import");
+}
+
+#include "ir/strided_view.h"
+
+__attribute__((weak)) bool genie_strided_view_of(MlirValue value, const int64_t *layout, genie_strided_view_t *out_view) {
+  (void)value, (void)layout, (void)out_view;
+  return false;
+}
+__attribute__((weak)) bool genie_strided_view_into(MlirValue result, MlirValue yielded, const int64_t *layout,
+                                                   genie_strided_view_t *out_view) {
+  (void)result, (void)yielded, (void)layout, (void)out_view;
+  return false;
+}

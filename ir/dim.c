@@ -1,18 +1,12 @@
-// Dimensions: affine expressions over the symbols of a function, always simplified.
+// Dimensions: affine expressions over the symbols of a function, in normal form, and their bounds.
 #include <assert.h>
 #include <mlir-c/BuiltinAttributes.h>
 
 #include "ir/genie_ir.h"
 #include "runtime/base/checked_math.h"
 
-// Negated floordiv and mod nest at most this deep; hostile text cannot exhaust the stack.
+// Hostile text cannot exhaust the stack.
 enum { MAX_DEPTH = 256 };
-
-MlirAffineExpr genie_dim_simplify(MlirAffineExpr dim) {
-  return mlirAffineExprIsAConstant(dim) || mlirAffineExprIsASymbol(dim)
-             ? dim
-             : mlirSimplifyAffineExpr(dim, 0, GENIE_IR_MAX_SYMBOLS);
-}
 
 MlirAffineExpr genie_dim_constant(MlirContext context, int64_t value) {
   return mlirAffineConstantExprGet(context, value);
@@ -45,14 +39,6 @@ MlirAffineExpr genie_dim_sub(MlirAffineExpr a, MlirAffineExpr b) {
 }
 
 MlirAffineExpr genie_dim_mul(MlirAffineExpr a, MlirAffineExpr b) {
-  // MLIR keeps a product of a sum and a symbol as it is: distribute, so that equal products are equal pointers.
-  if (mlirAffineExprIsAAdd(a) && !mlirAffineExprIsAConstant(b)) {
-    return genie_dim_add(genie_dim_mul(mlirAffineBinaryOpExprGetLHS(a), b),
-                         genie_dim_mul(mlirAffineBinaryOpExprGetRHS(a), b));
-  }
-  if (mlirAffineExprIsAAdd(b) && !mlirAffineExprIsAConstant(a)) {
-    return genie_dim_mul(b, a);
-  }
   return genie_dim_simplify(mlirAffineMulExprGet(a, b));
 }
 
@@ -68,99 +54,6 @@ MlirAffineExpr genie_dim_product(MlirContext context, int count, const MlirAffin
     product = genie_dim_mul(product, dims[i]);
   }
   return product;
-}
-
-//===-- Division --------------------------------------------------------------------------------------------------===//
-
-enum { MAX_FACTORS = 32 };
-
-// A product: `coefficient` times factors that are neither products nor constants.
-typedef struct monomial {
-  int64_t coefficient;
-  int count;
-  MlirAffineExpr factors[MAX_FACTORS];
-} monomial_t;
-
-static bool collect_factors(MlirAffineExpr dim, monomial_t *out_monomial) {
-  if (mlirAffineExprIsAMul(dim)) {
-    return collect_factors(mlirAffineBinaryOpExprGetLHS(dim), out_monomial) &&
-           collect_factors(mlirAffineBinaryOpExprGetRHS(dim), out_monomial);
-  }
-  if (mlirAffineExprIsAConstant(dim)) {
-    return genie_checked_mul_i64(out_monomial->coefficient, mlirAffineConstantExprGetValue(dim),
-                                 &out_monomial->coefficient);
-  }
-  if (out_monomial->count == MAX_FACTORS) {
-    return false;
-  }
-  out_monomial->factors[out_monomial->count++] = dim;
-  return true;
-}
-
-static bool divide_monomial(MlirContext context, MlirAffineExpr a, const monomial_t *divisor,
-                            MlirAffineExpr *out_quotient) {
-  monomial_t dividend = {.coefficient = 1};
-  if (!collect_factors(a, &dividend) || dividend.coefficient % divisor->coefficient != 0) {
-    return false;
-  }
-  for (int i = 0; i < divisor->count; ++i) {
-    int found = 0;
-    while (found < dividend.count && !mlirAffineExprEqual(dividend.factors[found], divisor->factors[i])) {
-      ++found;
-    }
-    if (found == dividend.count) {
-      return false;
-    }
-    dividend.factors[found] = dividend.factors[--dividend.count];
-  }
-  const MlirAffineExpr factors = genie_dim_product(context, dividend.count, dividend.factors);
-  *out_quotient =
-      genie_dim_mul(factors, genie_dim_constant(context, dividend.coefficient / divisor->coefficient));
-  return true;
-}
-
-static bool divide_terms(MlirContext context, MlirAffineExpr a, const monomial_t *divisor,
-                         MlirAffineExpr *out_quotient) {
-  if (!mlirAffineExprIsAAdd(a)) {
-    return divide_monomial(context, a, divisor, out_quotient);
-  }
-  MlirAffineExpr lhs;
-  MlirAffineExpr rhs;
-  if (!divide_terms(context, mlirAffineBinaryOpExprGetLHS(a), divisor, &lhs) ||
-      !divide_terms(context, mlirAffineBinaryOpExprGetRHS(a), divisor, &rhs)) {
-    return false;
-  }
-  *out_quotient = genie_dim_add(lhs, rhs);
-  return true;
-}
-
-// The common part of the sum's terms: ((s0 + 1) * 4 is kept by MLIR as s0 * 4 + 4).
-static bool divide_by_sum(MlirContext context, MlirAffineExpr a, MlirAffineExpr b, MlirAffineExpr *out_quotient) {
-  const int64_t step = mlirAffineExprGetLargestKnownDivisor(b);
-  const int64_t total = mlirAffineExprGetLargestKnownDivisor(a);
-  if (step <= 0 || total % step != 0) {
-    return false;
-  }
-  const MlirAffineExpr ratio = genie_dim_constant(context, total / step);
-  if (!mlirAffineExprEqual(genie_dim_mul(b, ratio), a)) {
-    return false;
-  }
-  *out_quotient = ratio;
-  return true;
-}
-
-bool genie_dim_divide(MlirAffineExpr a, MlirAffineExpr b, MlirAffineExpr *out_quotient) {
-  const MlirContext context = mlirAffineExprGetContext(a);
-  int64_t value = 0;
-  if (mlirAffineExprEqual(a, b)) {
-    *out_quotient = genie_dim_constant(context, 1);
-    return !genie_dim_is_constant(b, &value) || value != 0;
-  }
-  monomial_t divisor = {.coefficient = 1};
-  if (!collect_factors(b, &divisor) || divisor.coefficient == 0) {
-    return false;
-  }
-  return divide_terms(context, a, &divisor, out_quotient) || divide_by_sum(context, a, b, out_quotient);
 }
 
 //===-- Bounds ----------------------------------------------------------------------------------------------------===//

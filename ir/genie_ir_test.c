@@ -96,11 +96,34 @@ static void sizes_are_equal_pointers(void **state) {
   assert_true(genie_dim_equal(genie_dim_mul(batch, length), genie_dim_mul(length, batch)));
   assert_true(genie_dim_equal(genie_dim_add(batch, genie_dim_add(length, batch)),
                               genie_dim_add(genie_dim_mul(batch, two), length)));
+  assert_true(genie_dim_equal(genie_dim_mul(genie_dim_add(batch, two), length),
+                              genie_dim_add(genie_dim_mul(length, two), genie_dim_mul(length, batch))));
   MlirAffineExpr quotient;
   const MlirAffineExpr wide = genie_dim_mul(genie_dim_mul(batch, length), genie_dim_constant(context, 384));
   assert_true(genie_dim_divide(wide, genie_dim_mul(batch, genie_dim_constant(context, 32)), &quotient));
   assert_true(genie_dim_equal(quotient, genie_dim_mul(length, genie_dim_constant(context, 12))));
   assert_false(genie_dim_divide(wide, genie_dim_constant(context, 7), &quotient));
+  const MlirAffineExpr longer = genie_dim_add(length, two);
+  assert_true(genie_dim_divide(genie_dim_mul(batch, longer), longer, &quotient));
+  assert_true(genie_dim_equal(quotient, batch));
+  mlirContextDestroy(context);
+}
+
+static void quotients_simplify(void **state) {
+  (void)state;
+  const MlirContext context = genie_ir_context_create();
+  const MlirAffineExpr size = genie_dim_symbol(context, 0);
+  const MlirAffineExpr four = genie_dim_constant(context, 4);
+  const MlirAffineExpr three = genie_dim_constant(context, 3);
+  assert_true(genie_dim_equal(genie_dim_floor_div(genie_dim_add(genie_dim_mul(size, four), three), 4), size));
+  // Two layers of stride 2, as one quotient.
+  const MlirAffineExpr one = genie_dim_constant(context, 1);
+  const MlirAffineExpr half = genie_dim_floor_div(genie_dim_add(size, one), 2);
+  const MlirAffineExpr quarter = genie_dim_floor_div(genie_dim_add(half, one), 2);
+  assert_true(genie_dim_equal(quarter, genie_dim_floor_div(genie_dim_add(size, three), 4)));
+  // a = 4 (a floordiv 4) + a mod 4 is not assumed; a mod 4 of a multiple is 0.
+  assert_true(genie_dim_equal(genie_dim_simplify(mlirAffineModExprGet(genie_dim_mul(size, four), four)),
+                              genie_dim_constant(context, 0)));
   mlirContextDestroy(context);
 }
 
@@ -109,6 +132,7 @@ int main(void) {
       cmocka_unit_test(parsed_module_verifies),
       cmocka_unit_test(builder_infers_and_refuses),
       cmocka_unit_test(sizes_are_equal_pointers),
+      cmocka_unit_test(quotients_simplify),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,8 @@ static void expanded_heads(void **state) {
 
 static void steps_and_dynamic_starts(void **state) {
   (void)state;
-  fixture_t fixture = parse("func.func @f(%x: " BS("?x?x8", "s0, s1, 8") ") -> tensor<?x1x4xf32, affine_map<()[s0] -> (s0, 1, 4)>> {\n"
+  fixture_t fixture = parse("func.func @f(%x: " BS("?x?x8", "s0, s1, 8") ") -> tensor<?x1x4xf32, affine_map<()[s0] -> (s0, 1, 4)>>\n"
+                            "    attributes {genie.symbols = [{name = \"s0\", min = 1, max = 8, multiple = 1}, {name = \"s1\", min = 1, max = 8, multiple = 1}]} {\n"
                             "  %0 = genie.slice %x {axis = 1 : i64, start = affine_map<()[s0, s1] -> (s1 - 1)>} : (" BS("?x?x8", "s0, s1, 8") ") -> tensor<?x1x8xf32, affine_map<()[s0] -> (s0, 1, 8)>>\n"
                             "  %1 = genie.slice %0 {axis = 2 : i64, start = affine_map<() -> (1)>, step = 2 : i64} : (tensor<?x1x8xf32, affine_map<()[s0] -> (s0, 1, 8)>>) -> tensor<?x1x4xf32, affine_map<()[s0] -> (s0, 1, 4)>>\n"
                             "  %2 = genie.reshape %1 : (tensor<?x1x4xf32, affine_map<()[s0] -> (s0, 1, 4)>>) -> tensor<?x4xf32, affine_map<()[s0] -> (s0, 4)>>\n"

@@ -4,7 +4,14 @@
 
 #include "passes/fuse/fuse_graph.h"
 
-enum { MAX_OPERATIONS = 8, TINY_ELEMENTS = 16, MAX_TINY_LOADS = 2, HEAVY = 8 };
+enum {
+  MAX_OPERATIONS = 8,
+  TINY_ELEMENTS = 16,
+  MAX_TINY_LOADS = 2,
+  SMALL_ELEMENTS = 1 << 16,  // a launch costs more than converting this often
+  MAX_SMALL_OPERATIONS = 2,
+  HEAVY = 8
+};
 
 static const char *const LIGHT_OPS[] = {
     "genie.add",         "genie.sub",        "genie.mul",         "genie.neg",         "genie.abs",        "genie.cast",
@@ -86,7 +93,11 @@ static bool is_cheap(const genie_fuse_graph_t *graph, int node, const evaluation
   if (elements <= TINY_ELEMENTS && evaluation->loads <= MAX_TINY_LOADS) {
     return true;
   }
-  return evaluation->loads == 1 && evaluation->loaded_elements * 4 <= elements;
+  if (evaluation->loads > 1) {
+    return false;
+  }
+  return evaluation->loaded_elements * 4 <= elements ||
+         (elements <= SMALL_ELEMENTS && evaluation->operations <= MAX_SMALL_OPERATIONS);
 }
 
 genie_status_t genie_fuse_graph_mark_cheap(genie_fuse_graph_t *graph) {

@@ -1,0 +1,147 @@
+// pack: weights that templates want in panels are packed when the plan is made: genie.pack outside the kernel, and
+// genie.unpack inside, where the anchor reads it.
+#include "ir/pack.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "passes/graph/pointer_map.h"
+#include "passes/graph/rewrite.h"
+
+// With at most this many rows a product streams the weight as it is stored (the gemv template), and nothing is copied.
+enum { MAX_STREAMED_ROWS = 4 };
+
+typedef struct packer {
+  MlirOperation function;
+  genie_pointer_map_t packed_of;  // weight -> index in `packed`
+  MlirValue *packed;
+  int count;
+} packer_t;
+
+static double rows_of(MlirOperation function, MlirOperation linear) {
+  const genie_tensor_type_t type = genie_value_type(mlirOperationGetOperand(linear, 0));
+  double rows = 1;
+  for (int i = 0; i + 1 < type.rank; ++i) {
+    int64_t minimum, maximum;
+    genie_dim_bounds(function, type.dims[i], &minimum, &maximum);
+    rows *= (double)maximum;
+  }
+  return rows;
+}
+
+// The packing that the anchor's template wants of its weight; NULL if it wants it as it is.
+static const char *format_of(MlirOperation function, MlirOperation anchor) {
+  if (genie_op_is(anchor, "genie.linear")) {
+    return rows_of(function, anchor) > MAX_STREAMED_ROWS ? "panel_n" : NULL;
+  }
+  if (!genie_op_is(anchor, "genie.conv")) {
+    return NULL;
+  }
+  const int64_t groups = genie_ir_i64(anchor, "groups");
+  const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(anchor, 1));
+  if (groups == 1) {
+    return "conv_n";
+  }
+  const bool is_depthwise = genie_dim_value(weight.dims[0]) == groups && genie_dim_value(weight.dims[1]) == 1;
+  return is_depthwise && weight.rank == 4 ? "depthwise" : NULL;
+}
+
+static genie_status_t make_packed(packer_t *packer, MlirOperation kernel, MlirValue weight, const char *format,
+                                  MlirValue *out_packed) {
+  const int known = genie_pointer_map_get(&packer->packed_of, weight.ptr);
+  if (known >= 0) {
+    *out_packed = packer->packed[known];
+    return GENIE_OK;
+  }
+  const genie_tensor_type_t type = genie_value_type(weight);
+  const genie_pack_format_t *found = genie_pack_find(format, strlen(format));
+  assert(found != NULL);
+  int64_t dims[GENIE_IR_MAX_RANK], packed_dims[GENIE_IR_MAX_RANK + 1];
+  for (int i = 0; i < type.rank; ++i) {
+    dims[i] = genie_dim_value(type.dims[i]);
+  }
+  const int64_t width = genie_pack_width(type.dtype);
+  const int rank = found->shape(type.rank, dims, width, packed_dims);
+  const MlirContext context = mlirOperationGetContext(kernel);
+  const genie_ir_attribute_t attributes[] = {{"format", genie_ir_string_attr(context, format)},
+                                             {"width", genie_ir_i64_attr(context, width)}};
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make_typed(kernel, "genie.pack", 1, &weight, 2, attributes,
+                                                 genie_type_make_static(context, type.dtype, rank, packed_dims),
+                                                 out_packed));
+  packer->packed[packer->count] = *out_packed;
+  return genie_pointer_map_set(&packer->packed_of, weight.ptr, packer->count++);
+}
+
+// The weight operand of a kernel's anchor, when it is a whole compile-time value.
+static MlirValue packable_weight(MlirOperation kernel, MlirOperation anchor) {
+  const MlirValue inside = mlirOperationGetOperand(anchor, 1);
+  if (!mlirValueIsABlockArgument(inside)) {
+    return (MlirValue){NULL};
+  }
+  const MlirValue outside = mlirOperationGetOperand(kernel, mlirBlockArgumentGetArgNumber(inside));
+  return genie_ir_is_compile_time(outside) ? outside : (MlirValue){NULL};
+}
+
+// Replaces the block argument behind the anchor's weight by the packed one and unpacks it in front of everything.
+static genie_status_t unpack_inside(MlirOperation kernel, MlirOperation anchor, MlirValue packed) {
+  const MlirValue argument = mlirOperationGetOperand(anchor, 1);
+  const MlirOperation pack = mlirOpResultGetOwner(packed);
+  const MlirType weight_type = mlirValueGetType(argument);
+  const MlirOperation first = mlirBlockGetFirstOperation(mlirOperationGetBlock(anchor));
+  const genie_ir_attribute_t attributes[] = {
+      {"format", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("format"))},
+      {"width", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("width"))}};
+  // The unpacked value takes over the argument's uses through a placeholder: the op must not read itself.
+  mlirOperationSetOperand(kernel, mlirBlockArgumentGetArgNumber(argument), packed);
+  MlirValue unpacked;
+  GENIE_RETURN_IF_ERROR(
+      genie_rewrite_make_typed(first, "genie.unpack", 1, &argument, 2, attributes, weight_type, &unpacked));
+  mlirValueReplaceAllUsesOfWith(argument, unpacked);
+  mlirOperationSetOperand(mlirOpResultGetOwner(unpacked), 0, argument);
+  mlirBlockArgumentSetType(argument, mlirValueGetType(packed));
+  return GENIE_OK;
+}
+
+static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
+  const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
+  MlirOperation op = mlirBlockGetFirstOperation(body);
+  for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
+    const char *format = format_of(packer->function, op);
+    const MlirValue weight = format == NULL ? (MlirValue){NULL} : packable_weight(kernel, op);
+    if (!mlirValueIsNull(weight)) {
+      MlirValue packed;
+      GENIE_RETURN_IF_ERROR(make_packed(packer, kernel, weight, format, &packed));
+      return unpack_inside(kernel, op, packed);
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t pack_all(packer_t *packer, genie_arena_t *arena) {
+  genie_op_list_t list;
+  GENIE_RETURN_IF_ERROR(genie_rewrite_list_ops(genie_rewrite_body(packer->function), arena, &list));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)list.count, sizeof(MlirValue), (void **)&packer->packed));
+  for (int i = 0; i < list.count; ++i) {
+    if (genie_op_is(list.ops[i], "genie.kernel")) {
+      GENIE_RETURN_IF_ERROR(pack_kernel(packer, list.ops[i]));
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t pack_function(const genie_pass_context_t *context, MlirOperation function) {
+  (void)context;
+  packer_t packer = {.function = function};
+  genie_arena_t arena;
+  genie_arena_init(genie_allocator_heap(), 0, &arena);
+  genie_pointer_map_init(&packer.packed_of);
+  const genie_status_t status = pack_all(&packer, &arena);
+  genie_pointer_map_deinit(&packer.packed_of);
+  genie_arena_deinit(&arena);
+  return status;
+}
+
+genie_status_t genie_pass_pack(const genie_pass_context_t *context, MlirModule module) {
+  return context->opt_level == 0 ? GENIE_OK : genie_rewrite_each_function(context, module, pack_function);
+}

@@ -35,15 +35,3 @@ __attribute__((weak)) genie_status_t genie_import_pt2(const genie_import_options
   (void)options, (void)path, (void)module, (void)findings;
   return ABSENT("import");
 }
-
-#include "ir/strided_view.h"
-
-__attribute__((weak)) bool genie_strided_view_of(MlirValue value, const int64_t *layout, genie_strided_view_t *out_view) {
-  (void)value, (void)layout, (void)out_view;
-  return false;
-}
-__attribute__((weak)) bool genie_strided_view_into(MlirValue result, MlirValue yielded, const int64_t *layout,
-                                                   genie_strided_view_t *out_view) {
-  (void)result, (void)yielded, (void)layout, (void)out_view;
-  return false;
-}

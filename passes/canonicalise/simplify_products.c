@@ -30,7 +30,7 @@ static bool is_channel_bias(MlirValue bias, int rank, int axis, MlirAffineExpr c
   for (int i = 0; i < type.rank; ++i) {
     const bool is_channel = i + rank - type.rank == axis;
     int64_t size;
-    if (is_channel ? !mlirAffineExprEqual(type.dims[i], channels)
+    if (is_channel ? !genie_dim_equal(type.dims[i], channels)
                    : !(genie_dim_is_constant(type.dims[i], &size) && size == 1)) {
       return false;
     }

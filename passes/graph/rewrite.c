@@ -83,7 +83,7 @@ bool genie_rewrite_same_dims(MlirValue a, MlirValue b) {
   const genie_tensor_type_t y = genie_value_type(b);
   bool is_same = x.rank == y.rank;
   for (int i = 0; is_same && i < x.rank; ++i) {
-    is_same = mlirAffineExprEqual(x.dims[i], y.dims[i]);
+    is_same = genie_dim_equal(x.dims[i], y.dims[i]);
   }
   return is_same;
 }

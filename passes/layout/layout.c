@@ -33,7 +33,7 @@ static bool has_layout(MlirValue value) {
   }
   const MlirAttribute layouts = mlirOperationGetAttributeByName(kernel, mlirStringRefCreateFromCString("layouts"));
   const MlirAttribute layout = mlirArrayAttrGetElement(layouts, mlirOpResultGetResultNumber(value));
-  return mlirDenseArrayGetNumElements(layout) > 0 &&
+  return mlirDenseArrayGetNumElements(layout) >= LEAST_RANK &&
          mlirDenseI64ArrayGetElement(layout, mlirDenseArrayGetNumElements(layout) - 1) == 1;
 }
 

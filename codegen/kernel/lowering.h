@@ -45,6 +45,11 @@ typedef struct genie_lowering {
   MlirOperation anchor;    // the op whose lower rule is the family; null for pointwise
   const genie_lower_target_t *target;
 
+  // Decided by the family's lowering, before its first hook: what else than epilogue operands may be overwritten.
+  bool is_elementwise_anchor;  // the template reads the anchor's operands of its shape at an index, for the last time,
+                               // before it stores that index, in the same task
+  uint64_t in_place[GENIE_IR_MAX_RESULTS];  // for each output, further inputs whose memory it may take over (code.h)
+
   // Decided by the family's lowering.
   MlirAffineExpr grid;     // number of tasks; default 1
   int64_t grain;           // least tasks worth a thread; default 1
@@ -69,6 +74,7 @@ genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *
 typedef struct genie_lower_space {
   int rank;
   MlirAffineExpr dims[GENIE_IR_MAX_RANK];
+  int order[GENIE_IR_MAX_RANK];  // which dimension of the value dims[k] is: the identity unless a caller permutes them
   int arg_count;
   int arg_dims[GENIE_IR_MAX_RANK];
 } genie_lower_space_t;

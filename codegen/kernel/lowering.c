@@ -1,0 +1,292 @@
+#include "codegen/kernel/lowering.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/kernel/hook.h"
+#include "runtime/base/checked_math.h"
+
+genie_status_t genie_lower_unimplemented(const genie_lowering_t *lowering, const char *reason) {
+  char location[256];
+  genie_ir_describe_location(mlirOperationGetLocation(lowering->op), sizeof(location), location);
+  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "%s: a %s kernel: %s", location, lowering->state->family, reason);
+}
+
+genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *name) {
+  struct genie_lowering_state *state = lowering->state;
+  snprintf(state->template_name, sizeof(state->template_name), "%s", name);
+  genie_region_find_in_place(lowering);
+  return genie_template_library_load(state->library, name, &state->module);
+}
+
+//===-- Spaces and sizes ------------------------------------------------------------------------------------------===//
+
+genie_lower_space_t genie_lower_space_split(MlirType type, int arg_count, const int *arg_dims) {
+  const genie_tensor_type_t tensor = genie_type_get(type);
+  genie_lower_space_t space = {.rank = tensor.rank, .arg_count = arg_count};
+  for (int d = 0; d < tensor.rank; ++d) {
+    space.dims[d] = tensor.dims[d];
+    space.order[d] = d;
+  }
+  for (int a = 0; a < arg_count; ++a) {
+    space.arg_dims[a] = arg_dims[a];
+  }
+  return space;
+}
+
+genie_lower_space_t genie_lower_space_of(MlirType type) {
+  static const int ones[GENIE_IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+  return genie_lower_space_split(type, genie_type_get(type).rank, ones);
+}
+
+int64_t genie_lower_maximum(const genie_lowering_t *lowering, MlirAffineExpr size) {
+  int64_t minimum = 0, maximum = 0;
+  genie_dim_bounds(lowering->function, size, &minimum, &maximum);
+  return maximum;
+}
+
+int64_t genie_lower_minimum(const genie_lowering_t *lowering, MlirAffineExpr size) {
+  int64_t minimum = 0, maximum = 0;
+  genie_dim_bounds(lowering->function, size, &minimum, &maximum);
+  return minimum;
+}
+
+MlirAffineExpr genie_lower_ceildiv(MlirAffineExpr size, int64_t divisor) {
+  MlirContext context = mlirAffineExprGetContext(size);
+  return mlirAffineCeilDivExprGet(size, genie_dim_constant(context, divisor));
+}
+
+int64_t genie_lower_grain(double operations_per_task) {
+  // Some 20 microseconds at two scalar operations a nanosecond.
+  const double grain = 40000.0 / (operations_per_task > 1.0 ? operations_per_task : 1.0);
+  return grain > 1.0 ? (int64_t)grain : 1;
+}
+
+//===-- Hooks -----------------------------------------------------------------------------------------------------===//
+
+// Opens the body of a hook that the template declares. False, and nothing is opened, where it does not declare it.
+static bool hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_t *out_hook) {
+  struct genie_lowering_state *state = lowering->state;
+  LLVMValueRef function = LLVMGetNamedFunction(state->module, name);
+  if (function == NULL) {
+    return false;
+  }
+  *out_hook = (genie_hook_t){.lowering = lowering, .state = state, .builder = state->builder, .function = function};
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(state->llvm, function, "");
+  LLVMPositionBuilderAtEnd(state->builder, entry);
+  out_hook->frame = LLVMCountParams(function) > 0 ? LLVMGetParam(function, 0) : NULL;
+  return true;
+}
+
+static void hook_end(genie_hook_t *hook) {
+  free(hook->memo);
+  hook->memo = NULL;
+}
+
+static genie_status_t wrong_arity(const genie_hook_t *hook, const char *name, unsigned expected) {
+  return genie_status_make(GENIE_STATUS_INTERNAL, "template %s: hook %s has %u parameters, the lowering gives %u",
+                           hook->state->template_name, name, LLVMCountParams(hook->function), expected);
+}
+
+static LLVMTypeRef return_type(const genie_hook_t *hook) {
+  return LLVMGetReturnType(LLVMGlobalGetValueType(hook->function));
+}
+
+genie_status_t genie_lower_define_size(genie_lowering_t *lowering, const char *name, MlirAffineExpr size) {
+  genie_hook_t hook;
+  if (hook_begin(lowering, name, &hook)) {
+    LLVMBuildRet(hook.builder, genie_hook_size(&hook, size));
+    hook_end(&hook);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_i64(genie_lowering_t *lowering, const char *name, int64_t value) {
+  genie_hook_t hook;
+  if (hook_begin(lowering, name, &hook)) {
+    LLVMBuildRet(hook.builder, LLVMConstInt(return_type(&hook), (unsigned long long)value, true));
+    hook_end(&hook);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *name, double value) {
+  genie_hook_t hook;
+  if (hook_begin(lowering, name, &hook)) {
+    LLVMBuildRet(hook.builder, LLVMConstReal(return_type(&hook), value));
+    hook_end(&hook);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,
+                                          const genie_lower_space_t *space) {
+  genie_hook_t hook;
+  if (!hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
+  }
+  genie_status_t status = GENIE_OK;
+  genie_trace_t trace;
+  genie_trace_init(lowering, space, &trace);
+  if (LLVMCountParams(hook.function) != (unsigned)space->arg_count + 1) {
+    status = wrong_arity(&hook, name, (unsigned)space->arg_count + 1);
+  } else if (genie_region_argument(lowering, view->root) < 0) {
+    status = genie_lower_unimplemented(lowering, "an operand that is not in memory");
+  } else {
+    genie_trace_view(&trace, view);
+    genie_hook_index_t index;
+    genie_trace_split_index(&trace, space, &hook, index);
+    LLVMBuildRet(hook.builder, genie_hook_argument_address(&hook, view, index));
+  }
+  genie_trace_deinit(&trace);
+  hook_end(&hook);
+  return status;
+}
+
+static genie_status_t build_load(genie_hook_t *hook, const genie_trace_t *trace, const genie_lower_space_t *space,
+                                 MlirValue value) {
+  genie_hook_index_t index;
+  genie_trace_split_index(trace, space, hook, index);
+  LLVMValueRef result;
+  GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, value, space->rank, index, &result));
+  LLVMBuildRet(hook->builder, genie_hook_to_declared(hook, result, genie_lower_dtype(value), return_type(hook)));
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_load(genie_lowering_t *lowering, const char *name, MlirValue value,
+                                       const genie_lower_space_t *space) {
+  genie_hook_t hook;
+  if (!hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
+  }
+  if (LLVMCountParams(hook.function) != (unsigned)space->arg_count + 1) {
+    hook_end(&hook);
+    return wrong_arity(&hook, name, (unsigned)space->arg_count + 1);
+  }
+  genie_trace_t trace;
+  genie_trace_init(lowering, space, &trace);
+  genie_trace_value(&trace, value);
+  const genie_status_t status = build_load(&hook, &trace, space, value);
+  genie_trace_deinit(&trace);
+  hook_end(&hook);
+  return status;
+}
+
+//===-- Stores ----------------------------------------------------------------------------------------------------===//
+
+// What a store hook writes: the outputs, the value behind each, and where it goes.
+typedef struct stores {
+  int count;
+  int outputs[GENIE_IR_MAX_RESULTS];
+  MlirValue values[GENIE_IR_MAX_RESULTS];
+  genie_strided_view_t views[GENIE_IR_MAX_RESULTS];
+} stores_t;
+
+// Whether `value` needs one of results [first, first + count) of the anchor; also true where it needs none of its results.
+static bool belongs_to(const genie_lowering_t *lowering, MlirValue value, int first, int count) {
+  if (mlirOperationIsNull(lowering->anchor) || !genie_region_depends_on(value, lowering->anchor)) {
+    return first == 0;
+  }
+  if (mlirOperationGetNumResults(lowering->anchor) == count) {
+    return true;
+  }
+  return genie_region_depends_on_results(value, lowering->anchor, first, count);
+}
+
+static genie_status_t collect_stores(const genie_lowering_t *lowering, int first, int count,
+                                     const genie_lower_space_t *space, stores_t *out_stores) {
+  *out_stores = (stores_t){.count = 0};
+  MlirAffineExpr dims[GENIE_IR_MAX_RANK];
+  for (int k = 0; k < space->rank; ++k) {
+    dims[space->order[k]] = space->dims[k];
+  }
+  for (int r = 0; r < lowering->state->output_count; ++r) {
+    if (!belongs_to(lowering, mlirOperationGetOperand(lowering->yield, r), first, count)) {
+      continue;
+    }
+    const int i = out_stores->count++;
+    out_stores->outputs[i] = r;
+    if (!genie_region_stored_value(lowering, r, space->rank, dims, &out_stores->values[i], &out_stores->views[i])) {
+      return genie_lower_unimplemented(lowering, "an output whose shape is not that of the anchor's result");
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t bind_results(genie_hook_t *hook, int first, int count, int arg_count, LLVMValueRef *index) {
+  MlirOperation anchor = hook->lowering->anchor;
+  for (int i = 0; i < count && !mlirOperationIsNull(anchor); ++i) {
+    MlirValue result = mlirOperationGetResult(anchor, first + i);
+    LLVMValueRef declared = LLVMGetParam(hook->function, (unsigned)(1 + arg_count + i));
+    LLVMValueRef value = genie_hook_from_declared(hook, declared, genie_lower_dtype(result));
+    GENIE_RETURN_IF_ERROR(genie_hook_bind(hook, result, index, value));
+  }
+  return GENIE_OK;
+}
+
+// Computes all values before it stores any, so that an output may take over the memory of an input.
+static genie_status_t build_stores(genie_hook_t *hook, const stores_t *stores, LLVMValueRef *index) {
+  LLVMValueRef values[GENIE_IR_MAX_RESULTS];
+  for (int i = 0; i < stores->count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_hook_evaluate(hook, stores->values[i], index, &values[i]));
+    values[i] = genie_hook_to_storage(hook, values[i], genie_lower_dtype(stores->values[i]));
+  }
+  for (int i = 0; i < stores->count; ++i) {
+    LLVMValueRef address = genie_hook_output_address(hook, stores->outputs[i], &stores->views[i], index);
+    LLVMValueRef store = LLVMBuildStore(hook->builder, values[i], address);
+    LLVMSetAlignment(store, (unsigned)genie_dtype_bytes(genie_lower_dtype(stores->values[i])));
+    genie_hook_tag_access(hook, store, hook->state->input_count + stores->outputs[i]);
+  }
+  LLVMBuildRetVoid(hook->builder);
+  return GENIE_OK;
+}
+
+static genie_status_t define_store(genie_hook_t *hook, const char *name, int first, int count,
+                                   const genie_lower_space_t *space, genie_trace_t *trace) {
+  genie_lowering_t *lowering = hook->lowering;
+  const unsigned arity = (unsigned)(1 + space->arg_count + count);
+  if (LLVMCountParams(hook->function) != arity) {
+    return wrong_arity(hook, name, arity);
+  }
+  stores_t stores;
+  GENIE_RETURN_IF_ERROR(collect_stores(lowering, first, count, space, &stores));
+  for (int i = 0; i < stores.count; ++i) {
+    genie_trace_value(trace, stores.values[i]);
+    genie_trace_view(trace, &stores.views[i]);
+  }
+  genie_hook_index_t index;
+  genie_trace_split_index(trace, space, hook, index);
+  GENIE_RETURN_IF_ERROR(bind_results(hook, first, count, space->arg_count, index));
+  return build_stores(hook, &stores, index);
+}
+
+genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, const char *name, int first, int count,
+                                                const genie_lower_space_t *space) {
+  genie_hook_t hook;
+  if (!hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
+  }
+  genie_trace_t trace;
+  genie_trace_init(lowering, space, &trace);
+  const genie_status_t status = define_store(&hook, name, first, count, space, &trace);
+  genie_trace_deinit(&trace);
+  hook_end(&hook);
+  return status;
+}
+
+genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name, const genie_lower_space_t *space) {
+  const int count = mlirOperationIsNull(lowering->anchor) ? 0 : 1;
+  return genie_lower_define_store_results(lowering, name, 0, count, space);
+}
+
+genie_status_t genie_lower_stored_trace(genie_lowering_t *lowering, const genie_lower_space_t *space,
+                                        genie_trace_t *trace) {
+  stores_t stores;
+  GENIE_RETURN_IF_ERROR(collect_stores(lowering, 0, 1, space, &stores));
+  for (int i = 0; i < stores.count; ++i) {
+    genie_trace_value(trace, stores.values[i]);
+    genie_trace_view(trace, &stores.views[i]);
+  }
+  return GENIE_OK;
+}

@@ -1,0 +1,55 @@
+# Kernel templates: genie_template(NAME SOURCE [DEFINITIONS...]) compiles codegen/templates/SOURCE to bitcode that geniec
+# carries under NAME. One source serves several compute types by its definitions.
+
+set(GENIE_TEMPLATE_CLANG ${GENIE_LLVM_PREFIX}/bin/clang CACHE FILEPATH "The clang that compiles templates")
+# Reductions may be vectorised and products contracted, but NaN and infinities keep their meaning. No function names a
+# target: geniec sets it.
+set(GENIE_TEMPLATE_FLAGS --target=x86_64-unknown-linux-gnu -std=c17 -O1 -Xclang -disable-llvm-passes -emit-llvm -ffreestanding
+    -fno-builtin -fPIC -fvisibility=hidden -fomit-frame-pointer -fno-exceptions -fno-asynchronous-unwind-tables
+    -fno-stack-protector -fno-trapping-math -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi
+    -I${CMAKE_SOURCE_DIR})
+set(GENIE_TEMPLATE_RELAXED_FLAGS -fassociative-math -fno-signed-zeros -freciprocal-math)
+
+set(GENIE_TEMPLATE_NAMES "")
+set(GENIE_TEMPLATE_SOURCES "")
+
+# STRICT: no reassociation, for code whose rounding is deliberate.
+function(genie_template name source)
+  cmake_parse_arguments(arg "STRICT" "" "" ${ARGN})
+  set(bitcode ${CMAKE_CURRENT_BINARY_DIR}/templates/${name}.bc)
+  set(array ${CMAKE_CURRENT_BINARY_DIR}/templates/${name}.bc.c)
+  set(flags ${GENIE_TEMPLATE_FLAGS})
+  if(NOT arg_STRICT)
+    list(APPEND flags ${GENIE_TEMPLATE_RELAXED_FLAGS})
+  endif()
+  foreach(definition ${arg_UNPARSED_ARGUMENTS})
+    list(APPEND flags -D${definition})
+  endforeach()
+  add_custom_command(
+    OUTPUT ${array}
+    COMMAND ${GENIE_TEMPLATE_CLANG} ${flags} -MD -MF ${bitcode}.d -MT ${array} -c
+            ${CMAKE_SOURCE_DIR}/codegen/templates/${source} -o ${bitcode}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${bitcode} -DOUTPUT=${array} -DNAME=${name} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${CMAKE_SOURCE_DIR}/codegen/templates/${source} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPFILE ${bitcode}.d
+    COMMENT "Kernel template ${name}" VERBATIM)
+  set(GENIE_TEMPLATE_NAMES ${GENIE_TEMPLATE_NAMES} ${name} PARENT_SCOPE)
+  set(GENIE_TEMPLATE_SOURCES ${GENIE_TEMPLATE_SOURCES} ${array} PARENT_SCOPE)
+endfunction()
+
+genie_template(math math.c STRICT)
+genie_template(scalar scalar.c STRICT)
+genie_template(memory memory.c)
+genie_template(pointwise pointwise.c)
+
+# One row a template, for template_library.c.
+set(table "typedef struct genie_embedded_template {\n  const char *name;\n  const unsigned char *bytes;\n  const size_t *byte_count;\n} genie_embedded_template_t;\n")
+foreach(name ${GENIE_TEMPLATE_NAMES})
+  string(APPEND table "extern const unsigned char genie_embedded_${name}[];\nextern const size_t genie_embedded_${name}_bytes;\n")
+endforeach()
+string(APPEND table "static const genie_embedded_template_t embedded_templates[] = {\n")
+foreach(name ${GENIE_TEMPLATE_NAMES})
+  string(APPEND table "    {\"${name}\", genie_embedded_${name}, &genie_embedded_${name}_bytes},\n")
+endforeach()
+string(APPEND table "};\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/codegen/template_table.inc CONTENT "${table}" @ONLY)

@@ -4,21 +4,6 @@
 
 #define ABSENT(what) genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "this geniec is built without " what)
 
-__attribute__((weak)) genie_status_t genie_codegen_set_targets(MlirModule module, const char *targets) {
-  (void)module, (void)targets;
-  return GENIE_OK;
-}
-__attribute__((weak)) genie_status_t genie_codegen_kernels(const genie_codegen_options_t *options, MlirModule module,
-                                                           genie_codegen_code_t **out_code) {
-  (void)options, (void)module, (void)out_code;
-  return ABSENT("kernels");
-}
-__attribute__((weak)) void genie_codegen_code_destroy(genie_codegen_code_t *code) { (void)code; }
-__attribute__((weak)) genie_status_t genie_codegen_print_code(const genie_codegen_code_t *code, bool as_assembly,
-                                                              genie_string_builder_t *out_text) {
-  (void)code, (void)as_assembly, (void)out_text;
-  return ABSENT("kernels");
-}
 __attribute__((weak)) genie_status_t genie_codegen_plan(const genie_codegen_options_t *options, MlirModule module,
                                                         const genie_codegen_code_t *code, MlirModule *out_plan) {
   (void)options, (void)module, (void)code, (void)out_plan;

@@ -1,3 +1,4 @@
+#include <llvm-c/Linker.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -366,11 +367,8 @@ static genie_status_t publish_launches(compile_t *compile, genie_codegen_code_t 
     void *dims = NULL;
     GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)kernel->dim_count + 1, sizeof(MlirAffineExpr), &dims));
     memcpy(dims, kernel->dims, (size_t)kernel->dim_count * sizeof(MlirAffineExpr));
-    genie_op_cost_t cost = {0};
-    const genie_op_info_t *info = genie_op_info_get(op);
-    info->cost_rule(info, op, &cost);
-    code->launches[i] =
-        (genie_code_launch_t){op, compile->launches[i].kernel, dims, kernel->grid, kernel->grain, cost.flops};
+    code->launches[i] = (genie_code_launch_t){op,           compile->launches[i].kernel, dims, kernel->grid,
+                                              kernel->grain, genie_op_cost(op).flops};
   }
   return GENIE_OK;
 }

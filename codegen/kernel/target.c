@@ -1,5 +1,6 @@
 #include "codegen/kernel/target.h"
 
+#include <llvm-c/Core.h>
 #include <llvm-c/Target.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -196,6 +196,38 @@ genie_status_t genie_model_state_info(const genie_model_t *model, uint32_t index
   return GENIE_OK;
 }
 
+static genie_status_t check_symbol_values(const genie_model_t *model, uint32_t entry, const int64_t *values) {
+  for (uint32_t i = 0; i < genie_model_symbol_count(model, entry); ++i) {
+    const genie_plan_symbol_t *symbol = &model->plan->symbols[entry_of(model, entry)->first_symbol + i];
+    if (values == NULL || values[i] < symbol->minimum || values[i] > symbol->maximum ||
+        values[i] % symbol->multiple != 0) {
+      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "size %s is %lld; it must be %lld to %lld, a multiple of %lld",
+                               genie_plan_string(model->plan, symbol->name), values == NULL ? -1 : (long long)values[i],
+                               (long long)symbol->minimum, (long long)symbol->maximum, (long long)symbol->multiple);
+    }
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_model_input_shape(const genie_model_t *model, uint32_t entry, uint32_t index,
+                                       const int64_t *symbol_values, int64_t out_shape[GENIE_MAX_RANK]) {
+  if (index >= genie_model_input_count(model, entry)) {
+    return no_such("input", index, genie_model_input_count(model, entry));
+  }
+  GENIE_RETURN_IF_ERROR(check_symbol_values(model, entry, symbol_values));
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(model->allocator, model->plan->expr_count, sizeof(int64_t), &memory));
+  int64_t *values = memory;
+  genie_plan_evaluate(model->plan, entry, symbol_values, values);
+  const genie_plan_tensor_t *tensor = &model->plan->tensors[genie_plan_input(model->plan, entry, index)];
+  for (uint32_t i = 0; i < tensor->rank; ++i) {
+    out_shape[i] = values[model->plan->indices[tensor->first_dim + i]];
+  }
+  genie_allocator_free(model->allocator, memory);
+  return GENIE_OK;
+}
+
 static genie_status_t no_state_of_name(const genie_model_t *model, const char *name) {
   genie_string_builder_t names;
   genie_string_builder_init(model->allocator, &names);

@@ -1,5 +1,5 @@
-// The npy format: a magic, a version, a header length and a header that is a Python dictionary, then the data.
-// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+// The npy format (numpy.lib.format): a magic, a version, a header length and a header that is a Python dictionary, then
+// the data.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // The safetensors format: a little-endian u64 header length, a JSON header that maps names to dtype, shape and offsets,
-// then the data. https://huggingface.co/docs/safetensors
+// then the data.
 #include <stdlib.h>
 #include <string.h>
 

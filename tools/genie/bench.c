@@ -1,0 +1,235 @@
+// genie bench: how long an entry takes, as a distribution over many runs.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "tools/genie/call.h"
+#include "tools/genie/tensor_text.h"
+
+typedef struct bench_options {
+  genie_trust_options_t trust;
+  genie_call_options_t call;
+  int64_t seed;
+  int64_t integer_bound;
+  genie_config_list_t sizes;
+  double seconds;
+  int64_t run_count;
+  int64_t warmup_count;
+  bool has_profile;
+  bool is_json;
+} bench_options_t;
+
+static const genie_config_option_t kOptions[] = {
+    GENIE_CALL_OPTIONS(bench_options_t, call),
+    {.name = "--size", .kind = GENIE_CONFIG_LIST, .offset = offsetof(bench_options_t, sizes), .value = "NAME=N",
+     .help = "value of a dynamic size for made-up inputs; default: its maximum"},
+    {.name = "--seed", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, seed), .value = "N",
+     .maximum = INT64_MAX, .help = "of made-up inputs: floats in [-1, 1), integers in [0, --int-max); default 0"},
+    {.name = "--int-max", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, integer_bound), .value = "N",
+     .minimum = 1, .maximum = INT32_MAX, .help = "bound of made-up integers; default 2"},
+    {.name = "--seconds", .kind = GENIE_CONFIG_F64, .offset = offsetof(bench_options_t, seconds), .value = "X",
+     .help = "measure for this long, and at least 5 runs; default 2"},
+    {.name = "--runs", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, run_count), .value = "N",
+     .minimum = 1, .maximum = 10000000, .help = "measure this many runs instead"},
+    {.name = "--warm-up", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, warmup_count), .value = "N",
+     .minimum = 0, .maximum = 1000000, .help = "runs before the measured ones; default 3"},
+    {.name = "--profile", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(bench_options_t, has_profile),
+     .help = "measure every launch, and list them by time"},
+    {.name = "--json", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(bench_options_t, is_json), .help = "print JSON"},
+    GENIE_TRUST_OPTIONS(bench_options_t, trust),
+};
+
+static const genie_config_table_t kTable = {
+    .options = kOptions,
+    .option_count = sizeof(kOptions) / sizeof(kOptions[0]),
+    .usage = "genie bench PLAN [OPTION...]",
+    .summary = "Measures runs of an entry. Inputs that are not given are made up from --seed.",
+    .minimum_positional = 1,
+    .maximum_positional = 1,
+};
+
+enum { kLeastRuns = 5, kMostRuns = 10000000 };
+
+typedef struct samples {
+  uint64_t *ns;
+  size_t count;
+} samples_t;
+
+static double now_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int compare_ns(const void *a, const void *b) {
+  const uint64_t lhs = *(const uint64_t *)a;
+  const uint64_t rhs = *(const uint64_t *)b;
+  return lhs < rhs ? -1 : lhs > rhs;
+}
+
+static bool is_done(const bench_options_t *options, size_t count, double begin) {
+  return options->run_count > 0 ? count >= (size_t)options->run_count
+                                : count >= kLeastRuns && now_seconds() - begin >= options->seconds;
+}
+
+static genie_status_t run_once(genie_call_t *call, uint64_t *out_ns) {
+  for (uint32_t i = 0; i < call->output_count; ++i) {
+    call->outputs[i].data = NULL;
+  }
+  GENIE_RETURN_IF_ERROR(genie_call_run(call));
+  genie_session_stats_t stats;
+  genie_session_get_stats(call->session, &stats);
+  *out_ns = stats.last_run_ns;
+  return GENIE_OK;
+}
+
+static genie_status_t collect_samples(genie_call_t *call, const bench_options_t *options, samples_t *out_samples) {
+  uint64_t ignored = 0;
+  for (int64_t i = 0; i < options->warmup_count; ++i) {
+    GENIE_RETURN_IF_ERROR(run_once(call, &ignored));
+  }
+  const double begin = now_seconds();
+  size_t capacity = 0;
+  while (!is_done(options, out_samples->count, begin) && out_samples->count < kMostRuns) {
+    if (out_samples->count == capacity) {
+      capacity = capacity == 0 ? 1024 : capacity * 2;
+      uint64_t *grown = realloc(out_samples->ns, capacity * sizeof(*grown));
+      if (grown == NULL) {
+        return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %zu samples", capacity);
+      }
+      out_samples->ns = grown;
+    }
+    GENIE_RETURN_IF_ERROR(run_once(call, &out_samples->ns[out_samples->count]));
+    ++out_samples->count;
+  }
+  qsort(out_samples->ns, out_samples->count, sizeof(*out_samples->ns), compare_ns);
+  return GENIE_OK;
+}
+
+// The smallest sample that at least `fraction` of all do not exceed.
+static double percentile_ms(const samples_t *samples, double fraction) {
+  size_t rank = (size_t)((double)samples->count * fraction);
+  rank = rank >= samples->count ? samples->count - 1 : rank;
+  return (double)samples->ns[rank] / 1e6;
+}
+
+static double mean_ms(const samples_t *samples) {
+  double sum = 0;
+  for (size_t i = 0; i < samples->count; ++i) {
+    sum += (double)samples->ns[i];
+  }
+  return sum / (double)samples->count / 1e6;
+}
+
+static uint64_t peak_memory_bytes(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+// ---- Profile ----
+
+static int compare_launches(const void *a, const void *b) {
+  const uint64_t lhs = ((const genie_session_launch_profile_t *)a)->total_ns;
+  const uint64_t rhs = ((const genie_session_launch_profile_t *)b)->total_ns;
+  return lhs > rhs ? -1 : lhs < rhs;
+}
+
+static genie_status_t read_profile(const genie_call_t *call, genie_arena_t *arena,
+                                   genie_session_launch_profile_t **out_launches, uint32_t *out_count) {
+  void *memory = NULL;
+  *out_count = genie_session_profile_count(call->session, call->entry);
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, *out_count, sizeof(**out_launches), &memory));
+  *out_launches = memory;
+  for (uint32_t i = 0; i < *out_count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_session_profile(call->session, call->entry, i, &(*out_launches)[i]));
+  }
+  qsort(*out_launches, *out_count, sizeof(**out_launches), compare_launches);
+  return GENIE_OK;
+}
+
+static double launch_ms(const genie_session_launch_profile_t *launch) {
+  return launch->run_count == 0 ? 0 : (double)launch->total_ns / (double)launch->run_count / 1e6;
+}
+
+static void append_profile(const genie_session_launch_profile_t *launches, uint32_t count, bool is_json,
+                           genie_string_builder_t *text) {
+  double total = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    total += launch_ms(&launches[i]);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const genie_session_launch_profile_t *launch = &launches[i];
+    if (is_json) {
+      genie_string_builder_format(text, "%s{\"kernel\": ", i == 0 ? ", \"launches\": [" : ", ");
+      genie_tensor_text_json_string(launch->kernel, text);
+      genie_string_builder_format(text, ", \"module\": ");
+      genie_tensor_text_json_string(launch->module, text);
+      genie_string_builder_format(text, ", \"tasks\": %lld, \"mean_ms\": %.6f}%s", (long long)launch->task_count,
+                                  launch_ms(launch), i + 1 == count ? "]" : "");
+    } else {
+      genie_string_builder_format(text, "%s%10.4f ms %5.1f%%  %-24s %8lld tasks  %s\n", i == 0 ? "\n" : "",
+                                  launch_ms(launch), total > 0 ? 100 * launch_ms(launch) / total : 0, launch->kernel,
+                                  (long long)launch->task_count, launch->module);
+    }
+  }
+}
+
+// ---- Report ----
+
+static void append_report(const genie_call_t *call, const samples_t *samples, bool is_json,
+                          genie_string_builder_t *text) {
+  genie_session_stats_t stats;
+  genie_session_get_stats(call->session, &stats);
+  const char *format =
+      is_json ? "\"runs\": %zu, \"min_ms\": %.6f, \"median_ms\": %.6f, \"p95_ms\": %.6f, \"p99_ms\": %.6f, "
+                "\"mean_ms\": %.6f, \"load_ms\": %.3f, \"threads\": %u, \"target\": \"%s\", \"launches_per_run\": %llu, "
+                "\"weight_bytes\": %llu, \"slab_bytes\": %llu, \"peak_memory_bytes\": %llu"
+              : "runs %zu\nmin    %10.4f ms\nmedian %10.4f ms\np95    %10.4f ms\np99    %10.4f ms\n"
+                "mean   %10.4f ms\nload   %10.3f ms\nthreads %u, target %s, %llu launches a run\n"
+                "bytes: weights %llu, temporaries %llu, peak of the process %llu\n";
+  genie_string_builder_format(text, format, samples->count, percentile_ms(samples, 0), percentile_ms(samples, 0.5),
+                              percentile_ms(samples, 0.95), percentile_ms(samples, 0.99), mean_ms(samples),
+                              (double)stats.load_ns / 1e6, stats.thread_count, stats.target,
+                              (unsigned long long)stats.last_launch_count, (unsigned long long)stats.weight_bytes,
+                              (unsigned long long)stats.slab_bytes, (unsigned long long)peak_memory_bytes());
+}
+
+static genie_status_t measure(genie_call_t *call, genie_command_t *command, const bench_options_t *options,
+                              samples_t *samples) {
+  GENIE_RETURN_IF_ERROR(collect_samples(call, options, samples));
+  genie_session_launch_profile_t *launches = NULL;
+  uint32_t launch_count = 0;
+  GENIE_RETURN_IF_ERROR(read_profile(call, command->arena, &launches, &launch_count));
+  genie_string_builder_t text;
+  genie_string_builder_init(command->allocator, &text);
+  append_report(call, samples, options->is_json, &text);
+  append_profile(launches, launch_count, options->is_json, &text);
+  printf(options->is_json ? "{%s}\n" : "%s", genie_string_builder_get(&text));
+  const genie_status_t status = genie_string_builder_status(&text);
+  genie_string_builder_deinit(&text);
+  return status;
+}
+
+genie_status_t genie_command_bench(genie_command_t *command) {
+  bench_options_t options = {.integer_bound = 2, .seconds = 2, .warmup_count = 3};
+  genie_config_list_t positional;
+  const genie_status_t parsed = genie_command_parse(command, &kTable, &options, &positional);
+  if (parsed != GENIE_OK || command->is_help) {
+    return parsed;
+  }
+  const genie_call_fill_t fill = {.is_enabled = true,
+                                  .seed = (uint64_t)options.seed,
+                                  .integer_bound = options.integer_bound,
+                                  .sizes = options.sizes};
+  genie_call_t call;
+  samples_t samples = {0};
+  genie_status_t status = genie_call_init(command, positional.values[0], &options.trust, &options.call, &fill,
+                                          options.has_profile, &call);
+  if (status == GENIE_OK) {
+    status = measure(&call, command, &options, &samples);
+  }
+  free(samples.ns);
+  genie_call_deinit(&call);
+  return status;
+}

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/evaluate.h"
 #include "ir/genie_ir.h"
 
 static MlirStringRef ref(const char *text) { return mlirStringRefCreateFromCString(text); }
@@ -89,43 +90,46 @@ genie_ir_argument_role_t genie_ir_argument_role(MlirOperation function, intptr_t
   return GENIE_IR_ARGUMENT_INPUT;
 }
 
-static bool is_compile_time_argument(MlirValue value) {
+// Gives up after this many steps: a graph of constants that deep is evaluated at run time.
+enum { MAX_STEPS = 4096 };
+
+static bool is_known(MlirValue value, int *steps);
+
+static bool is_known_argument(MlirValue value, int *steps) {
   const MlirOperation parent = mlirBlockGetParentOperation(mlirBlockArgumentGetOwner(value));
   const intptr_t index = mlirBlockArgumentGetArgNumber(value);
   if (genie_op_is(parent, "genie.kernel")) {
-    return genie_ir_is_compile_time(mlirOperationGetOperand(parent, index));
+    return is_known(mlirOperationGetOperand(parent, index), steps);
   }
   MlirStringRef name;
   return genie_op_is(parent, "func.func") &&
          genie_ir_argument_role(parent, index, &name) == GENIE_IR_ARGUMENT_WEIGHT;
 }
 
-// Ops whose value may depend on more than their operands: sizes vary from call to call.
-static bool is_static_op(MlirOperation op) {
-  for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
-    if (!genie_type_is_static(mlirValueGetType(mlirOperationGetResult(op, i)))) {
-      return false;
-    }
+static bool is_known(MlirValue value, int *steps) {
+  if (++*steps > MAX_STEPS) {
+    return false;
   }
-  if (!genie_op_is(op, "genie.size")) {
-    return true;
-  }
-  const MlirAttribute map = mlirOperationGetAttributeByName(op, ref("expression"));
-  return mlirAffineExprIsAConstant(mlirAffineMapGetResult(mlirAffineMapAttrGetValue(map), 0));
-}
-
-bool genie_ir_is_compile_time(MlirValue value) {
   if (mlirValueIsABlockArgument(value)) {
-    return is_compile_time_argument(value);
+    return is_known_argument(value, steps);
   }
   const MlirOperation op = mlirOpResultGetOwner(value);
-  if (genie_op_info_get(op) == NULL || genie_op_has_rule(op, "state_update") || !is_static_op(op)) {
+  if (genie_op_is(op, "genie.kernel")) {
+    const MlirOperation yield = mlirBlockGetTerminator(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0)));
+    return is_known(mlirOperationGetOperand(yield, mlirOpResultGetResultNumber(value)), steps);
+  }
+  if (!genie_evaluate_supports(op)) {
     return false;
   }
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-    if (!genie_ir_is_compile_time(mlirOperationGetOperand(op, i))) {
+    if (!is_known(mlirOperationGetOperand(op, i), steps)) {
       return false;
     }
   }
   return true;
+}
+
+bool genie_ir_is_compile_time(MlirValue value) {
+  int steps = 0;
+  return is_known(value, &steps);
 }

@@ -202,7 +202,8 @@ typedef enum genie_ir_argument_role { GENIE_IR_ARGUMENT_INPUT, GENIE_IR_ARGUMENT
     genie_ir_argument_role_t;
 genie_ir_argument_role_t genie_ir_argument_role(MlirOperation function, intptr_t index, MlirStringRef *out_name);
 
-// True when the value is a weight argument, a constant, or computed from such alone: known when the plan is made.
+// True when the value is a weight argument, a constant, or computed from such alone by ops that ir/evaluate.h supports:
+// known when the plan is made.
 bool genie_ir_is_compile_time(MlirValue value);
 
 #endif  // GENIE_IR_GENIE_IR_H_

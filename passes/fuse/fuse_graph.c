@@ -64,8 +64,23 @@ static bool has_symbolic_attribute(MlirOperation op) {
   return false;
 }
 
+// A view that is returned or becomes state is a copy to be made at run time, whatever it copies.
+static bool is_result_copy(MlirOperation op) {
+  if (!genie_rewrite_is_view(op)) {
+    return false;
+  }
+  MlirOpOperand use = mlirValueGetFirstUse(genie_rewrite_result(op));
+  for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+    const MlirOperation user = mlirOpOperandGetOwner(use);
+    if (genie_op_info_get(user) == NULL || genie_op_is(user, "genie.state_update")) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static bool is_op_compile_time(const genie_fuse_graph_t *graph, const genie_fuse_node_t *node) {
-  if (node->info == NULL || mlirOperationGetNumResults(node->op) == 0 || !has_static_results(node->op) ||
+  if (node->info == NULL || is_result_copy(node->op) || mlirOperationGetNumResults(node->op) == 0 || !has_static_results(node->op) ||
       has_symbolic_attribute(node->op) || genie_op_is(node->op, "genie.kernel")) {
     return false;
   }

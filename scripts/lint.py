@@ -23,7 +23,7 @@ ARROWS = {
     "codegen": ["ir", "codegen/emit", "codegen/plan"],
     "codegen/plan": ["ir", "codegen", "codegen/emit"],
     "codegen/emit": ["ir", "codegen", "codegen/plan", "runtime/plan"],
-    "compiler": ["ir", "passes", "codegen", "codegen/plan", "codegen/emit"],
+    "compiler": ["ir", "passes", "codegen", "codegen/plan", "codegen/emit", "runtime/plan"],
     "tools": ["runtime/plan"],
     "examples": [],
 }
@@ -39,8 +39,8 @@ LIBRARIES = {
 # Nothing of these is linked into libgenie.
 FOREIGN = re.compile(r"\b(LLVM|MLIR|libpython|libtorch|libc10|libstdc\+\+)", re.IGNORECASE)
 
-# Addresses of registries and paths of one machine do not belong into the repository.
-OUTSIDE = re.compile(r"https?://(?!www\.w3\.org)|/(?:work|tmp/venv)/")
+# Where packages come from and where one machine keeps its files is no business of the repository.
+OUTSIDE = re.compile(r"index-url|/(?:work|tmp/venv|root|home)/")
 
 
 def tracked(*patterns):
@@ -104,13 +104,14 @@ def check_text():
 
 
 def check_file_names():
-    """A file is named for what it holds, and its name is unique."""
+    """A file is named for what it holds, and its name is unique in its part of the repository."""
     seen = {}
     for path in tracked("*.c", "*.cpp"):
         name = os.path.basename(path)
-        if name in seen and not path.startswith("examples/"):
-            yield f"{path}: has the name of {seen[name]}"
-        seen[name] = path
+        key = folder_of(path), "templates" in path, name
+        if key in seen and not path.startswith("examples/"):
+            yield f"{path}: has the name of {seen[key]}"
+        seen[key] = path
         if re.search(r"(^|_)(util|utils|common|helpers|misc|manager|new|v2)(_|\.)", name):
             yield f"{path}: is not named for what it holds"
 

@@ -5,6 +5,7 @@
 #ifndef GENIE_RUNTIME_PLAN_VERIFIER_H_
 #define GENIE_RUNTIME_PLAN_VERIFIER_H_
 
+#include "runtime/plan/range.h"
 #include "runtime/plan/reader.h"
 
 // Checks every record of a plan whose sections are typed and hashed. INVALID_ARGUMENT, or UNIMPLEMENTED for what the
@@ -13,12 +14,6 @@ genie_status_t genie_plan_verify(const genie_plan_t *plan) GENIE_MUST_USE;
 
 // verify_header.c: the header page of a file of `file_bytes`: version, flags, and section bounds. The page is in memory.
 genie_status_t genie_plan_verify_header(const genie_plan_header_t *header, uint64_t file_bytes) GENIE_MUST_USE;
-
-// The least and greatest value of expressions over all symbols' ranges.
-typedef struct genie_plan_range {
-  int64_t minimum;
-  int64_t maximum;
-} genie_plan_range_t;
 
 // verify_exprs.c: symbols and expressions; fills out_ranges[expr_count].
 genie_status_t genie_plan_verify_exprs(const genie_plan_t *plan, genie_plan_range_t *out_ranges) GENIE_MUST_USE;

@@ -183,7 +183,7 @@ static genie_status_t check_copy(const scope_t *scope, const genie_plan_instruct
   const genie_plan_slice_t *source = &scope->plan->slices[copy->a];
   const genie_plan_slice_t *destination = &scope->plan->slices[copy->b];
   if (source->access != GENIE_PLAN_ACCESS_READ || destination->access != GENIE_PLAN_ACCESS_WRITE ||
-      source->bytes_expr != destination->bytes_expr || source->maximum_bytes != destination->maximum_bytes ||
+      source->bytes_expr != destination->bytes_expr ||
       overlaps(source, destination) || (copy->c | copy->d | copy->e | copy->f) != 0) {
     return FAIL("instructions[%u]: slices %u and %u are no source and destination of equal bytes", scope->instruction,
                 copy->a, copy->b);

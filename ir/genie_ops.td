@@ -62,14 +62,14 @@ def Genie_PackOp : Genie_PureOp<"pack"> {
   }];
   let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "stated"; let costRule = "none"; let lowerRule = "weight"; let importRule = "none";
+  let shapeRule = "pack"; let costRule = "none"; let lowerRule = "weight"; let importRule = "none";
 }
 
 def Genie_UnpackOp : Genie_PureOp<"unpack"> {
   let summary = "The weight that a packed weight holds: only inside a kernel, where it tells the template the layout";
   let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "stated"; let costRule = "none"; let lowerRule = "view"; let importRule = "none";
+  let shapeRule = "unpack"; let costRule = "none"; let lowerRule = "view"; let importRule = "none";
 }
 
 def Genie_TransferOp : Genie_PureOp<"transfer"> {

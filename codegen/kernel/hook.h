@@ -133,6 +133,8 @@ void genie_trace_split_index(const genie_trace_t *trace, const genie_lower_space
 
 // The physical order of input or output `argument` of the kernel, or NULL for row-major.
 const int64_t *genie_region_layout(const genie_lowering_t *lowering, int argument, int64_t storage[GENIE_IR_MAX_RANK]);
+// Dimensions of `value` from outermost to innermost in memory, judged by an argument of its shape that it is made of.
+void genie_region_physical_order(const genie_lowering_t *lowering, MlirValue value, int out_order[GENIE_IR_MAX_RANK]);
 // The index of a block argument of the kernel's body, or -1.
 int genie_region_argument(const genie_lowering_t *lowering, MlirValue value);
 // Scalar operations for one element, roughly: half a unit an op, more for transcendental ones.

@@ -145,17 +145,23 @@ genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char
 }
 
 static genie_status_t build_load(genie_hook_t *hook, const genie_trace_t *trace, const genie_lower_space_t *space,
-                                 MlirValue value) {
+                                 MlirValue value, genie_dtype_t dtype) {
   genie_hook_index_t index;
   genie_trace_split_index(trace, space, hook, index);
   LLVMValueRef result;
   GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, value, space->rank, index, &result));
-  LLVMBuildRet(hook->builder, genie_hook_to_declared(hook, result, genie_lower_dtype(value), return_type(hook)));
+  result = genie_hook_cast(hook, result, genie_lower_dtype(value), dtype);
+  LLVMBuildRet(hook->builder, genie_hook_to_declared(hook, result, dtype, return_type(hook)));
   return GENIE_OK;
 }
 
 genie_status_t genie_lower_define_load(genie_lowering_t *lowering, const char *name, MlirValue value,
                                        const genie_lower_space_t *space) {
+  return genie_lower_define_load_as(lowering, name, value, genie_lower_dtype(value), space);
+}
+
+genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char *name, MlirValue value,
+                                          genie_dtype_t dtype, const genie_lower_space_t *space) {
   genie_hook_t hook;
   if (!hook_begin(lowering, name, &hook)) {
     return GENIE_OK;
@@ -167,7 +173,7 @@ genie_status_t genie_lower_define_load(genie_lowering_t *lowering, const char *n
   genie_trace_t trace;
   genie_trace_init(lowering, space, &trace);
   genie_trace_value(&trace, value);
-  const genie_status_t status = build_load(&hook, &trace, space, value);
+  const genie_status_t status = build_load(&hook, &trace, space, value, dtype);
   genie_trace_deinit(&trace);
   hook_end(&hook);
   return status;

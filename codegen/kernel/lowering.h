@@ -101,6 +101,10 @@ genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char
 genie_status_t genie_lower_define_load(genie_lowering_t *lowering, const char *name, MlirValue value,
                                        const genie_lower_space_t *space) GENIE_MUST_USE;
 
+// As above, of `value` cast to `dtype`.
+genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char *name, MlirValue value,
+                                          genie_dtype_t dtype, const genie_lower_space_t *space) GENIE_MUST_USE;
+
 // `void name(frame, i0, .., T acc)`: takes the anchor's result at an index and stores every output that depends on it,
 // and every output that depends on no result of the anchor. `space` has the dimensions of the anchor's result. The
 // template calls it exactly once for each index.

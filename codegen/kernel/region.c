@@ -173,6 +173,55 @@ bool genie_region_stored_value(const genie_lowering_t *lowering, int output, int
   }
 }
 
+//===-- Order in memory -------------------------------------------------------------------------------------------===//
+
+// A strided view of an argument that has the shape of `value` and that `value` is computed of, element by element.
+static bool find_view_of_shape(const genie_lowering_t *lowering, MlirValue value, const genie_tensor_type_t *type,
+                               seen_t *seen, genie_strided_view_t *out_view) {
+  if (!has_dims(value, type->rank, type->dims)) {
+    return false;
+  }
+  if (genie_lower_view(lowering, value, out_view) && mlirValueIsABlockArgument(out_view->root)) {
+    return true;
+  }
+  if (!mlirValueIsAOpResult(value)) {
+    return false;
+  }
+  MlirOperation op = mlirOpResultGetOwner(value);
+  if (!genie_op_has_rule(op, "pointwise") || !visit(seen, op)) {
+    return false;
+  }
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
+    if (find_view_of_shape(lowering, mlirOperationGetOperand(op, i), type, seen, out_view)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void genie_region_physical_order(const genie_lowering_t *lowering, MlirValue value, int out_order[GENIE_IR_MAX_RANK]) {
+  const genie_tensor_type_t type = genie_value_type(value);
+  for (int d = 0; d < type.rank; ++d) {
+    out_order[d] = d;
+  }
+  genie_strided_view_t view;
+  seen_t seen = {.count = 0};
+  if (!find_view_of_shape(lowering, value, &type, &seen, &view)) {
+    return;
+  }
+  int64_t strides[GENIE_IR_MAX_RANK];
+  for (int d = 0; d < type.rank; ++d) {
+    strides[d] = genie_lower_maximum(lowering, view.strides[d]);
+  }
+  for (int k = 1; k < type.rank; ++k) {  // insertion sort: stable, and ranks are small
+    for (int j = k; j > 0 && strides[out_order[j]] > strides[out_order[j - 1]]; --j) {
+      const int swapped = out_order[j];
+      out_order[j] = out_order[j - 1];
+      out_order[j - 1] = swapped;
+    }
+  }
+}
+
 //===-- Reshapes --------------------------------------------------------------------------------------------------===//
 
 bool genie_region_next_reshape_group(MlirContext context, const genie_tensor_type_t *to, const genie_tensor_type_t *from,

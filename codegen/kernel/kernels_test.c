@@ -65,9 +65,141 @@ static void test_pointwise_reads_through_views_and_broadcasts(void **state) {
   genie_kernel_runner_close(&runner);
 }
 
+// One kernel of one op over f32 tensors: "x" is input 0; the text of the op uses %x and gives %r.
+static void run_op(const char *family, const char *x_type, const char *result_type, const char *op, float *x, void *y,
+                   const int64_t *symbols, const char *attributes) {
+  char text[4096];
+  snprintf(text, sizeof(text),
+           "func.func @main(%%a: %s) -> %s %s {\n"
+           "  %%r = genie.kernel \"%s\"(%%a) : (%s) -> %s {\n  ^bb0(%%x: %s):\n    %s\n    genie.yield %%r : %s\n  }\n"
+           "  return %%r : %s\n}\n",
+           x_type, result_type, attributes, family, x_type, result_type, x_type, op, result_type, result_type);
+  genie_kernel_runner_t runner;
+  open_runner(text, &runner);
+  void *args[] = {x, y};
+  genie_kernel_runner_run(&runner, 0, args, symbols, 2);
+  genie_kernel_runner_close(&runner);
+}
+
+static void test_softmax_of_rows_with_masked_elements(void **state) {
+  (void)state;
+  enum { ROWS = 5, COLUMNS = 197 };
+  float *x = new_buffer(4 * ROWS * COLUMNS), *y = new_buffer(4 * ROWS * COLUMNS);
+  fill(x, ROWS * COLUMNS, 1);
+  for (int i = 0; i < ROWS * COLUMNS; i += 3) {
+    x[i] = -INFINITY;
+  }
+  run_op("row", "tensor<5x197xf32>", "tensor<5x197xf32>",
+         "%r = genie.softmax %x {axis = 1 : i64} : (tensor<5x197xf32>) -> tensor<5x197xf32>", x, y, NULL, "");
+  for (int i = 0; i < ROWS; ++i) {
+    double sum = 0;
+    for (int j = 0; j < COLUMNS; ++j) {
+      sum += exp(x[i * COLUMNS + j]);
+    }
+    for (int j = 0; j < COLUMNS; ++j) {
+      assert_near(exp(x[i * COLUMNS + j]) / sum, y[i * COLUMNS + j], 1e-8);
+    }
+  }
+  free(x), free(y);
+}
+
+static void test_softmax_along_an_outer_axis(void **state) {
+  (void)state;
+  float *x = new_buffer(4 * 3 * 7 * 300), *y = new_buffer(4 * 3 * 7 * 300);
+  fill(x, 3 * 7 * 300, 1);
+  run_op("row", "tensor<3x7x300xf32>", "tensor<3x7x300xf32>",
+         "%r = genie.log_softmax %x {axis = 1 : i64} : (tensor<3x7x300xf32>) -> tensor<3x7x300xf32>", x, y, NULL, "");
+  for (int i = 0; i < 3; ++i) {
+    for (int k = 0; k < 300; ++k) {
+      double sum = 0;
+      for (int j = 0; j < 7; ++j) {
+        sum += exp(x[(i * 7 + j) * 300 + k]);
+      }
+      for (int j = 0; j < 7; ++j) {
+        assert_near(x[(i * 7 + j) * 300 + k] - log(sum), y[(i * 7 + j) * 300 + k], 1e-6);
+      }
+    }
+  }
+  free(x), free(y);
+}
+
+static void test_layer_norm_of_rows_far_from_zero(void **state) {
+  (void)state;
+  enum { ROWS = 4, COLUMNS = 768 };
+  float *x = new_buffer(4 * ROWS * COLUMNS), *y = new_buffer(4 * ROWS * COLUMNS);
+  fill(x, ROWS * COLUMNS, 1);
+  for (int i = 0; i < ROWS * COLUMNS; ++i) {
+    x[i] += 100.0f;
+  }
+  const int64_t symbols[] = {ROWS};
+  run_op("row", "tensor<?x768xf32, affine_map<()[s0] -> (s0, 768)>>", "tensor<?x768xf32, affine_map<()[s0] -> (s0, 768)>>",
+         "%r = \"genie.layer_norm\"(%x) {normalized_rank = 1 : i64, eps = 1.0e-5 : f64, operandSegmentSizes = array<i32: 1, 0, 0>} : "
+         "(tensor<?x768xf32, affine_map<()[s0] -> (s0, 768)>>) -> tensor<?x768xf32, affine_map<()[s0] -> (s0, 768)>>",
+         x, y, symbols, "attributes {genie.symbols = [{name = \"s0\", min = 1, max = 64, multiple = 1}]}");
+  for (int i = 0; i < ROWS; ++i) {
+    double mean = 0, variance = 0;
+    for (int j = 0; j < COLUMNS; ++j) {
+      mean += x[i * COLUMNS + j] / (double)COLUMNS;
+    }
+    for (int j = 0; j < COLUMNS; ++j) {
+      variance += (x[i * COLUMNS + j] - mean) * (x[i * COLUMNS + j] - mean) / COLUMNS;
+    }
+    for (int j = 0; j < COLUMNS; ++j) {
+      assert_near((x[i * COLUMNS + j] - mean) / sqrt(variance + 1e-5), y[i * COLUMNS + j], 2e-5);
+    }
+  }
+  free(x), free(y);
+}
+
+static void test_mean_over_rows_and_over_leading_axes(void **state) {
+  (void)state;
+  float *x = new_buffer(4 * 3 * 49 * 320), y[960];
+  fill(x, 3 * 49 * 320, 1);
+  run_op("row", "tensor<3x49x320xf32>", "tensor<3x320xf32>",
+         "%r = genie.mean %x {axes = array<i64: 1>} : (tensor<3x49x320xf32>) -> tensor<3x320xf32>", x, y, NULL, "");
+  for (int i = 0; i < 3; ++i) {
+    for (int k = 0; k < 320; ++k) {
+      double sum = 0;
+      for (int j = 0; j < 49; ++j) {
+        sum += x[(i * 49 + j) * 320 + k];
+      }
+      assert_near(sum / 49, y[i * 320 + k], 1e-7);
+    }
+  }
+  run_op("row", "tensor<3x49x320xf32>", "tensor<3x49x1xf32>",
+         "%r = genie.mean %x {axes = array<i64: 2>, keepdim = true} : (tensor<3x49x320xf32>) -> tensor<3x49x1xf32>", x, y, NULL,
+         "");
+  for (int i = 0; i < 147; ++i) {
+    double sum = 0;
+    for (int k = 0; k < 320; ++k) {
+      sum += x[i * 320 + k];
+    }
+    assert_near(sum / 320, y[i], 1e-7);
+  }
+  free(x);
+}
+
+static void test_argmax_takes_the_first_of_equals(void **state) {
+  (void)state;
+  float x[2 * 50];
+  fill(x, 100, 1);
+  x[17] = x[33] = 5.0f;
+  x[50 + 20] = NAN;
+  int64_t y[2];
+  run_op("row", "tensor<2x50xf32>", "tensor<2xi64>",
+         "%r = genie.argmax %x {axes = array<i64: 1>} : (tensor<2x50xf32>) -> tensor<2xi64>", x, y, NULL, "");
+  assert_int_equal(y[0], 17);
+  assert_int_equal(y[1], 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pointwise_reads_through_views_and_broadcasts),
+      cmocka_unit_test(test_softmax_of_rows_with_masked_elements),
+      cmocka_unit_test(test_softmax_along_an_outer_axis),
+      cmocka_unit_test(test_layer_norm_of_rows_far_from_zero),
+      cmocka_unit_test(test_mean_over_rows_and_over_leading_axes),
+      cmocka_unit_test(test_argmax_takes_the_first_of_equals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ set(GENIE_TEMPLATE_CLANG ${GENIE_LLVM_PREFIX}/bin/clang CACHE FILEPATH "The clan
 # target: geniec sets it.
 set(GENIE_TEMPLATE_FLAGS --target=x86_64-unknown-linux-gnu -std=c17 -O1 -Xclang -disable-llvm-passes -emit-llvm -ffreestanding
     -fno-builtin -fPIC -fvisibility=hidden -fomit-frame-pointer -fno-exceptions -fno-asynchronous-unwind-tables
-    -fno-stack-protector -fno-trapping-math -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi
+    -fno-stack-protector -fno-trapping-math -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi -Wno-tautological-compare
     -I${CMAKE_SOURCE_DIR})
 set(GENIE_TEMPLATE_RELAXED_FLAGS -fassociative-math -fno-signed-zeros -freciprocal-math)
 

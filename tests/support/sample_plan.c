@@ -1,0 +1,216 @@
+#include "tests/support/sample_plan.h"
+
+#include <string.h>
+
+#include "runtime/base/kernel_frame.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/plan/writer.h"
+
+// ---- Kernels: position-independent functions in a section of their own, which is the plan's code ----
+
+#define KERNEL                                                                                                        \
+  __attribute__((section("genie_sample_kernels"), used, noinline, no_sanitize("address", "undefined", "thread"))) \
+  static void
+
+// args[2] = args[0] + args[1], a task for each element.
+KERNEL add_kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end) {
+  const float *a = frame->args[0];
+  const float *b = frame->args[1];
+  float *sum = frame->args[2];
+  for (int64_t i = begin; i < end; ++i) {
+    sum[i] = a[i] + b[i];
+  }
+}
+
+// args[1] = args[0] + args[0], a task for each row of dims[0] elements, each by way of the scratch.
+KERNEL double_rows_kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end) {
+  const int64_t row = frame->dims[0];
+  const float *x = frame->args[0];
+  float *y = frame->args[1];
+  volatile float *scratch = frame->scratch;
+  for (int64_t i = begin * row; i < end * row; ++i) {
+    scratch[0] = x[i];
+    y[i] = scratch[0] + x[i];
+  }
+}
+
+extern const uint8_t __start_genie_sample_kernels[];
+extern const uint8_t __stop_genie_sample_kernels[];
+
+// ---- Records ----
+
+// Expressions that all entries share, by value; then those of "dynamic".
+enum { EXPR_2, EXPR_3, EXPR_4, EXPR_6, EXPR_16, EXPR_24, EXPR_S0, EXPR_COUNT_OF_X, EXPR_BYTES_OF_X, EXPR_END };
+enum { TENSOR_X, TENSOR_Y, TENSOR_W, TENSOR_DYNAMIC_X, TENSOR_DYNAMIC_Y, TENSOR_STEP, TENSOR_TOTAL, TENSOR_SUM, TENSOR_SUM_INITIAL };
+enum { SLICE_X, SLICE_W, SLICE_TEMPORARY_OUT, SLICE_TEMPORARY_IN, SLICE_Y, SLICE_DYNAMIC_X, SLICE_DYNAMIC_Y, SLICE_STEP,
+       SLICE_SUM_IN, SLICE_SUM_OUT, SLICE_TOTAL };
+
+static const genie_plan_expr_t kExprs[] = {
+    [EXPR_2] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 2},
+    [EXPR_3] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 3},
+    [EXPR_4] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 4},
+    [EXPR_6] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 6},
+    [EXPR_16] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 16},
+    [EXPR_24] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 24},
+    [EXPR_S0] = {.op = GENIE_PLAN_EXPR_SYMBOL, .lhs = 0},
+    [EXPR_COUNT_OF_X] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_S0, .rhs = EXPR_3},
+    [EXPR_BYTES_OF_X] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_COUNT_OF_X, .rhs = EXPR_4},
+};
+
+// Lists in INDICES, by their start.
+enum { LIST_2_3 = 0, LIST_S0_3 = 2, LIST_4 = 4, LIST_X = 5, LIST_Y = 6, LIST_DYNAMIC_X = 7, LIST_DYNAMIC_Y = 8,
+       LIST_STEP = 9, LIST_TOTAL = 10, LIST_ADD_XW = 11, LIST_ADD_TT = 14, LIST_DOUBLE = 17, LIST_COUNT = 19, LIST_ROW = 22 };
+static const uint32_t kIndices[] = {
+    EXPR_2, EXPR_3, EXPR_S0, EXPR_3, EXPR_4, TENSOR_X, TENSOR_Y, TENSOR_DYNAMIC_X, TENSOR_DYNAMIC_Y, TENSOR_STEP,
+    TENSOR_TOTAL, SLICE_X, SLICE_W, SLICE_TEMPORARY_OUT, SLICE_TEMPORARY_IN, SLICE_TEMPORARY_IN, SLICE_Y,
+    SLICE_DYNAMIC_X, SLICE_DYNAMIC_Y, SLICE_SUM_IN, SLICE_STEP, SLICE_SUM_OUT, EXPR_3,
+};
+
+#define TENSOR_SLICE(access_, tensor, bytes, expr)                                                        \
+  {.space = GENIE_PLAN_SPACE_TENSOR, .access = GENIE_PLAN_ACCESS_##access_, .index = tensor, .maximum_bytes = bytes, \
+   .bytes_expr = expr}
+#define SLAB_SLICE(access_, bytes, expr) \
+  {.space = GENIE_PLAN_SPACE_SLAB, .access = GENIE_PLAN_ACCESS_##access_, .maximum_bytes = bytes, .bytes_expr = expr}
+
+static const genie_plan_slice_t kSlices[] = {
+    [SLICE_X] = TENSOR_SLICE(READ, TENSOR_X, 24, EXPR_24),
+    [SLICE_W] = TENSOR_SLICE(READ, TENSOR_W, 24, EXPR_24),
+    [SLICE_TEMPORARY_OUT] = SLAB_SLICE(WRITE, 24, EXPR_24),
+    [SLICE_TEMPORARY_IN] = SLAB_SLICE(READ, 24, EXPR_24),
+    [SLICE_Y] = TENSOR_SLICE(WRITE, TENSOR_Y, 24, EXPR_24),
+    [SLICE_DYNAMIC_X] = TENSOR_SLICE(READ, TENSOR_DYNAMIC_X, 96, EXPR_BYTES_OF_X),
+    [SLICE_DYNAMIC_Y] = TENSOR_SLICE(WRITE, TENSOR_DYNAMIC_Y, 96, EXPR_BYTES_OF_X),
+    [SLICE_STEP] = TENSOR_SLICE(READ, TENSOR_STEP, 16, EXPR_16),
+    [SLICE_SUM_IN] = TENSOR_SLICE(READ, TENSOR_SUM, 16, EXPR_16),
+    [SLICE_SUM_OUT] = TENSOR_SLICE(WRITE, TENSOR_SUM, 16, EXPR_16),
+    [SLICE_TOTAL] = TENSOR_SLICE(WRITE, TENSOR_TOTAL, 16, EXPR_16),
+};
+
+static const float kWeights[32] = {1, 2, 3, 4, 5, 6, [16] = 10, 20, 30, 40};
+
+static genie_status_t append(genie_plan_writer_t *writer, genie_plan_section_kind_t section, const void *records,
+                             uint64_t count) {
+  return genie_plan_writer_append(writer, section, records, count, NULL);
+}
+
+static genie_status_t add_string(genie_plan_writer_t *writer, const char *text, uint32_t *out_offset) {
+  return genie_plan_writer_add_string(writer, text, strlen(text), out_offset);
+}
+
+static genie_status_t write_tensors(genie_plan_writer_t *writer) {
+  static const struct {
+    const char *name;
+    genie_plan_tensor_t record;
+  } kTensors[] = {
+      [TENSOR_X] = {"x", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
+      [TENSOR_Y] = {"y", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
+      [TENSOR_W] = {"w", {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
+      [TENSOR_DYNAMIC_X] = {"x", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
+      [TENSOR_DYNAMIC_Y] = {"y", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
+      [TENSOR_STEP] = {"step", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
+      [TENSOR_TOTAL] = {"total", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
+      [TENSOR_SUM] = {"sum", {.role = GENIE_PLAN_ROLE_STATE, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
+      [TENSOR_SUM_INITIAL] = {"sum.initial", {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 1, .first_dim = LIST_4, .offset = 64, .maximum_bytes = 16}},
+  };
+  for (uint32_t i = 0; i < sizeof(kTensors) / sizeof(kTensors[0]); ++i) {
+    genie_plan_tensor_t tensor = kTensors[i].record;
+    tensor.dtype = GENIE_DTYPE_F32;
+    tensor.initial = i == TENSOR_SUM ? TENSOR_SUM_INITIAL : GENIE_PLAN_NONE;
+    GENIE_RETURN_IF_ERROR(add_string(writer, kTensors[i].name, &tensor.name));
+    GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_TENSORS, &tensor, 1));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t write_instructions(genie_plan_writer_t *writer) {
+  uint32_t module = 0;
+  GENIE_RETURN_IF_ERROR(add_string(writer, "sample", &module));
+  const genie_plan_instruction_t instructions[] = {
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = LIST_ADD_XW, .d = EXPR_6, .e = 1, .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = LIST_ADD_TT, .d = EXPR_6, .e = 1, .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 1, .b = LIST_DOUBLE, .c = LIST_ROW, .d = EXPR_S0, .e = 1, .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = LIST_COUNT, .d = EXPR_4, .e = 1, .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_COPY, .a = SLICE_SUM_IN, .b = SLICE_TOTAL},
+  };
+  return append(writer, GENIE_PLAN_SECTION_INSTRUCTIONS, instructions,
+                sizeof(instructions) / sizeof(instructions[0]));
+}
+
+static genie_status_t write_entries(genie_plan_writer_t *writer) {
+  genie_plan_entry_t entries[] = {
+      {.first_expr = EXPR_S0, .first_input = LIST_X, .input_count = 1, .first_output = LIST_Y, .output_count = 1,
+       .instruction_count = 2, .stream_count = 1},
+      {.symbol_count = 1, .first_expr = EXPR_S0, .expr_count = 3, .first_input = LIST_DYNAMIC_X, .input_count = 1,
+       .first_output = LIST_DYNAMIC_Y, .output_count = 1, .first_instruction = 2, .instruction_count = 1, .stream_count = 1},
+      {.first_symbol = 1, .first_expr = EXPR_END, .first_input = LIST_STEP, .input_count = 1, .first_output = LIST_TOTAL,
+       .output_count = 1, .first_instruction = 3, .instruction_count = 2, .stream_count = 1},
+  };
+  genie_plan_symbol_t symbol = {.entry = 1, .minimum = 1, .maximum = 8, .multiple = 1, .bind_tensor = TENSOR_DYNAMIC_X};
+  GENIE_RETURN_IF_ERROR(add_string(writer, "static", &entries[0].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "dynamic", &entries[1].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "count", &entries[2].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "s0", &symbol.name));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SYMBOLS, &symbol, 1));
+  return append(writer, GENIE_PLAN_SECTION_ENTRIES, entries, 3);
+}
+
+static genie_status_t write_code(genie_plan_writer_t *writer, const char *features) {
+  const uint64_t code_bytes = (uint64_t)(__stop_genie_sample_kernels - __start_genie_sample_kernels);
+  const uint64_t offsets[] = {(uint64_t)((const uint8_t *)(uintptr_t)add_kernel - __start_genie_sample_kernels),
+                              (uint64_t)((const uint8_t *)(uintptr_t)double_rows_kernel - __start_genie_sample_kernels)};
+  genie_plan_kernel_t kernels[] = {{.arg_count = 3}, {.arg_count = 2, .dim_count = 1, .scratch_bytes = 64}};
+  genie_plan_target_t target = {.code_bytes = code_bytes};
+  GENIE_RETURN_IF_ERROR(add_string(writer, "add_0", &kernels[0].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "double_rows_1", &kernels[1].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "pointwise", &kernels[0].template_name));
+  kernels[1].template_name = kernels[0].template_name;
+  GENIE_RETURN_IF_ERROR(add_string(writer, "sample", &target.name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "cpu", &target.device_kind));
+  GENIE_RETURN_IF_ERROR(add_string(writer, features == NULL ? "" : features, &target.features));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_KERNELS, kernels, 2));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_TARGETS, &target, 1));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_CODE_OFFSETS, offsets, 2));
+  return append(writer, GENIE_PLAN_SECTION_CODE, __start_genie_sample_kernels, code_bytes);
+}
+
+static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
+  genie_plan_place_t place = {.slab_bytes = 64, .state_bytes = 64, .sum_bytes = 64};
+  GENIE_RETURN_IF_ERROR(add_string(writer, "", &place.name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "local:cpu0", &place.name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "cpu", &place.device_kind));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, &place, 1));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_EXPRS, kExprs, EXPR_END));
+  GENIE_RETURN_IF_ERROR(
+      append(writer, GENIE_PLAN_SECTION_INDICES, kIndices, sizeof(kIndices) / sizeof(kIndices[0])));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SLICES, kSlices, sizeof(kSlices) / sizeof(kSlices[0])));
+  GENIE_RETURN_IF_ERROR(write_tensors(writer));
+  GENIE_RETURN_IF_ERROR(write_entries(writer));
+  GENIE_RETURN_IF_ERROR(write_instructions(writer));
+  return write_code(writer, options->features);
+}
+
+static genie_status_t write_file(genie_plan_writer_t *writer, const char *path, const genie_sample_options_t *options) {
+  const genie_plan_manifest_t manifest = {.producer = "sample", .source_name = "", .framework_version = ""};
+  uint8_t *manifest_bytes = NULL;
+  uint64_t manifest_size = 0;
+  uint64_t file_bytes = 0;
+  genie_status_t status =
+      genie_plan_manifest_pack(&manifest, genie_allocator_heap(), &manifest_bytes, &manifest_size);
+  GENIE_GOTO_IF_ERROR(status);
+  GENIE_GOTO_IF_ERROR(write_records(writer, options));
+  GENIE_GOTO_IF_ERROR(genie_plan_writer_begin(writer, path, manifest_bytes, manifest_size, sizeof(kWeights)));
+  GENIE_GOTO_IF_ERROR(genie_plan_writer_write_weights(writer, kWeights, sizeof(kWeights)));
+  GENIE_GOTO_IF_ERROR(genie_plan_writer_finish(writer, options->signing_key, &file_bytes));
+cleanup:
+  genie_allocator_free(genie_allocator_heap(), manifest_bytes);
+  return status;
+}
+
+genie_status_t genie_sample_plan_write(const char *path, const genie_sample_options_t *options) {
+  static const genie_sample_options_t kDefaults = {0};
+  genie_plan_writer_t *writer = NULL;
+  GENIE_RETURN_IF_ERROR(genie_plan_writer_create(genie_allocator_heap(), &writer));
+  const genie_status_t status = write_file(writer, path, options == NULL ? &kDefaults : options);
+  genie_plan_writer_destroy(writer);
+  return status;
+}

@@ -3,7 +3,7 @@
 
 #include "ir/evaluate/evaluate_op.h"
 
-enum { TILE = 32 };
+enum { TILE = 32, SQUARE = 16 };
 
 // A copy without dimensions of size 1, and with dimensions merged that lie together on both sides.
 typedef struct box {
@@ -60,14 +60,54 @@ static void copy_row(int64_t count, size_t bytes, const char *source, int64_t so
   }
 }
 
+#define TRANSPOSE_SQUARE(type)                                        \
+  do {                                                                \
+    type square[SQUARE][SQUARE];                                      \
+    for (int j = 0; j < SQUARE; ++j) {                                \
+      const type *row = (const type *)source + j * source_stride;     \
+      for (int i = 0; i < SQUARE; ++i) {                              \
+        square[i][j] = row[i];                                        \
+      }                                                               \
+    }                                                                 \
+    for (int i = 0; i < SQUARE; ++i) {                                \
+      memcpy((type *)target + i * target_stride, square[i], sizeof(square[i])); \
+    }                                                                 \
+  } while (0)
+
+// Reads and writes whole cache lines, each once: sizes that are powers of two would otherwise evict each other.
+static void transpose_square(size_t bytes, const char *source, int64_t source_stride, char *target,
+                             int64_t target_stride) {
+  switch (bytes) {
+    case 1:
+      TRANSPOSE_SQUARE(uint8_t);
+      break;
+    case 2:
+      TRANSPOSE_SQUARE(uint16_t);
+      break;
+    case 4:
+      TRANSPOSE_SQUARE(uint32_t);
+      break;
+    default:
+      TRANSPOSE_SQUARE(uint64_t);
+      break;
+  }
+}
+
 // The last two dimensions in tiles, so that neither side leaves the cache.
 static void copy_plane(const box_t *box, size_t bytes, const char *source, char *target) {
   const int a = box->rank - 2;
   const int b = box->rank - 1;
-  for (int64_t i = 0; i < box->dims[a]; i += TILE) {
-    const int64_t end = i + TILE < box->dims[a] ? i + TILE : box->dims[a];
-    for (int64_t j = 0; j < box->dims[b]; j += TILE) {
-      const int64_t count = j + TILE < box->dims[b] ? TILE : box->dims[b] - j;
+  const bool is_transpose = box->source[a] == 1 && box->target[b] == 1;
+  const int64_t tile = is_transpose ? SQUARE : TILE;
+  for (int64_t i = 0; i < box->dims[a]; i += tile) {
+    const int64_t end = i + tile < box->dims[a] ? i + tile : box->dims[a];
+    for (int64_t j = 0; j < box->dims[b]; j += tile) {
+      const int64_t count = j + tile < box->dims[b] ? tile : box->dims[b] - j;
+      if (is_transpose && end - i == SQUARE && count == SQUARE) {
+        transpose_square(bytes, source + (i + j * box->source[b]) * (int64_t)bytes, box->source[b],
+                         target + (i * box->target[a] + j) * (int64_t)bytes, box->target[a]);
+        continue;
+      }
       for (int64_t k = i; k < end; ++k) {
         copy_row(count, bytes, source + (k * box->source[a] + j * box->source[b]) * (int64_t)bytes, box->source[b],
                  target + (k * box->target[a] + j * box->target[b]) * (int64_t)bytes, box->target[b]);

@@ -4,6 +4,9 @@
 
 enum { MAX_SPATIAL = 3 };
 
+// Windows, strides and paddings beyond this are mistakes; sums of them do not overflow.
+static const int64_t greatest_extent = INT32_MAX;
+
 // One window along one spatial dimension.
 typedef struct window {
   int64_t kernel, stride, padding_low, padding_high, dilation;
@@ -20,6 +23,10 @@ static genie_status_t window_count(const genie_shape_query_t *query, MlirAffineE
   if (window->kernel < 1 || window->stride < 1 || window->dilation < 1 || window->padding_low < 0 ||
       window->padding_high < 0) {
     return genie_shape_refuse("kernel, stride and dilation must be positive and padding not negative");
+  }
+  if (window->kernel > greatest_extent || window->stride > greatest_extent || window->dilation > greatest_extent ||
+      window->padding_low > greatest_extent || window->padding_high > greatest_extent) {
+    return genie_shape_refuse("kernel, stride, dilation and padding must be at most %lld", (long long)greatest_extent);
   }
   const int64_t taken = window->padding_low + window->padding_high - window->dilation * (window->kernel - 1) - 1;
   const int64_t extra = window->rounds_up ? window->stride - 1 : 0;
@@ -139,6 +146,11 @@ genie_status_t genie_shape_conv_transpose(const genie_shape_query_t *query, Mlir
   for (int i = 0; i < spatial; ++i) {
     if (stride[i] < 1 || dilation[i] < 1 || padding[i] < 0 || extra[i] < 0) {
       return genie_shape_refuse("stride and dilation must be positive and padding not negative");
+    }
+    if (kernel[i] > greatest_extent || stride[i] > greatest_extent || dilation[i] > greatest_extent ||
+        padding[i] > greatest_extent || extra[i] > greatest_extent) {
+      return genie_shape_refuse("kernel, stride, dilation and padding must be at most %lld",
+                                (long long)greatest_extent);
     }
     // (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1
     const MlirAffineExpr steps =

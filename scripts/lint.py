@@ -126,9 +126,17 @@ def check_format(fix):
         yield f"{path}: is not formatted: ./x fmt"
 
 
+def check_reference(fix):
+    """docs/reference says what the tables say."""
+    reference = ROOT / "scripts" / "reference.py"
+    command = [sys.executable, reference] + ([] if fix else ["--check"])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    yield from (done.stdout + done.stderr[-300:]).splitlines()
+
+
 def main(arguments):
     fix = arguments == ["--fix"]
-    checks = [check_arrows(), check_link_map(), check_text(), check_file_names(), check_format(fix)]
+    checks = [check_arrows(), check_link_map(), check_text(), check_file_names(), check_format(fix), check_reference(fix)]
     problems = [problem for check in checks for problem in check]
     print("\n".join(problems) if problems else "lint: nothing to say")
     return 1 if problems else 0

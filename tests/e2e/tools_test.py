@@ -38,7 +38,7 @@ def test_each_target_equals_eager(target, geniec, genie_tool, mlp, tmp_path):
 def test_each_level_equals_eager(level, geniec, genie_tool, tmp_path):
     archive = archives.zoo("bert")
     plan, output = tmp_path / "m.gplan", tmp_path / "o.safetensors"
-    done = geniec(archive.path, f"-O{level}", "-o", plan)
+    done = geniec(archive.path, f"--opt-level={level}", "-o", plan)
     assert done.returncode == 0, done.stderr
     assert genie_tool("run", plan, "--inputs", archive.calls[0][0], "--outputs", output).returncode == 0
     actual, expected = safetensors.torch.load_file(output), safetensors.torch.load_file(archive.calls[0][1])

@@ -104,15 +104,8 @@ def check_text():
 
 
 def check_file_names():
-    """A file is named for what it holds, and its name is unique in its part of the repository."""
-    seen = {}
-    for path in tracked("*.c", "*.cpp"):
-        name = os.path.basename(path)
-        key = folder_of(path), "templates" in path, name
-        if key in seen and not path.startswith("examples/"):
-            yield f"{path}: has the name of {seen[key]}"
-        seen[key] = path
-        if re.search(r"(^|_)(util|utils|common|helpers|misc|manager|new|v2)(_|\.)", name):
+    for path in tracked("*.c", "*.h", "*.cpp", "*.py"):
+        if re.search(r"(^|_)(util|utils|common|helpers|misc|manager|new|v2)(_|\.)", os.path.basename(path)):
             yield f"{path}: is not named for what it holds"
 
 

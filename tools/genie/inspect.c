@@ -1,6 +1,7 @@
 // genie inspect: the plan as text, or its interface and sizes.
 #include <stdio.h>
 
+#include "runtime/plan/disassemble.h"
 #include "runtime/plan/reader.h"
 #include "tools/genie/command.h"
 #include "tools/genie/tensor_text.h"
@@ -204,7 +205,9 @@ genie_status_t genie_command_inspect(genie_command_t *command) {
   genie_string_builder_t text;
   GENIE_RETURN_IF_ERROR(genie_plan_open(positional.values[0], &plan_options, command->allocator, &plan));
   genie_string_builder_init(command->allocator, &text);
-  genie_status_t status = summarise(positional.values[0], &options, plan, &text);
+  genie_status_t status = options.is_summary || options.is_json
+                              ? summarise(positional.values[0], &options, plan, &text)
+                              : genie_plan_disassemble(plan, &text);
   if (status == GENIE_OK) {
     status = genie_string_builder_status(&text);
   }

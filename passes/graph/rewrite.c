@@ -134,16 +134,25 @@ genie_status_t genie_rewrite_make_reshape(MlirOperation origin, MlirValue x, int
   assert(rank <= GENIE_IR_MAX_RANK);
   type.rank = rank;
   memcpy(type.dims, dims, (size_t)rank * sizeof(*dims));
-  return genie_rewrite_make_typed(origin, "genie.reshape", 1, &x, 0, NULL,
-                                  genie_type_make(mlirOperationGetContext(origin), &type), out_value);
+  const MlirType result_type = genie_type_make(mlirOperationGetContext(origin), &type);
+  *out_value = x;
+  return mlirTypeEqual(result_type, mlirValueGetType(x))
+             ? GENIE_OK
+             : genie_rewrite_make_typed(origin, "genie.reshape", 1, &x, 0, NULL, result_type, out_value);
 }
 
 genie_status_t genie_rewrite_make_permute(MlirOperation origin, MlirValue x, int rank, const int64_t *permutation,
                                           MlirValue *out_value) {
   const genie_tensor_type_t from = genie_value_type(x);
   genie_tensor_type_t type = from;
+  bool is_identity = true;
   for (int i = 0; i < rank; ++i) {
     type.dims[i] = from.dims[permutation[i]];
+    is_identity &= permutation[i] == i;
+  }
+  if (is_identity) {
+    *out_value = x;
+    return GENIE_OK;
   }
   const MlirContext context = mlirOperationGetContext(origin);
   const genie_ir_attribute_t attribute = {"permutation", genie_ir_i64_array_attr(context, rank, permutation)};

@@ -50,6 +50,7 @@ genie_status_t genie_rewrite_make_typed(MlirOperation origin, const char *name, 
                                         const MlirValue *operands, int attribute_count,
                                         const genie_ir_attribute_t *attributes, MlirType type,
                                         MlirValue *out_value) GENIE_MUST_USE;
+// `x` itself where the view would change nothing.
 genie_status_t genie_rewrite_make_reshape(MlirOperation origin, MlirValue x, int rank, const MlirAffineExpr *dims,
                                           MlirValue *out_value) GENIE_MUST_USE;
 genie_status_t genie_rewrite_make_permute(MlirOperation origin, MlirValue x, int rank, const int64_t *permutation,

@@ -1,0 +1,36 @@
+// RUN: geniec %s --run-pass=simplify | FileCheck %s
+// Products with weights take the composite form that has the fast kernel.
+
+// CHECK-LABEL: func.func @matmul_with_a_weight_is_linear
+// CHECK: %[[T:.*]] = genie.permute %arg1 {permutation = array<i64: 1, 0>}
+// CHECK: genie.linear %arg0, %[[T]], %arg2
+// CHECK-NEXT: return
+func.func @matmul_with_a_weight_is_linear(%x: tensor<?x8xf32, affine_map<()[s0] -> (s0, 8)>> {genie.input = "x"},
+      %w: tensor<8x6xf32> {genie.weight = @w}, %b: tensor<6xf32> {genie.weight = @b})
+    -> (tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>> {genie.output = "y"})
+    attributes {genie.symbols = [{max = 64, min = 1, multiple = 1, name = "s0"}]} {
+  %0 = genie.matmul %x, %w : (tensor<?x8xf32, affine_map<()[s0] -> (s0, 8)>>, tensor<8x6xf32>) -> tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>
+  %1 = genie.add %b, %0 : (tensor<6xf32>, tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>) -> tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>
+  return %1 : tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>
+}
+
+// CHECK-LABEL: func.func @matmul_of_two_inputs_stays
+// CHECK-NEXT: genie.matmul
+func.func @matmul_of_two_inputs_stays(%x: tensor<4x8xf32> {genie.input = "x"}, %w: tensor<8x6xf32> {genie.input = "w"})
+    -> (tensor<4x6xf32> {genie.output = "y"}) {
+  %0 = genie.matmul %x, %w : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+  return %0 : tensor<4x6xf32>
+}
+
+// CHECK-LABEL: func.func @zeros_around_an_image_are_padding
+// CHECK-NEXT: genie.conv %arg0, %arg1 {{.*}}padding_high = array<i64: 2, 1>, padding_low = array<i64: 1, 1>
+func.func @zeros_around_an_image_are_padding(%x: tensor<1x3x8x8xf32> {genie.input = "x"}, %w: tensor<4x3x3x3xf32> {genie.weight = @k})
+    -> (tensor<1x4x9x8xf32> {genie.output = "y"}) {
+  %0 = genie.pad %x {low = array<i64: 0, 0, 0, 1>, high = array<i64: 0, 0, 1, 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x9x10xf32>
+  %1 = genie.conv %0, %w {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 0>, padding_high = array<i64: 1, 0>, dilation = array<i64: 1, 1>}
+      : (tensor<1x3x9x10xf32>, tensor<4x3x3x3xf32>) -> tensor<1x4x9x8xf32>
+  return %1 : tensor<1x4x9x8xf32>
+}
+genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 6, 1>} : tensor<8x6xf32>
+genie.weight @b {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<6xf32>
+genie.weight @k {file = "w.bin", offset = 0 : i64, strides = array<i64: 27, 9, 3, 1>} : tensor<4x3x3x3xf32>

@@ -6,10 +6,11 @@
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/writer.h"
 
-// ---- Kernels: position-independent functions in a section of their own, which is the plan's code ----
+// ---- Kernels: functions in a section of their own, which is the plan's code; not optimised, since optimised code could
+// refer to constants outside of it ----
 
 #define KERNEL                                                                                                        \
-  __attribute__((section("genie_sample_kernels"), used, noinline, no_sanitize("address", "undefined", "thread"))) \
+  __attribute__((section("genie_sample_kernels"), used, noinline, optnone, no_sanitize("address", "undefined", "thread"))) \
   static void
 
 // args[2] = args[0] + args[1], a task for each element.

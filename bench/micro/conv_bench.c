@@ -38,7 +38,7 @@ const void *genie_x(const frame_t *frame, i64 image) { (void)image; return frame
 #else
 #include "codegen/templates/conv.c"
 SIZE(n, O) SIZE(k, KS * KS * C) SIZE(groups, 1) SIZE(block_rows, BLOCK_ROWS) SIZE(block_columns, BLOCK_COLUMNS)
-SIZE(block_depth, 384) SIZE(tail_rows, OHW * OHW % TILE_ROWS) SIZE(is_transposed, 0) SIZE(weight_is_packed, 1)
+SIZE(block_depth, 384) SIZE(tail_rows, OHW * OHW % TILE_ROWS) SIZE(is_transposed, 0) SIZE(weight_width, TILE_COLUMNS)
 SIZE(x_size2, HW) SIZE(y_size2, OHW) SIZE(kernel_size2, KS) SIZE(stride2, S) SIZE(padding2, P) SIZE(dilation2, 1)
 SIZE(x_channel_stride, C == 3 ? HW * HW : 1) SIZE(x_stride2, C == 3 ? 1 : C)
 SIZE(weight_group_stride, 0) SIZE(weight_n_stride, 0) SIZE(weight_channel_stride, 0) SIZE(weight_stride0, 0)
@@ -55,10 +55,11 @@ SIZE(x_stride1, C == 3 ? HW : HW * C)
 SIZE(x_size1, HW) SIZE(y_size1, OHW) SIZE(kernel_size1, KS) SIZE(stride1, S) SIZE(padding1, P) SIZE(dilation0, 1)
 SIZE(dilation1, 1) SIZE(channels, C) SIZE(x_dtype, GENIE_DTYPE_F32) SIZE(weight_dtype, GENIE_DTYPE_F32)
 const void *genie_weight(const frame_t *frame) { return frame->args[1]; }
+SIZE(has_bias, 1)
+real_t genie_bias(const frame_t *frame, i64 channel) { return ((const float *)frame->args[2])[channel]; }
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum) {
   (void)image;
-  const float y = sum + ((const float *)frame->args[2])[channel];
-  ((float *)frame->args[3])[pixel * O + channel] = y > 0 ? y : 0;
+  ((float *)frame->args[3])[pixel * O + channel] = sum > 0 ? sum : 0;
 }
 
 int main(void) {

@@ -35,13 +35,16 @@ i64 genie_a_m_stride(const frame_t *frame) { (void)frame; return K; }
 i64 genie_a_k_stride(const frame_t *frame) { (void)frame; return 1; }
 const void *genie_b(const frame_t *frame, i64 batch) { (void)batch; return frame->args[1]; }
 i64 genie_b_dtype(const frame_t *frame) { (void)frame; return GENIE_DTYPE_F32; }
-i64 genie_b_is_packed(const frame_t *frame) { (void)frame; return true; }
+i64 genie_b_width(const frame_t *frame) { (void)frame; return TILE_COLUMNS; }
+i64 genie_b_is_direct(const frame_t *frame) { (void)frame; return 0; }
+i64 genie_has_bias(const frame_t *frame) { (void)frame; return 1; }
+real_t genie_bias(const frame_t *frame, i64 n) { return ((const float *)frame->args[2])[n]; }
 i64 genie_b_k_stride(const frame_t *frame) { (void)frame; return 1; }
 i64 genie_b_n_stride(const frame_t *frame) { (void)frame; return 1; }
 i64 genie_tail_rows(const frame_t *frame) { (void)frame; return M % TILE_ROWS; }
 void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
   (void)batch;
-  ((float *)frame->args[3])[m * N + n] = sum + ((const float *)frame->args[2])[n];
+  ((float *)frame->args[3])[m * N + n] = sum;
 }
 
 int main(void) {

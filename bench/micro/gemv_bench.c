@@ -30,6 +30,8 @@ i64 genie_a_k_stride(const frame_t *frame) { (void)frame; return 1; }
 const void *genie_b(const frame_t *frame, i64 batch) { (void)batch; return frame->args[1]; }
 i64 genie_b_dtype(const frame_t *frame) { (void)frame; return DTYPE; }
 i64 genie_b_n_stride(const frame_t *frame) { (void)frame; return K; }
+i64 genie_has_bias(const frame_t *frame) { (void)frame; return 0; }
+real_t genie_bias(const frame_t *frame, i64 n) { (void)frame, (void)n; return 0; }
 void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
   (void)batch;
   ((float *)frame->args[2])[m * N + n] = sum;

@@ -29,7 +29,10 @@ static inline double fma_peak(void) {
     for (int n = 0; n < 200000; ++n) {
 #pragma clang fp contract(fast)
 #pragma clang loop unroll(full)
-      for (int i = 0; i < 12; ++i) x[i] = x[i] * y + y;
+      for (int i = 0; i < 12; ++i) {
+        x[i] = x[i] * y + y;
+        __asm__ volatile("" : "+v"(x[i]));
+      }
     }
     const double rate = 200000.0 * 12 * LANES * 2 / (now() - start) / 1e9;
     for (int i = 1; i < 12; ++i) x[0] += x[i];

@@ -3,7 +3,7 @@
 //
 // A task packs the taps of its pixels into A panels (pixels beyond the edge read zeros) and multiplies them with the
 // weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight is
-// packed ("conv_n": [group][ceil(n / width)][tap][channel][width], zeros beyond n) or strided.
+// packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
 //
 // scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS] | zeros [channels]
 #include "codegen/templates/gemm_tile.h"
@@ -40,13 +40,15 @@ i64 genie_x_stride2(const frame_t *frame);
 // The weight: packed, or strided with the tap as one dimension.
 const void *genie_weight(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);
-i64 genie_weight_is_packed(const frame_t *frame);
+i64 genie_weight_width(const frame_t *frame);  // of its panels, a multiple of TILE_COLUMNS; 0 when it is strided
 i64 genie_weight_group_stride(const frame_t *frame);
 i64 genie_weight_n_stride(const frame_t *frame);
 i64 genie_weight_channel_stride(const frame_t *frame);
 i64 genie_weight_stride0(const frame_t *frame);
 i64 genie_weight_stride1(const frame_t *frame);
 i64 genie_weight_stride2(const frame_t *frame);
+i64 genie_has_bias(const frame_t *frame);
+real_t genie_bias(const frame_t *frame, i64 channel);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
 
 GENIE_INLINE i64 pixel_count(const frame_t *frame) {
@@ -54,8 +56,8 @@ GENIE_INLINE i64 pixel_count(const frame_t *frame) {
 }
 
 GENIE_INLINE void store_sum(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
-  const i64 groups = genie_groups(frame);
-  genie_store(frame, batch / groups, batch % groups * genie_n(frame) + n, m, sum);
+  const i64 groups = genie_groups(frame), channel = batch % groups * genie_n(frame) + n;
+  genie_store(frame, batch / groups, channel, m, genie_has_bias(frame) ? sum + genie_bias(frame, channel) : sum);
 }
 
 // B from a strided weight, which may start and end within a tap.
@@ -78,19 +80,23 @@ GENIE_INLINE void pack_weight(const frame_t *frame, i64 group, i64 n, i64 k, i64
 
 GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer) {
   const int dtype = (int)genie_weight_dtype(frame);
-  const i64 group = batch % genie_groups(frame);
-  if (!genie_weight_is_packed(frame)) {
-    pack_weight(frame, group, n, k, depth, buffer);
+  const i64 width = genie_weight_width(frame);
+  if (width == 0) {
+    pack_weight(frame, batch % genie_groups(frame), n, k, depth, buffer);
     return buffer;
   }
-  const i64 panels = ceil_div(genie_n(frame), TILE_COLUMNS);
-  const i64 offset = (group * panels + n / TILE_COLUMNS) * genie_k(frame) * TILE_COLUMNS + k * TILE_COLUMNS;
-  const char *panel = (const char *)genie_weight(frame) + offset * storage_bytes(dtype);
+  const char *panel =
+      (const char *)genie_weight(frame) + ((n / width * genie_k(frame) + k) * width + n % width) * storage_bytes(dtype);
   if (storage_bytes(dtype) == REAL_BYTES) {
     return (const real_t *)panel;
   }
-  panel_pack(buffer, TILE_COLUMNS, TILE_COLUMNS, depth, panel, dtype, 1, TILE_COLUMNS);
+  panel_pack(buffer, TILE_COLUMNS, TILE_COLUMNS, depth, panel, dtype, 1, width);
   return buffer;
+}
+
+GENIE_INLINE i64 b_step(const frame_t *frame) {
+  const i64 width = genie_weight_width(frame);
+  return width != 0 && storage_bytes((int)genie_weight_dtype(frame)) == REAL_BYTES ? width : TILE_COLUMNS;
 }
 
 // The input coordinate that output coordinate `y` reads at a tap, or -1 outside the input.

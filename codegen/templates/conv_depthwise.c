@@ -28,6 +28,8 @@ i64 genie_x_stride1(const frame_t *frame);
 const void *genie_weight(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);
 i64 genie_weight_tap_stride(const frame_t *frame);
+i64 genie_has_bias(const frame_t *frame);
+real_t genie_bias(const frame_t *frame, i64 channel);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
 
 // `lanes` elements from `index` on, zeros in the other lanes; a whole vector is one load.
@@ -98,7 +100,8 @@ GENIE_INLINE void store_strip(const frame_t *frame, i64 image, i64 pixel, const 
     *(real_vector_t *)buffer = sums[p];
     GENIE_VECTORIZE
     for (i64 lane = 0; lane < lanes; ++lane) {
-      genie_store(frame, image, channel + lane, pixel + p, buffer[lane]);
+      const i64 c = channel + lane;
+      genie_store(frame, image, c, pixel + p, genie_has_bias(frame) ? buffer[lane] + genie_bias(frame, c) : buffer[lane]);
     }
   }
 }

@@ -1,8 +1,8 @@
-// c[batch][m][n] = sum over k of a[batch][m][k] * b[batch][k][n].
+// c[batch][m][n] = sum over k of a[batch][m][k] * b[batch][k][n], plus bias[n].
 //
 // The grid is batch x blocks of rows x blocks of columns, columns innermost, so that a range of tasks packs a block of A
-// once. B is either a weight in panels of TILE_COLUMNS ("panel_n": [ceil(n / width)][k][width], zeros beyond n), or any
-// strided operand that is packed, a panel at a time, when a task needs it.
+// once. B is a weight in panels ("panel_n": [ceil(n / width)][k][width], zeros beyond n), or strided: then it is read in
+// place (direct: n contiguous and few rows) or packed, a panel at a time, when a task needs it.
 //
 // scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS]
 #include "codegen/templates/gemm_tile.h"
@@ -15,29 +15,44 @@ i64 genie_a_m_stride(const frame_t *frame);
 i64 genie_a_k_stride(const frame_t *frame);
 const void *genie_b(const frame_t *frame, i64 batch);
 i64 genie_b_dtype(const frame_t *frame);
-i64 genie_b_is_packed(const frame_t *frame);
+i64 genie_b_width(const frame_t *frame);  // of its panels, a multiple of TILE_COLUMNS; 0 when it is strided
+i64 genie_b_is_direct(const frame_t *frame);
 i64 genie_b_k_stride(const frame_t *frame);
 i64 genie_b_n_stride(const frame_t *frame);
+i64 genie_has_bias(const frame_t *frame);
+real_t genie_bias(const frame_t *frame, i64 n);
 void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
 
 GENIE_INLINE void store_sum(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
-  genie_store(frame, batch, m, n, sum);
+  genie_store(frame, batch, m, n, genie_has_bias(frame) ? sum + genie_bias(frame, n) : sum);
+}
+
+GENIE_INLINE i64 b_step(const frame_t *frame) {
+  if (storage_bytes((int)genie_b_dtype(frame)) != REAL_BYTES) {
+    return TILE_COLUMNS;
+  }
+  return genie_b_width(frame) != 0 ? genie_b_width(frame) : genie_b_is_direct(frame) ? genie_b_k_stride(frame) : TILE_COLUMNS;
 }
 
 GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer) {
   const int dtype = (int)genie_b_dtype(frame);
+  const bool is_wide = storage_bytes(dtype) == REAL_BYTES;
+  const i64 width = genie_b_width(frame), columns = genie_min_i64(TILE_COLUMNS, genie_n(frame) - n);
   const char *base = genie_b(frame, batch);
-  if (genie_b_is_packed(frame)) {
-    const char *panel = base + (n * genie_k(frame) + k * TILE_COLUMNS) * storage_bytes(dtype);
-    if (storage_bytes(dtype) == REAL_BYTES) {
+  if (width != 0) {
+    const char *panel = base + ((n / width * genie_k(frame) + k) * width + n % width) * storage_bytes(dtype);
+    if (is_wide) {
       return (const real_t *)panel;
     }
-    panel_pack(buffer, TILE_COLUMNS, TILE_COLUMNS, depth, panel, dtype, 1, TILE_COLUMNS);
+    panel_pack(buffer, TILE_COLUMNS, TILE_COLUMNS, depth, panel, dtype, 1, width);
     return buffer;
   }
   const i64 k_stride = genie_b_k_stride(frame), n_stride = genie_b_n_stride(frame);
-  panel_pack(buffer, TILE_COLUMNS, genie_min_i64(TILE_COLUMNS, genie_n(frame) - n), depth,
-             base + (n * n_stride + k * k_stride) * storage_bytes(dtype), dtype, n_stride, k_stride);
+  const char *corner = base + (n * n_stride + k * k_stride) * storage_bytes(dtype);
+  if (is_wide && genie_b_is_direct(frame)) {
+    return (const real_t *)corner;
+  }
+  panel_pack(buffer, TILE_COLUMNS, columns, depth, corner, dtype, n_stride, k_stride);
   return buffer;
 }
 

@@ -1,8 +1,8 @@
 // The blocked product that gemm and conv share: panels, the register tile, and the walk over a task's block.
 //
-// Both operands of a tile are panels: A as [k][height], B as [k][TILE_COLUMNS], each one linear stream. A tile holds its
+// Both operands of a tile are panels: A as [k][height], B as [k][step], each one linear stream. A tile holds its
 // sums in registers over a pass of k, and keeps them in a buffer in the L1 or L2 cache between passes. A template that
-// includes this file defines panel_of_b() and store_sum().
+// includes this file defines panel_of_b(), b_step() and store_sum().
 #ifndef GENIE_CODEGEN_TEMPLATES_GEMM_TILE_H_
 #define GENIE_CODEGEN_TEMPLATES_GEMM_TILE_H_
 
@@ -23,12 +23,13 @@ i64 genie_block_depth(const frame_t *frame);
 // The rows that a last, partial tile computes: m % TILE_ROWS where m is known, else 0 for "round up to a half or whole tile".
 i64 genie_tail_rows(const frame_t *frame);
 
-// Panel of columns [n, n + TILE_COLUMNS) over [k, k + depth): in place, or packed into `buffer`.
+// Columns [n, n + TILE_COLUMNS) of B over [k, k + depth), in place or packed into `buffer`: rows of k lie b_step() apart.
 GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer);
+GENIE_INLINE i64 b_step(const frame_t *frame);
 GENIE_INLINE void store_sum(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
 
 // sums[height][vectors * LANES] (row stride `stride`) = or += A panel * B panel over `depth` steps.
-GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b,
+GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b, i64 step,
                                 real_t *sums, i64 stride, bool is_first) {
   real_vector_t sum[TILE_ROWS][2];
   GENIE_UNROLL
@@ -48,11 +49,11 @@ GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, 
 #pragma clang loop unroll(disable)
   for (i64 k = 0; k < depth; ++k) {
     const real_vector_t b0 = *(const real_vector_t *)b;
-    __builtin_prefetch(b + TILE_AHEAD * TILE_COLUMNS);
+    __builtin_prefetch(b + TILE_AHEAD * step);
     real_vector_t b1 = 0;
     if (vectors == 2) {
       b1 = *(const real_vector_t *)(b + LANES);
-      __builtin_prefetch(b + TILE_AHEAD * TILE_COLUMNS + LANES);
+      __builtin_prefetch(b + TILE_AHEAD * step + LANES);
     }
     GENIE_UNROLL
     for (int i = 0; i < height; ++i) {
@@ -63,7 +64,7 @@ GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, 
       }
     }
     a += height;
-    b += TILE_COLUMNS;
+    b += step;
   }
   GENIE_UNROLL
   for (int i = 0; i < height; ++i) {
@@ -167,21 +168,21 @@ static __attribute__((noinline)) void store_tile(const frame_t *frame, i64 batch
   }
 }
 
-static __attribute__((noinline)) void multiply_whole(i64 depth, const real_t *a, const real_t *b, real_t *sums, i64 stride,
-                                                     bool is_first) {
-  tile_multiply(TILE_ROWS, 2, depth, a, b, sums, stride, is_first);
+static __attribute__((noinline)) void multiply_whole(const frame_t *frame, i64 depth, const real_t *a, const real_t *b,
+                                                     real_t *sums, i64 stride, bool is_first) {
+  tile_multiply(TILE_ROWS, 2, depth, a, b, b_step(frame), sums, stride, is_first);
 }
 
-static __attribute__((noinline)) void multiply_narrow(i64 depth, const real_t *a, const real_t *b, real_t *sums,
-                                                      i64 stride, bool is_first) {
-  tile_multiply(TILE_ROWS, 1, depth, a, b, sums, stride, is_first);
+static __attribute__((noinline)) void multiply_narrow(const frame_t *frame, i64 depth, const real_t *a, const real_t *b,
+                                                      real_t *sums, i64 stride, bool is_first) {
+  tile_multiply(TILE_ROWS, 1, depth, a, b, b_step(frame), sums, stride, is_first);
 }
 
-#define TILE_TAIL_CASE(height)                                       \
-  case height:                                                       \
-    if (height < TILE_ROWS) {                                        \
-      tile_multiply(height, 2, depth, a, b, sums, stride, is_first); \
-    }                                                                \
+#define TILE_TAIL_CASE(height)                                                      \
+  case height:                                                                      \
+    if (height < TILE_ROWS) {                                                       \
+      tile_multiply(height, 2, depth, a, b, b_step(frame), sums, stride, is_first); \
+    }                                                                               \
     break;
 
 // A tile of fewer rows than TILE_ROWS; its height is a constant where m is known.
@@ -189,7 +190,7 @@ static __attribute__((noinline)) void multiply_tail(const frame_t *frame, i64 de
                                                     real_t *sums, i64 stride, bool is_first) {
   switch (genie_tail_rows(frame)) {
     case 0:
-      tile_multiply(TILE_ROWS / 2, 2, depth, a, b, sums, stride, is_first);
+      tile_multiply(TILE_ROWS / 2, 2, depth, a, b, b_step(frame), sums, stride, is_first);
       break;
       TILE_TAIL_CASE(1)
       TILE_TAIL_CASE(2)
@@ -223,9 +224,9 @@ GENIE_INLINE void block_multiply(const frame_t *frame, i64 batch, i64 m, i64 row
         if (height != TILE_ROWS) {
           multiply_tail(frame, depth, a, b, tile, stride, k == 0);
         } else if (genie_n(frame) - (n + j) <= LANES) {
-          multiply_narrow(depth, a, b, tile, stride, k == 0);
+          multiply_narrow(frame, depth, a, b, tile, stride, k == 0);
         } else {
-          multiply_whole(depth, a, b, tile, stride, k == 0);
+          multiply_whole(frame, depth, a, b, tile, stride, k == 0);
         }
         if (k + depth == k_count) {
           store_tile(frame, batch, m + i, n + j, genie_min_i64(TILE_ROWS, rows - i), tile, stride);

@@ -20,6 +20,8 @@ i64 genie_a_k_stride(const frame_t *frame);
 const void *genie_b(const frame_t *frame, i64 batch);
 i64 genie_b_dtype(const frame_t *frame);
 i64 genie_b_n_stride(const frame_t *frame);
+i64 genie_has_bias(const frame_t *frame);
+real_t genie_bias(const frame_t *frame, i64 n);
 void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
 
 #ifndef GEMV_AHEAD
@@ -150,7 +152,8 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
     for (i64 m = 0; m < m_count; ++m) {
       GENIE_VECTORIZE
       for (i64 j = 0; j < columns; ++j) {
-        genie_store(frame, batch, m, n + j, sums[m * block_columns + j]);
+        const real_t sum = sums[m * block_columns + j];
+        genie_store(frame, batch, m, n + j, genie_has_bias(frame) ? sum + genie_bias(frame, n + j) : sum);
       }
     }
   }

@@ -28,7 +28,7 @@ genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue b
 // The template of `stem` for a compute type and the target's vectors: "gemm" for f32 in 64-byte vectors is "gemm_f32_64".
 genie_status_t genie_operand_use_template(genie_lowering_t *lowering, const char *stem, bool is_double) GENIE_MUST_USE;
 
-// How templates on gemm_tile.h cut their work: elements of the compute type.
+// How templates on gemm_block.h cut their work: elements of the compute type.
 typedef struct genie_gemm_block {
   int64_t rows, columns, depth;
 } genie_gemm_block_t;
@@ -36,8 +36,8 @@ typedef struct genie_gemm_block {
 // Blocks for a product of at most m x n x k that is repeated `batch` times.
 genie_gemm_block_t genie_gemm_block_choose(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t element_bytes);
 
-// Defines the hooks of gemm_tile.h (genie_n, genie_k, the block, genie_tail_rows) and sets grid, grain and scratch;
-// `extra_bytes` of scratch follow those of gemm_tile.h.
+// Defines the hooks of gemm_block.h (genie_n, genie_k, the block, genie_tail_rows) and sets grid, grain and scratch;
+// `extra_bytes` of scratch follow those of gemm_block.h.
 genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_gemm_block_t *block, MlirAffineExpr batch,
                                        MlirAffineExpr m, MlirAffineExpr n, MlirAffineExpr k, int64_t element_bytes,
                                        uint64_t extra_bytes) GENIE_MUST_USE;

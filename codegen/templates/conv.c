@@ -6,7 +6,7 @@
 // packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
 //
 // scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS] | zeros [channels]
-#include "codegen/templates/gemm_tile.h"
+#include "codegen/templates/gemm_block.h"
 
 i64 genie_groups(const frame_t *frame);
 i64 genie_channels(const frame_t *frame);  // of the input, in a group

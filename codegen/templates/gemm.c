@@ -5,7 +5,7 @@
 // place (direct: n contiguous and few rows) or packed, a panel at a time, when a task needs it.
 //
 // scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS]
-#include "codegen/templates/gemm_tile.h"
+#include "codegen/templates/gemm_block.h"
 
 i64 genie_m(const frame_t *frame);
 // Element [batch][0][0] of the operands, and their strides in elements.

@@ -32,36 +32,6 @@ i64 genie_has_bias(const frame_t *frame);
 real_t genie_bias(const frame_t *frame, i64 channel);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
 
-// `lanes` elements from `index` on, zeros in the other lanes; a whole vector is one load.
-GENIE_INLINE real_vector_t load_partial(const void *base, int dtype, i64 index, i64 lanes) {
-  if (lanes == LANES) {
-    return load_lanes(base, dtype, index);
-  }
-  real_vector_t value = 0;
-  if (lanes >= 4) {
-    i64 i = 0;
-    GENIE_UNROLL
-    for (i64 quarter = 0; quarter < LANES / 4; ++quarter) {
-      if (i + 4 <= lanes) {
-        const real4_t four = load_4(base, dtype, index + i);
-        value[4 * quarter] = four.x;
-        value[4 * quarter + 1] = four.y;
-        value[4 * quarter + 2] = four.z;
-        value[4 * quarter + 3] = four.w;
-        i += 4;
-      }
-    }
-    for (; i < lanes; ++i) {
-      value[i] = load_1(base, dtype, index + i);
-    }
-    return value;
-  }
-  for (i64 i = 0; i < lanes; ++i) {
-    value[i] = load_1(base, dtype, index + i);
-  }
-  return value;
-}
-
 // Sums of `pixels` outputs from column `j` of row `i` on, for channels [channel, channel + lanes).
 GENIE_INLINE void strip(const frame_t *frame, const char *x, i64 i, i64 j, const int pixels, i64 channel, const i64 lanes,
                         bool is_inside, real_vector_t sums[DEPTHWISE_PIXELS]) {

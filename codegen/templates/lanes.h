@@ -91,6 +91,36 @@ GENIE_INLINE real_t load_1(const void *base, int dtype, i64 index) {
   return ((const real_t *)base)[index];
 }
 
+// `lanes` elements from `index` on, zeros in the other lanes; a whole vector is one load.
+GENIE_INLINE real_vector_t load_partial(const void *base, int dtype, i64 index, i64 lanes) {
+  if (lanes == LANES) {
+    return load_lanes(base, dtype, index);
+  }
+  real_vector_t value = 0;
+  if (lanes >= 4) {
+    i64 i = 0;
+    GENIE_UNROLL
+    for (i64 quarter = 0; quarter < LANES / 4; ++quarter) {
+      if (i + 4 <= lanes) {
+        const real4_t four = load_4(base, dtype, index + i);
+        value[4 * quarter] = four.x;
+        value[4 * quarter + 1] = four.y;
+        value[4 * quarter + 2] = four.z;
+        value[4 * quarter + 3] = four.w;
+        i += 4;
+      }
+    }
+    for (; i < lanes; ++i) {
+      value[i] = load_1(base, dtype, index + i);
+    }
+    return value;
+  }
+  for (i64 i = 0; i < lanes; ++i) {
+    value[i] = load_1(base, dtype, index + i);
+  }
+  return value;
+}
+
 // The sum of all lanes, by halves.
 GENIE_INLINE real_t sum_lanes(real_vector_t v) {
 #if defined(GENIE_REAL_F64) && GENIE_VECTOR_BYTES == 32

@@ -1,0 +1,149 @@
+// attention: blocks of queries and keys, or a stream over the keys for a few queries.
+#include <string.h>
+
+#include "codegen/kernel/operand.h"
+
+enum {
+  FEW_QUERIES = 4,
+  TILE_ROWS = 12,
+  MOST_QUERIES = 132,
+  MOST_KEYS = 512,
+  PANEL = 32,   // columns of a tile of f32 in the widest vectors
+  LANES = 16,   // of f32 in the widest vectors
+};
+
+typedef struct operands {
+  genie_operand_t q, key, value;
+  int lead;  // dimensions before the heads
+  bool has_heads;
+  MlirAffineExpr batch, heads, queries, keys, e, d;
+  int64_t group;
+} operands_t;
+
+static int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+static genie_status_t read_operands(genie_lowering_t *lowering, operands_t *o) {
+  MlirOperation op = lowering->anchor;
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "query"), "the query", &o->q));
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "key"), "the key", &o->key));
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "value"), "the value", &o->value));
+  const genie_strided_view_t *q = &o->q.view, *key = &o->key.view, *value = &o->value.view;
+  if (q->rank != key->rank || q->rank != value->rank || o->q.width + o->key.width + o->value.width != 0) {
+    return genie_lower_unimplemented(lowering, "query, key and value have different ranks");
+  }
+  const int rank = q->rank;
+  MlirAffineExpr one = genie_dim_constant(lowering->context, 1);
+  o->has_heads = rank > 2;
+  o->lead = rank > 3 ? rank - 3 : 0;
+  o->batch = genie_dim_product(lowering->context, o->lead, q->dims);
+  o->heads = o->has_heads ? q->dims[rank - 3] : one;
+  o->queries = q->dims[rank - 2];
+  o->keys = key->dims[rank - 2];
+  o->e = q->dims[rank - 1];
+  o->d = value->dims[rank - 1];
+  MlirAffineExpr kv_heads = o->has_heads ? key->dims[rank - 3] : one;
+  int64_t heads = 0, shared = 0;
+  o->group = 1;
+  if (!mlirAffineExprEqual(o->heads, kv_heads)) {
+    if (!genie_dim_is_constant(o->heads, &heads) || !genie_dim_is_constant(kv_heads, &shared) || shared <= 0 || heads % shared != 0) {
+      return genie_lower_unimplemented(lowering, "the heads of the query are no multiple of those of the key");
+    }
+    o->group = heads / shared;
+  }
+  return GENIE_OK;
+}
+
+// The leading dimensions of the query with the heads of `operand`: what (batch, head) names.
+static genie_lower_space_t head_space(const operands_t *o, const genie_operand_t *operand) {
+  genie_lower_space_t space = {.rank = o->lead + o->has_heads, .arg_count = 2, .arg_dims = {o->lead, o->has_heads}};
+  memcpy(space.dims, o->q.view.dims, sizeof(space.dims[0]) * (size_t)o->lead);
+  if (o->has_heads) {
+    space.dims[o->lead] = operand->view.dims[operand->view.rank - 3];
+  }
+  return space;
+}
+
+static genie_status_t define_operand(genie_lowering_t *lowering, const operands_t *o, const genie_operand_t *operand,
+                                     const char *base, const char *dtype, const char *row_stride, const char *stride) {
+  const genie_lower_space_t space = head_space(o, operand);
+  const genie_strided_view_t *view = &operand->view;
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, base, operand, view->rank - 2, &space));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, dtype, operand->dtype));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, row_stride, view->strides[view->rank - 2]));
+  return genie_lower_define_size(lowering, stride, view->strides[view->rank - 1]);
+}
+
+static genie_status_t define_mask(genie_lowering_t *lowering, const operands_t *o) {
+  MlirValue mask = genie_ir_operand(lowering->anchor, "mask");
+  if (mlirValueIsNull(mask)) {
+    return genie_lower_define_i64(lowering, "genie_mask_kind", 0);
+  }
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_mask_kind", genie_lower_dtype(mask) == GENIE_DTYPE_BOOL ? 1 : 2));
+  const int rank = o->q.view.rank;
+  genie_lower_space_t space = {.rank = rank, .arg_count = 4, .arg_dims = {o->lead, o->has_heads, 1, 1}};
+  memcpy(space.dims, o->q.view.dims, sizeof(space.dims[0]) * (size_t)(rank - 1));
+  space.dims[rank - 1] = o->keys;
+  return genie_lower_define_load(lowering, "genie_mask", mask, &space);
+}
+
+static genie_status_t define_hooks(genie_lowering_t *lowering, const operands_t *o) {
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_heads", o->heads));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_group", o->group));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_queries", o->queries));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_keys", o->keys));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_e", o->e));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_d", o->d));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_scale", genie_ir_f64(lowering->anchor, "scale")));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_is_causal", genie_ir_bool(lowering->anchor, "is_causal")));
+  GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->q, "genie_q", "genie_q_dtype", "genie_q_row_stride", "genie_q_stride"));
+  GENIE_RETURN_IF_ERROR(
+      define_operand(lowering, o, &o->key, "genie_key", "genie_key_dtype", "genie_key_row_stride", "genie_key_stride"));
+  GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->value, "genie_value", "genie_value_dtype", "genie_value_row_stride",
+                                       "genie_value_stride"));
+  GENIE_RETURN_IF_ERROR(define_mask(lowering, o));
+  const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
+  const genie_lower_space_t space =
+      genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 4, arg_dims);
+  return genie_lower_define_store(lowering, "genie_store", &space);
+}
+
+static bool is_contiguous(const genie_operand_t *operand) {
+  int64_t stride = 0;
+  return genie_dim_is_constant(operand->view.strides[operand->view.rank - 1], &stride) && stride == 1;
+}
+
+static genie_status_t lower_decode(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
+  const int64_t rows = o->group * genie_lower_maximum(lowering, o->queries), keys = genie_lower_maximum(lowering, o->keys);
+  const int64_t e = genie_lower_maximum(lowering, o->e);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_decode", element_bytes == 8));
+  lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, o->group));
+  lowering->grain = genie_lower_grain((double)(rows * keys * e) / 4);
+  lowering->scratch_bytes = (uint64_t)(rows * (round_up(e, LANES) + round_up(keys, LANES)) * element_bytes);
+  return define_hooks(lowering, o);
+}
+
+static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
+  const int64_t queries = genie_lower_maximum(lowering, o->queries), keys = genie_lower_maximum(lowering, o->keys);
+  const int64_t e = genie_lower_maximum(lowering, o->e), d = genie_lower_maximum(lowering, o->d);
+  const int64_t query_blocks = (queries + MOST_QUERIES - 1) / MOST_QUERIES;
+  const int64_t block_queries = round_up((queries + query_blocks - 1) / (query_blocks > 0 ? query_blocks : 1), TILE_ROWS);
+  const int64_t block_keys = round_up(keys < MOST_KEYS ? keys : MOST_KEYS, PANEL);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention", element_bytes == 8));
+  lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, block_queries));
+  lowering->grain = genie_lower_grain((double)(block_queries * keys) * (double)(e + d) / 8);
+  lowering->scratch_bytes = (uint64_t)((block_queries * (e + 2 * block_keys + round_up(d, PANEL) + 2) +
+                                        (e > block_keys ? e : block_keys) * PANEL) * element_bytes);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_queries", block_queries));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_keys", block_keys));
+  return define_hooks(lowering, o);
+}
+
+genie_status_t genie_lower_attention(genie_lowering_t *lowering) {
+  operands_t o = {0};
+  GENIE_RETURN_IF_ERROR(read_operands(lowering, &o));
+  const int64_t element_bytes = o.q.dtype == GENIE_DTYPE_F64 ? 8 : 4;
+  const bool is_few = genie_lower_maximum(lowering, o.queries) <= FEW_QUERIES && is_contiguous(&o.key) && is_contiguous(&o.value);
+  return is_few ? lower_decode(lowering, &o, element_bytes) : lower_blocked(lowering, &o, element_bytes);
+}

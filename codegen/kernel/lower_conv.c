@@ -1,0 +1,186 @@
+// conv and conv_transpose: the blocked product over taps, or the depthwise template over channels-last images.
+#include <stdio.h>
+#include <string.h>
+
+#include "codegen/kernel/operand.h"
+
+enum {
+  SPATIAL = 3,
+  SMALL_WEIGHT_BYTES = 512 << 10,  // stays in the L2 cache beside the rows of a task
+  SMALL_BLOCK_BYTES = 320 << 10,
+  TILE_ROWS = 12,
+};
+
+typedef struct conv {
+  genie_operand_t x, weight;
+  MlirValue bias;
+  bool is_transposed;
+  int spatial;  // spatial dimensions
+  int64_t groups, channels, n;  // channels of the input and of the output in a group
+  int64_t kernel[SPATIAL], stride[SPATIAL], padding[SPATIAL], dilation[SPATIAL];  // the last `spatial` are used
+  MlirAffineExpr x_size[SPATIAL], y_size[SPATIAL], x_stride[SPATIAL], weight_stride[SPATIAL];
+  genie_tensor_type_t result;
+} conv_t;
+
+static void read_numbers(MlirOperation op, const char *name, int spatial, int64_t fill, int64_t out[SPATIAL]) {
+  int64_t numbers[SPATIAL] = {0};
+  const int count = genie_ir_i64_array(op, name, SPATIAL, numbers);
+  for (int i = 0; i < SPATIAL; ++i) {
+    const int source = i - (SPATIAL - spatial);
+    out[i] = source < 0 ? fill : numbers[source < count ? source : 0];
+  }
+}
+
+static genie_status_t read_channels(genie_lowering_t *lowering, conv_t *c) {
+  int64_t x_channels = 0, y_channels = 0;
+  const genie_tensor_type_t weight = genie_value_type(genie_ir_operand(lowering->anchor, "weight"));
+  if (!genie_dim_is_constant(c->x.view.dims[1], &x_channels) || !genie_dim_is_constant(c->result.dims[1], &y_channels)) {
+    return genie_lower_unimplemented(lowering, "the number of channels is not known");
+  }
+  c->groups = genie_ir_i64(lowering->anchor, "groups");
+  c->channels = x_channels / c->groups;
+  c->n = y_channels / c->groups;
+  for (int i = 0; i < SPATIAL; ++i) {
+    const int d = i - (SPATIAL - c->spatial);
+    c->kernel[i] = 1;
+    if (d >= 0 && !genie_dim_is_constant(weight.dims[2 + d], &c->kernel[i])) {
+      return genie_lower_unimplemented(lowering, "the size of the kernel is not known");
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t read_conv(genie_lowering_t *lowering, conv_t *c) {
+  MlirOperation op = lowering->anchor;
+  MlirAffineExpr one = genie_dim_constant(lowering->context, 1), zero = genie_dim_constant(lowering->context, 0);
+  c->is_transposed = genie_op_is(op, "genie.conv_transpose");
+  c->bias = genie_ir_operand(op, "bias");
+  c->result = genie_value_type(mlirOperationGetResult(op, 0));
+  c->spatial = c->result.rank - 2;
+  if (c->spatial < 1 || c->spatial > SPATIAL) {
+    return genie_lower_unimplemented(lowering, "a convolution has one to three spatial dimensions");
+  }
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "x"), "the input", &c->x));
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "weight"), "the weight", &c->weight));
+  GENIE_RETURN_IF_ERROR(read_channels(lowering, c));
+  read_numbers(op, "stride", c->spatial, 1, c->stride);
+  read_numbers(op, c->is_transposed ? "padding" : "padding_low", c->spatial, 0, c->padding);
+  read_numbers(op, "dilation", c->spatial, 1, c->dilation);
+  for (int i = 0; i < SPATIAL; ++i) {
+    const int d = i - (SPATIAL - c->spatial);
+    c->x_size[i] = d < 0 ? one : c->x.view.dims[2 + d];
+    c->x_stride[i] = d < 0 ? zero : c->x.view.strides[2 + d];
+    c->y_size[i] = d < 0 ? one : c->result.dims[2 + d];
+    c->weight_stride[i] = d < 0 || c->weight.width != 0 ? zero : c->weight.view.strides[2 + d];
+  }
+  return GENIE_OK;
+}
+
+// Hooks `name0`..: of the last `count` spatial dimensions, numbered from 0.
+static genie_status_t define_numbers(genie_lowering_t *lowering, const char *name, int count, const int64_t numbers[SPATIAL]) {
+  for (int i = 0; i < count; ++i) {
+    char hook[32];
+    snprintf(hook, sizeof(hook), "genie_%s%d", name, i);
+    GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, hook, numbers[SPATIAL - count + i]));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name, int count, const MlirAffineExpr sizes[SPATIAL]) {
+  for (int i = 0; i < count; ++i) {
+    char hook[32];
+    snprintf(hook, sizeof(hook), "genie_%s%d", name, i);
+    GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, hook, sizes[SPATIAL - count + i]));
+  }
+  return GENIE_OK;
+}
+
+// What both templates ask for, of the last `count` spatial dimensions.
+static genie_status_t define_hooks(genie_lowering_t *lowering, const conv_t *c, int count) {
+  GENIE_RETURN_IF_ERROR(define_sizes(lowering, "x_size", count, c->x_size));
+  GENIE_RETURN_IF_ERROR(define_sizes(lowering, "y_size", count, c->y_size));
+  GENIE_RETURN_IF_ERROR(define_sizes(lowering, "x_stride", count, c->x_stride));
+  GENIE_RETURN_IF_ERROR(define_numbers(lowering, "kernel_size", count, c->kernel));
+  GENIE_RETURN_IF_ERROR(define_numbers(lowering, "stride", count, c->stride));
+  GENIE_RETURN_IF_ERROR(define_numbers(lowering, "padding", count, c->padding));
+  GENIE_RETURN_IF_ERROR(define_numbers(lowering, "dilation", count, c->dilation));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_channels", c->channels * (count == 2 ? c->groups : 1)));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_x_dtype", c->x.dtype));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_weight_dtype", c->weight.dtype));
+  const genie_lower_space_t none = {.rank = 0, .arg_count = 0};
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_weight", &c->weight, 0, &none));
+  GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, c->bias));
+  const int arg_dims[] = {1, 1, c->spatial};
+  const genie_lower_space_t space =
+      genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 3, arg_dims);
+  return genie_lower_define_store(lowering, "genie_store", &space);
+}
+
+static bool is_number(MlirAffineExpr dim, int64_t number) {
+  int64_t value = 0;
+  return genie_dim_is_constant(dim, &value) && value == number;
+}
+
+static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
+  const genie_lower_space_t images = {.rank = 1, .dims = {c->result.dims[0]}, .arg_count = 1, .arg_dims = {1}};
+  const int packed = c->weight.view.rank - 1;
+  const int64_t columns = genie_lower_maximum(lowering, c->y_size[2]);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "conv_depthwise", element_bytes == 8));
+  lowering->grid = genie_dim_mul(c->result.dims[0], c->y_size[1]);
+  lowering->grain = genie_lower_grain((double)(columns * c->groups * c->kernel[1] * c->kernel[2]) / 4);
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 1, &images));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_tap_stride", c->weight.view.dims[packed]));
+  return define_hooks(lowering, c, 2);
+}
+
+static genie_status_t define_weight_strides(genie_lowering_t *lowering, const conv_t *c) {
+  MlirAffineExpr zero = genie_dim_constant(lowering->context, 0);
+  MlirAffineExpr outer = c->weight.width != 0 ? zero : c->weight.view.strides[0];
+  MlirAffineExpr inner = c->weight.width != 0 ? zero : c->weight.view.strides[1];
+  const int64_t group_rows = c->is_transposed ? c->channels : c->n;
+  MlirAffineExpr group = genie_dim_mul(outer, genie_dim_constant(lowering->context, group_rows));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_group_stride", group));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_n_stride", c->is_transposed ? inner : outer));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_channel_stride", c->is_transposed ? outer : inner));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_weight_width", c->weight.width));
+  return define_sizes(lowering, "weight_stride", SPATIAL, c->weight_stride);
+}
+
+static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
+  const int64_t k = c->channels * c->kernel[0] * c->kernel[1] * c->kernel[2];
+  MlirAffineExpr batch = genie_dim_mul(c->result.dims[0], genie_dim_constant(lowering->context, c->groups));
+  MlirAffineExpr pixels = genie_dim_product(lowering->context, SPATIAL, c->y_size);
+  const int64_t m = genie_lower_maximum(lowering, pixels);
+  genie_gemm_block_t block = genie_gemm_block_choose(genie_lower_maximum(lowering, batch), m, c->n, k, element_bytes);
+  if (c->n * k * element_bytes <= SMALL_WEIGHT_BYTES) {
+    const int64_t rows = SMALL_BLOCK_BYTES / element_bytes / k / TILE_ROWS * TILE_ROWS;
+    block.rows = rows < TILE_ROWS ? TILE_ROWS : rows < block.rows ? rows : block.rows;
+  }
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "conv", element_bytes == 8));
+  GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, batch, pixels, genie_dim_constant(lowering->context, c->n),
+                                                genie_dim_constant(lowering->context, k), element_bytes,
+                                                (uint64_t)(c->channels * element_bytes)));
+  const genie_lower_space_t planes = {
+      .rank = 2, .dims = {c->result.dims[0], c->x.view.dims[1]}, .arg_count = 2, .arg_dims = {1, 1}};
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 2, &planes));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_x_channel_stride", c->x.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_groups", c->groups));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_transposed", c->is_transposed));
+  GENIE_RETURN_IF_ERROR(define_weight_strides(lowering, c));
+  return define_hooks(lowering, c, SPATIAL);
+}
+
+genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
+  conv_t c = {0};
+  GENIE_RETURN_IF_ERROR(read_conv(lowering, &c));
+  const int64_t element_bytes = c.x.dtype == GENIE_DTYPE_F64 ? 8 : 4;
+  if (strcmp(c.weight.format, "depthwise") == 0) {
+    return c.spatial <= 2 && c.channels == 1 && c.n == 1 && is_number(c.x.view.strides[1], 1)
+               ? lower_depthwise(lowering, &c, element_bytes)
+               : genie_lower_unimplemented(lowering, "a weight packed for channels-last images of one channel a group");
+  }
+  if (c.weight.width != 0 && (strcmp(c.weight.format, "conv_n") != 0 || c.groups != 1 || c.is_transposed)) {
+    return genie_lower_unimplemented(lowering, "the weight is not packed for this convolution");
+  }
+  return lower_blocked(lowering, &c, element_bytes);
+}

@@ -128,7 +128,7 @@ GENIE_INLINE real_t sum_lanes(real_vector_t v) {
 #elif defined(GENIE_REAL_F64) || GENIE_VECTOR_BYTES == 32
   const real4_t quarter = v.lo + v.hi;
 #else
-  const typeof(v.lo) half = v.lo + v.hi;
+  const __typeof__(v.lo) half = v.lo + v.hi;
   const real4_t quarter = half.lo + half.hi;
 #endif
   return (quarter.x + quarter.z) + (quarter.y + quarter.w);

@@ -81,7 +81,7 @@ GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const w
       for (i64 c = w[2].first; c < w[2].end; c += w[2].step) {
         const i64 offset = a * genie_x_stride0(frame) + b * genie_x_stride1(frame) + c * genie_x_stride2(frame);
         const real_vector_t v = load_partial(x, dtype, offset + channel, lanes);
-        value = kind != POOL_MAX ? value + v : (v > value) | (v != v) ? v : value;
+        value = kind != POOL_MAX ? value + v : ((v > value) | (v != v)) ? v : value;
       }
     }
   }

@@ -76,6 +76,7 @@ static genie_status_t define_operand(genie_lowering_t *lowering, const operands_
 static genie_status_t define_mask(genie_lowering_t *lowering, const operands_t *o) {
   MlirValue mask = genie_ir_operand(lowering->anchor, "mask");
   if (mlirValueIsNull(mask)) {
+    GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_mask", 0));
     return genie_lower_define_i64(lowering, "genie_mask_kind", 0);
   }
   GENIE_RETURN_IF_ERROR(
@@ -134,7 +135,7 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t
   lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, block_queries));
   lowering->grain = genie_lower_grain((double)(block_queries * keys) * (double)(e + d) / 8);
   lowering->scratch_bytes = (uint64_t)((block_queries * (e + 2 * block_keys + round_up(d, PANEL) + 2) +
-                                        (e > block_keys ? e : block_keys) * PANEL) * element_bytes);
+                                        (e > block_keys ? e : block_keys) * PANEL + LANES) * element_bytes);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_queries", block_queries));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_keys", block_keys));
   return define_hooks(lowering, o);

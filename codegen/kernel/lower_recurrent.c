@@ -89,12 +89,11 @@ genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {
   const genie_tensor_type_t x = genie_value_type(genie_ir_operand(lowering->anchor, "x"));
   MlirAffineExpr steps = x.dims[r.is_batch_first ? 1 : 0], batch = x.dims[r.is_batch_first ? 0 : 1];
   const int64_t element_bytes = x.dtype == GENIE_DTYPE_F64 ? 8 : 4, most_steps = genie_lower_maximum(lowering, steps);
-  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "recurrent", element_bytes == 8));
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, r.is_lstm ? "lstm" : "gru", element_bytes == 8));
   lowering->grid = batch;
   lowering->grain = 1;
   lowering->scratch_bytes = scratch_elements(&r, most_steps) * (uint64_t)element_bytes;
   GENIE_RETURN_IF_ERROR(define_weights(lowering, &r));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_lstm", r.is_lstm));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_layers", r.layers));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_directions", r.directions));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_has_bias", r.has_bias));

@@ -9,6 +9,7 @@ enum {
   BLOCK_BYTES = 2 << 20,    // at most, for the packed rows of a task
   DEPTH = 384,              // a tile's panels over so many steps fit the caches
   MOST_ROWS = 240,
+  LINE_BYTES = 64,
 };
 
 static bool is_real(genie_dtype_t dtype) {
@@ -67,7 +68,7 @@ genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue b
   const bool has_bias = !mlirValueIsNull(bias);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_has_bias", has_bias));
   if (!has_bias) {
-    return GENIE_OK;
+    return genie_lower_define_f64(lowering, "genie_bias", 0);
   }
   const genie_lower_space_t space = genie_lower_space_of(mlirValueGetType(bias));
   return genie_lower_define_load(lowering, "genie_bias", bias, &space);
@@ -111,7 +112,7 @@ genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_g
                             (uint64_t)(block->depth * (PANEL_BYTES / element_bytes));
   lowering->grid = genie_dim_mul(genie_dim_mul(batch, genie_lower_ceildiv(m, block->rows)), genie_lower_ceildiv(n, block->columns));
   lowering->grain = genie_lower_grain((double)block->rows * (double)block->columns * (double)depth / 8);
-  lowering->scratch_bytes = elements * (uint64_t)element_bytes + extra_bytes;
+  lowering->scratch_bytes = elements * (uint64_t)element_bytes + LINE_BYTES + extra_bytes;
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_n", n));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_k", k));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_rows", block->rows));

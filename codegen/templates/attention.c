@@ -3,7 +3,7 @@
 //
 // The grid is (batch, head) x blocks of queries. A row whose keys are all masked gives zeros.
 //
-// scratch, in elements: query panels [block queries][e] | scores [block queries][block keys] | probability panels, as the
+// scratch, in parts of whole cache lines: query panels [block queries][e] | scores [block queries][block keys] | probability panels, as the
 // scores | one panel of keys or values [max(e, block keys)][TILE_COLUMNS] | result [block queries][d rounded up] |
 // maximum, sum [block queries]
 #include "codegen/templates/attention_row.h"
@@ -136,7 +136,7 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 query_blocks = ceil_div(genie_queries(frame), block_queries);
   block_t t = {.frame = frame, .d_padded = ceil_div(genie_d(frame), TILE_COLUMNS) * TILE_COLUMNS};
   t.q_panels = frame->scratch;
-  t.scores = t.q_panels + block_queries * genie_e(frame);
+  t.scores = t.q_panels + scratch_part(block_queries * genie_e(frame));
   t.p_panels = t.scores + block_queries * block_keys;
   t.panel = t.p_panels + block_queries * block_keys;
   t.result = t.panel + genie_max_i64(genie_e(frame), block_keys) * TILE_COLUMNS;

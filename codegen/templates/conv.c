@@ -5,7 +5,8 @@
 // weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight is
 // packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
 //
-// scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS] | zeros [channels]
+// scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel
+// [block depth][TILE_COLUMNS] | zeros [channels]
 #include "codegen/templates/gemm_block.h"
 
 i64 genie_groups(const frame_t *frame);
@@ -200,7 +201,7 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 block_rows = genie_block_rows(frame), block_columns = genie_block_columns(frame);
   const i64 row_blocks = ceil_div(pixels, block_rows), column_blocks = ceil_div(genie_n(frame), block_columns);
   real_t *a_panels = frame->scratch;
-  real_t *sums = a_panels + block_rows * k_count;
+  real_t *sums = a_panels + scratch_part(block_rows * k_count);
   real_t *b_buffer = sums + block_rows * block_columns;
   real_t *zeros = b_buffer + genie_block_depth(frame) * TILE_COLUMNS;
   fill_zero(zeros, genie_channels(frame));

@@ -4,7 +4,7 @@
 // once. B is a weight in panels ("panel_n": [ceil(n / width)][k][width], zeros beyond n), or strided: then it is read in
 // place (direct: n contiguous and few rows) or packed, a panel at a time, when a task needs it.
 //
-// scratch: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS]
+// scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS]
 #include "codegen/templates/gemm_block.h"
 
 i64 genie_m(const frame_t *frame);
@@ -71,7 +71,7 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 block_rows = genie_block_rows(frame), block_columns = genie_block_columns(frame);
   const i64 row_blocks = ceil_div(genie_m(frame), block_rows), column_blocks = ceil_div(genie_n(frame), block_columns);
   real_t *a_panels = frame->scratch;
-  real_t *sums = a_panels + block_rows * genie_k(frame);
+  real_t *sums = a_panels + scratch_part(block_rows * genie_k(frame));
   real_t *b_buffer = sums + block_rows * block_columns;
   i64 packed_block = -1;
   for (i64 task = begin; task < end; ++task) {

@@ -46,6 +46,11 @@ typedef float f32x4_t __attribute__((ext_vector_type(4), aligned(4)));
 
 GENIE_INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 
+GENIE_INLINE i64 round_up(i64 value, i64 multiple) { return ceil_div(value, multiple) * multiple; }
+
+// Elements of a part of scratch, so that the next part starts on a cache line.
+GENIE_INLINE i64 scratch_part(i64 elements) { return round_up(elements, 64 / REAL_BYTES); }
+
 GENIE_INLINE void fill_zero(real_t *out, i64 count) {
   for (i64 i = 0; i < count; ++i) {
     out[i] = 0;

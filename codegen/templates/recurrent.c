@@ -1,4 +1,4 @@
-// LSTM and GRU of any number of layers and one or two directions. Elements of the batch are independent: each is a task,
+// GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. Elements of the batch are independent: each is a task,
 // which walks layers, directions and steps in order.
 //
 // The input's part of the gates is a product over all steps at once; the state's part is a dot product a gate and step.
@@ -11,9 +11,14 @@
 #include "codegen/templates/gemm_tile.h"
 #include "codegen/templates/math.h"
 
-enum { RECURRENT_SLOTS = 64 };
+#ifdef RECURRENT_LSTM
+enum { IS_LSTM = true, GATES = 4 };
+real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i);
+void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value);
+#else
+enum { IS_LSTM = false, GATES = 3 };
+#endif
 
-i64 genie_is_lstm(const frame_t *frame);
 i64 genie_layers(const frame_t *frame);
 i64 genie_directions(const frame_t *frame);
 i64 genie_has_bias(const frame_t *frame);
@@ -34,10 +39,8 @@ RECURRENT_EACH_SLOT(DECLARE_SLOT)
 // x and y by the dimensions of their tensors: (step, batch, i), or (batch, step, i) where the batch is first.
 real_t genie_x(const frame_t *frame, i64 i0, i64 i1, i64 i);
 real_t genie_h0(const frame_t *frame, i64 layer, i64 batch, i64 i);
-real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i);
 void genie_store(const frame_t *frame, i64 i0, i64 i1, i64 i, real_t value);
 void genie_store_hn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value);
-void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value);
 
 #ifdef GENIE_REAL_F64
 #define EXP genie_math_exp_f64
@@ -51,7 +54,7 @@ void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t va
 typedef struct walk {
   const frame_t *frame;
   i64 batch;
-  i64 gate_count, gates_padded, width;
+  i64 gates_padded, width;
   real_t *input, *output, *input_gates, *state, *cell, *state_gates, *a_panel, *b_panel, *tile;
   i64 layer, direction, input_width;
   const void *w_ih, *w_hh, *b_ih, *b_hh;
@@ -88,7 +91,7 @@ static void load_input(const walk_t *w) {
 static void multiply_input(const walk_t *w) {
   const frame_t *frame = w->frame;
   const int dtype = (int)genie_weight_dtype(frame);
-  const i64 gates = w->gate_count * genie_hidden(frame), steps = genie_steps(frame), depth = w->input_width;
+  const i64 gates = GATES * genie_hidden(frame), steps = genie_steps(frame), depth = w->input_width;
   for (i64 n = 0; n < gates; n += TILE_COLUMNS) {
     const i64 columns = genie_min_i64(TILE_COLUMNS, gates - n);
     panel_pack(w->b_panel, TILE_COLUMNS, columns, depth, (const char *)w->w_ih + n * depth * storage_bytes(dtype), dtype, depth, 1);
@@ -101,7 +104,7 @@ static void multiply_input(const walk_t *w) {
         for (i64 i = 0; i < columns; ++i) {
           real_t bias = 0;
           if (genie_has_bias(frame)) {
-            const bool is_apart = !genie_is_lstm(frame) && n + i >= 2 * genie_hidden(frame);
+            const bool is_apart = !IS_LSTM && n + i >= 2 * genie_hidden(frame);
             bias = load_1(w->b_ih, dtype, n + i) + (is_apart ? 0 : load_1(w->b_hh, dtype, n + i));
           }
           w->input_gates[(step + row) * w->gates_padded + n + i] = w->tile[row * TILE_COLUMNS + i] + bias;
@@ -116,7 +119,7 @@ static void multiply_state(const walk_t *w) {
   const frame_t *frame = w->frame;
   const int dtype = (int)genie_weight_dtype(frame);
   const i64 hidden = genie_hidden(frame), whole = hidden / LANES * LANES;
-  for (i64 gate = 0; gate < w->gate_count * hidden; ++gate) {
+  for (i64 gate = 0; gate < GATES * hidden; ++gate) {
     const char *line = (const char *)w->w_hh + gate * hidden * storage_bytes(dtype);
     real_vector_t sum = 0;
     for (i64 i = 0; i < whole; i += LANES) {
@@ -129,7 +132,8 @@ static void multiply_state(const walk_t *w) {
   }
 }
 
-static void step_lstm(const walk_t *w, const real_t *x) {
+#ifdef RECURRENT_LSTM
+static void step_cells(const walk_t *w, const real_t *x) {
   const i64 hidden = genie_hidden(w->frame);
   const real_t *h = w->state_gates;
   GENIE_VECTORIZE
@@ -141,8 +145,8 @@ static void step_lstm(const walk_t *w, const real_t *x) {
     w->state[i] = sigmoid(x[3 * hidden + i] + h[3 * hidden + i]) * TANH(cell);
   }
 }
-
-static void step_gru(const walk_t *w, const real_t *x) {
+#else
+static void step_cells(const walk_t *w, const real_t *x) {
   const i64 hidden = genie_hidden(w->frame);
   const int dtype = (int)genie_weight_dtype(w->frame);
   const real_t *h = w->state_gates;
@@ -153,6 +157,7 @@ static void step_gru(const walk_t *w, const real_t *x) {
     w->state[i] = (1 - update) * candidate + update * w->state[i];
   }
 }
+#endif
 
 static void walk_direction(walk_t *w) {
   const frame_t *frame = w->frame;
@@ -166,16 +171,14 @@ static void walk_direction(walk_t *w) {
   fill_zero(w->state, ceil_div(hidden, LANES) * LANES);
   for (i64 i = 0; i < hidden; ++i) {
     w->state[i] = genie_h0(frame, state, w->batch, i);
-    w->cell[i] = genie_is_lstm(frame) ? genie_c0(frame, state, w->batch, i) : 0;
+#ifdef RECURRENT_LSTM
+    w->cell[i] = genie_c0(frame, state, w->batch, i);
+#endif
   }
   for (i64 n = 0; n < steps; ++n) {
     const i64 step = w->direction == 0 ? n : steps - 1 - n;
     multiply_state(w);
-    if (genie_is_lstm(frame)) {
-      step_lstm(w, w->input_gates + step * w->gates_padded);
-    } else {
-      step_gru(w, w->input_gates + step * w->gates_padded);
-    }
+    step_cells(w, w->input_gates + step * w->gates_padded);
     real_t *row = w->output + step * w->width + w->direction * hidden;
     for (i64 i = 0; i < hidden; ++i) {
       row[i] = w->state[i];
@@ -183,9 +186,9 @@ static void walk_direction(walk_t *w) {
   }
   for (i64 i = 0; i < hidden; ++i) {
     genie_store_hn(frame, state, w->batch, i, w->state[i]);
-    if (genie_is_lstm(frame)) {
-      genie_store_cn(frame, state, w->batch, i, w->cell[i]);
-    }
+#ifdef RECURRENT_LSTM
+    genie_store_cn(frame, state, w->batch, i, w->cell[i]);
+#endif
   }
 }
 
@@ -206,16 +209,16 @@ static void store_output(const walk_t *w) {
 
 void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 hidden = genie_hidden(frame), steps = genie_steps(frame), output_width = genie_directions(frame) * hidden;
-  walk_t w = {.frame = frame, .gate_count = genie_is_lstm(frame) ? 4 : 3};
+  walk_t w = {.frame = frame};
   w.width = genie_max_i64(genie_input(frame), output_width);
-  w.gates_padded = ceil_div(w.gate_count * hidden, TILE_COLUMNS) * TILE_COLUMNS;
+  w.gates_padded = ceil_div(GATES * hidden, TILE_COLUMNS) * TILE_COLUMNS;
   w.input = frame->scratch;
   w.output = w.input + steps * w.width;
   w.input_gates = w.output + steps * w.width;
   w.state = w.input_gates + steps * w.gates_padded;
   w.cell = w.state + ceil_div(hidden, LANES) * LANES;
   w.state_gates = w.cell + hidden;
-  w.a_panel = w.state_gates + w.gate_count * hidden;
+  w.a_panel = w.state_gates + GATES * hidden;
   w.b_panel = w.a_panel + w.width * TILE_ROWS;
   w.tile = w.b_panel + w.width * TILE_COLUMNS;
   for (w.batch = begin; w.batch < end; ++w.batch) {

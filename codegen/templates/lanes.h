@@ -37,7 +37,7 @@ typedef real_t real_vector_t __attribute__((ext_vector_type(LANES), aligned(REAL
 typedef real_t real4_t __attribute__((ext_vector_type(4), aligned(REAL_BYTES)));
 typedef uint16_t u16_vector_t __attribute__((ext_vector_type(LANES), aligned(2)));
 typedef uint16_t u16x4_t __attribute__((ext_vector_type(4), aligned(2)));
-typedef uint32_t u32_vector_t __attribute__((ext_vector_type(LANES), aligned(4)));
+typedef uint32_t u32_vector_t __attribute__((ext_vector_type(LANES), aligned(2)));
 typedef uint32_t u32x4_t __attribute__((ext_vector_type(4), aligned(4)));
 typedef _Float16 f16_vector_t __attribute__((ext_vector_type(LANES), aligned(2)));
 typedef _Float16 f16x4_t __attribute__((ext_vector_type(4), aligned(2)));

@@ -1,6 +1,4 @@
 // attention: blocks of queries and keys, or a stream over the keys for a few queries.
-#include <string.h>
-
 #include "codegen/kernel/operand.h"
 
 enum {
@@ -55,8 +53,8 @@ static genie_status_t read_operands(genie_lowering_t *lowering, operands_t *o) {
 
 // The leading dimensions of the query with the heads of `operand`: what (batch, head) names.
 static genie_lower_space_t head_space(const operands_t *o, const genie_operand_t *operand) {
-  genie_lower_space_t space = {.rank = o->lead + o->has_heads, .arg_count = 2, .arg_dims = {o->lead, o->has_heads}};
-  memcpy(space.dims, o->q.view.dims, sizeof(space.dims[0]) * (size_t)o->lead);
+  const int arg_dims[] = {o->lead, o->has_heads};
+  genie_lower_space_t space = genie_operand_space(o->lead + o->has_heads, o->q.view.dims, 2, arg_dims);
   if (o->has_heads) {
     space.dims[o->lead] = operand->view.dims[operand->view.rank - 3];
   }
@@ -82,8 +80,8 @@ static genie_status_t define_mask(genie_lowering_t *lowering, const operands_t *
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_mask_kind", genie_lower_dtype(mask) == GENIE_DTYPE_BOOL ? 1 : 2));
   const int rank = o->q.view.rank;
-  genie_lower_space_t space = {.rank = rank, .arg_count = 4, .arg_dims = {o->lead, o->has_heads, 1, 1}};
-  memcpy(space.dims, o->q.view.dims, sizeof(space.dims[0]) * (size_t)(rank - 1));
+  const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
+  genie_lower_space_t space = genie_operand_space(rank, o->q.view.dims, 4, arg_dims);
   space.dims[rank - 1] = o->keys;
   return genie_lower_define_load(lowering, "genie_mask", mask, &space);
 }

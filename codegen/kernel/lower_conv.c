@@ -107,7 +107,7 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const conv_t *c, 
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_channels", c->channels * (count == 2 ? c->groups : 1)));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_x_dtype", c->x.dtype));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_weight_dtype", c->weight.dtype));
-  const genie_lower_space_t none = {.rank = 0, .arg_count = 0};
+  const genie_lower_space_t none = genie_operand_space(0, NULL, 0, NULL);
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_weight", &c->weight, 0, &none));
   GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, c->bias));
   const int arg_dims[] = {1, 1, c->spatial};
@@ -122,7 +122,8 @@ static bool is_number(MlirAffineExpr dim, int64_t number) {
 }
 
 static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
-  const genie_lower_space_t images = {.rank = 1, .dims = {c->result.dims[0]}, .arg_count = 1, .arg_dims = {1}};
+  const int one = 1;
+  const genie_lower_space_t images = genie_operand_space(1, c->result.dims, 1, &one);
   const int packed = c->weight.view.rank - 1;
   const int64_t columns = genie_lower_maximum(lowering, c->y_size[2]);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "conv_depthwise", element_bytes == 8));
@@ -160,8 +161,8 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c,
   GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, batch, pixels, genie_dim_constant(lowering->context, c->n),
                                                 genie_dim_constant(lowering->context, k), element_bytes,
                                                 (uint64_t)(c->channels * element_bytes)));
-  const genie_lower_space_t planes = {
-      .rank = 2, .dims = {c->result.dims[0], c->x.view.dims[1]}, .arg_count = 2, .arg_dims = {1, 1}};
+  const int ones[] = {1, 1};
+  const genie_lower_space_t planes = genie_operand_space(2, c->x.view.dims, 2, ones);
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 2, &planes));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_x_channel_stride", c->x.view.strides[1]));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_groups", c->groups));

@@ -92,8 +92,7 @@ static genie_status_t read_product(genie_lowering_t *lowering, product_t *p) {
 
 static genie_status_t define_operands(genie_lowering_t *lowering, const product_t *p) {
   // A batch index names the leading dimensions of the result; an operand that has fewer, or 1 there, is broadcast.
-  genie_lower_space_t batch = {.rank = p->batch_rank, .arg_count = 1, .arg_dims = {p->batch_rank}};
-  memcpy(batch.dims, p->result.dims, sizeof(batch.dims[0]) * (size_t)p->batch_rank);
+  const genie_lower_space_t batch = genie_operand_space(p->batch_rank, p->result.dims, 1, &p->batch_rank);
   const int b_rank = p->b.view.rank - 2 < p->batch_rank ? p->b.view.rank - 2 : p->batch_rank;
   const int a_rank = p->a.view.rank - 2 < p->batch_rank ? p->a.view.rank - 2 : p->batch_rank;
   const bool a_is_aligned = p->a.view.rank == p->result.rank;

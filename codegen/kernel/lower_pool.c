@@ -57,8 +57,8 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const pool_t *p, 
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, "x_stride", p, x->strides, 0));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_x_channel_stride", x->strides[1]));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_x_dtype", p->x.dtype));
-  const genie_lower_space_t planes = {
-      .rank = 2, .dims = {p->result.dims[0], p->result.dims[1]}, .arg_count = 2, .arg_dims = {1, 1}};
+  const int ones[] = {1, 1};
+  const genie_lower_space_t planes = genie_operand_space(2, p->result.dims, 2, ones);
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &p->x, 2, &planes));
   const int arg_dims[] = {1, 1, p->spatial};
   const genie_lower_space_t space =

@@ -57,6 +57,18 @@ genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue val
   return genie_lower_view(lowering, packed, &out_operand->view) ? GENIE_OK : refuse(lowering, role, "is no packed weight");
 }
 
+genie_lower_space_t genie_operand_space(int rank, const MlirAffineExpr *dims, int arg_count, const int *arg_dims) {
+  genie_lower_space_t space = {.rank = rank, .arg_count = arg_count};
+  for (int d = 0; d < rank; ++d) {
+    space.dims[d] = dims[d];
+    space.order[d] = d;
+  }
+  for (int a = 0; a < arg_count; ++a) {
+    space.arg_dims[a] = arg_dims[a];
+  }
+  return space;
+}
+
 genie_status_t genie_operand_define_base(genie_lowering_t *lowering, const char *name, const genie_operand_t *operand,
                                          int rank, const genie_lower_space_t *space) {
   genie_strided_view_t base = operand->view;

@@ -17,6 +17,9 @@ typedef struct genie_operand {
 genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue value, const char *role,
                                  genie_operand_t *out_operand) GENIE_MUST_USE;
 
+// A space of the leading `rank` of some dimensions, with `arg_count` arguments.
+genie_lower_space_t genie_operand_space(int rank, const MlirAffineExpr *dims, int arg_count, const int *arg_dims);
+
 // `const void *name(frame, i0..)`: the address of the first element of what the first `rank` dimensions of the view
 // select; `space` has these dimensions.
 genie_status_t genie_operand_define_base(genie_lowering_t *lowering, const char *name, const genie_operand_t *operand,

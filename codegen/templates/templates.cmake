@@ -53,6 +53,22 @@ genie_template(reduce_i64 reduce.c GENIE_INTEGER)
 genie_template(reduce_strided_i64 reduce_strided.c GENIE_INTEGER)
 genie_template(reduce_index_i64 reduce_index.c GENIE_INTEGER)
 
+# Dense templates come for each compute type and vector width, as in gemm_f32_64.
+function(genie_dense_template stem source)
+  foreach(width 32 64)
+    genie_template(${stem}_f32_${width} ${source} GENIE_VECTOR_BYTES=${width} ${ARGN})
+    genie_template(${stem}_f64_${width} ${source} GENIE_VECTOR_BYTES=${width} GENIE_REAL_F64 ${ARGN})
+  endforeach()
+  set(GENIE_TEMPLATE_NAMES ${GENIE_TEMPLATE_NAMES} PARENT_SCOPE)
+  set(GENIE_TEMPLATE_SOURCES ${GENIE_TEMPLATE_SOURCES} PARENT_SCOPE)
+endfunction()
+
+foreach(stem gemm gemv conv conv_depthwise attention attention_decode pool upsample)
+  genie_dense_template(${stem} ${stem}.c)
+endforeach()
+genie_dense_template(gru recurrent.c)
+genie_dense_template(lstm recurrent.c RECURRENT_LSTM)
+
 # One row a template, for template_library.c.
 set(table "typedef struct genie_embedded_template {\n  const char *name;\n  const unsigned char *bytes;\n  const size_t *byte_count;\n} genie_embedded_template_t;\n")
 foreach(name ${GENIE_TEMPLATE_NAMES})

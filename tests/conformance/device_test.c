@@ -13,9 +13,9 @@
 // ---- A module: two functions of this program, in a section of their own. Optimised code could refer to constants outside
 // of it. ----
 
-#define KERNEL                                                                                                      \
-  __attribute__((section("genie_conformance_kernels"), used, noinline, optnone, no_sanitize("address", "undefined", "thread"))) \
-  static void
+#define KERNEL                                                                                         \
+  __attribute__((section("genie_conformance_kernels"), used, noinline, optnone, no_sanitize("address", "undefined"), \
+                 disable_sanitizer_instrumentation)) static void
 
 // args[0][i] = dims[0] + i.
 KERNEL fill_kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end) {

@@ -9,9 +9,9 @@
 // ---- Kernels: functions in a section of their own, which is the plan's code; not optimised, since optimised code could
 // refer to constants outside of it ----
 
-#define KERNEL                                                                                                        \
-  __attribute__((section("genie_sample_kernels"), used, noinline, optnone, no_sanitize("address", "undefined", "thread"))) \
-  static void
+#define KERNEL                                                                                         \
+  __attribute__((section("genie_sample_kernels"), used, noinline, optnone, no_sanitize("address", "undefined"), \
+                 disable_sanitizer_instrumentation)) static void
 
 // args[2] = args[0] + args[1], a task for each element.
 KERNEL add_kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end) {

@@ -51,6 +51,10 @@ static void futex_wait(atomic_uint *word, uint32_t value) {
 
 static void futex_wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
 
+// A kernel is code from a plan: it has no type record in front of it for the sanitizer to compare.
+#if defined(__clang__)
+__attribute__((no_sanitize("function")))
+#endif
 static void run_share(const genie_thread_pool_work_t *work, uint32_t worker, uint32_t participant_count) {
   // The first `remainder` shares have one task more; no product that could overflow.
   const int64_t quotient = work->task_count / participant_count;

@@ -4,9 +4,8 @@
 
 #include "codegen/kernel/hook.h"
 
-// The index tensor's value at `at`, in range for a dimension of `size`.
-static genie_status_t evaluate_position(genie_hook_t *hook, MlirValue positions, int rank, LLVMValueRef *at,
-                                        MlirAffineExpr size, LLVMValueRef *out_position) {
+genie_status_t genie_hook_position(genie_hook_t *hook, MlirValue positions, int rank, LLVMValueRef *at,
+                                   MlirAffineExpr size, LLVMValueRef *out_position) {
   LLVMBuilderRef b = hook->builder;
   LLVMValueRef value;
   GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, positions, rank, at, &value));
@@ -27,7 +26,7 @@ genie_status_t genie_indexed_emit_gather(genie_hook_t *hook, MlirOperation op, L
   const int64_t axis = genie_ir_i64(op, "axis");
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
-  GENIE_RETURN_IF_ERROR(evaluate_position(hook, genie_ir_operand(op, "index"), type.rank, index, type.dims[axis], &at[axis]));
+  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, genie_ir_operand(op, "index"), type.rank, index, type.dims[axis], &at[axis]));
   return genie_hook_evaluate(hook, x, at, out_result);
 }
 
@@ -37,7 +36,7 @@ genie_status_t genie_indexed_emit_take(genie_hook_t *hook, MlirOperation op, LLV
   const int64_t axis = genie_ir_i64(op, "axis");
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
-  GENIE_RETURN_IF_ERROR(evaluate_position(hook, genie_ir_operand(op, "index"), 1, &index[axis], type.dims[axis], &at[axis]));
+  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, genie_ir_operand(op, "index"), 1, &index[axis], type.dims[axis], &at[axis]));
   return genie_hook_evaluate(hook, x, at, out_result);
 }
 
@@ -57,7 +56,7 @@ genie_status_t genie_indexed_emit_index(genie_hook_t *hook, MlirOperation op, LL
   for (int i = 0; i < axis_count; ++i) {
     MlirValue positions = mlirOperationGetOperand(op, first + i);
     GENIE_RETURN_IF_ERROR(
-        evaluate_position(hook, positions, index_rank, index + first_axis, type.dims[axes[i]], &at[axes[i]]));
+        genie_hook_position(hook, positions, index_rank, index + first_axis, type.dims[axes[i]], &at[axes[i]]));
   }
   for (int d = first_axis + axis_count; d < type.rank; ++d) {
     at[d] = index[d - axis_count + index_rank];
@@ -70,7 +69,7 @@ genie_status_t genie_indexed_emit_embedding(genie_hook_t *hook, MlirOperation op
   MlirValue table = genie_ir_operand(op, "table"), positions = genie_ir_operand(op, "index");
   const int rank = genie_value_type(positions).rank;
   genie_hook_index_t at;
-  GENIE_RETURN_IF_ERROR(evaluate_position(hook, positions, rank, index, genie_value_type(table).dims[0], &at[0]));
+  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, positions, rank, index, genie_value_type(table).dims[0], &at[0]));
   at[1] = index[rank];
   return genie_hook_evaluate(hook, table, at, out_result);
 }

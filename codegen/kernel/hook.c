@@ -100,10 +100,14 @@ static LLVMValueRef build_offset(genie_hook_t *hook, const genie_strided_view_t 
   return sum;
 }
 
+LLVMValueRef genie_hook_argument_base(genie_hook_t *hook, int argument) {
+  return load_table_entry(hook, 0, LLVMPointerTypeInContext(hook->state->llvm, 0), argument);
+}
+
 static LLVMValueRef build_address(genie_hook_t *hook, int argument, genie_dtype_t dtype, const genie_strided_view_t *view,
                                   LLVMValueRef *index) {
   LLVMTypeRef storage = genie_hook_storage_type(hook->state->llvm, dtype);
-  LLVMValueRef base = load_table_entry(hook, 0, LLVMPointerTypeInContext(hook->state->llvm, 0), argument);
+  LLVMValueRef base = genie_hook_argument_base(hook, argument);
   LLVMValueRef offset = build_offset(hook, view, index);
   return LLVMBuildInBoundsGEP2(hook->builder, storage, base, &offset, 1, "");
 }

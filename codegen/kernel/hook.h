@@ -48,7 +48,13 @@ typedef struct genie_hook {
 // Index components, one a dimension, as i64.
 typedef LLVMValueRef genie_hook_index_t[GENIE_IR_MAX_RANK];
 
-//===-- types.c: scalars in LLVM ----------------------------------------------------------------------------------===//
+//===-- lowering.c: functions -------------------------------------------------------------------------------------===//
+
+// Opens the body of a hook that the template declares. False, and nothing is opened, where it does not declare it.
+bool genie_hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_t *out_hook);
+void genie_hook_end(genie_hook_t *hook);
+
+//===-- hook_types.c: scalars in LLVM ----------------------------------------------------------------------------------===//
 
 // bool is i1, f16 and bf16 are float.
 LLVMTypeRef genie_hook_compute_type(LLVMContextRef llvm, genie_dtype_t dtype);
@@ -73,6 +79,8 @@ LLVMValueRef genie_hook_i64(const genie_hook_t *hook, int64_t value);
 LLVMValueRef genie_hook_size(genie_hook_t *hook, MlirAffineExpr size);
 LLVMValueRef genie_hook_min(genie_hook_t *hook, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef genie_hook_max(genie_hook_t *hook, LLVMValueRef a, LLVMValueRef b);
+// The pointer that the frame holds for an argument.
+LLVMValueRef genie_hook_argument_base(genie_hook_t *hook, int argument);
 // The address of element `index` of a view rooted in a block argument.
 LLVMValueRef genie_hook_argument_address(genie_hook_t *hook, const genie_strided_view_t *view, LLVMValueRef *index);
 // As above for output `output`, with the strides of `view`.
@@ -94,6 +102,11 @@ genie_status_t genie_hook_evaluate_broadcast(genie_hook_t *hook, MlirValue value
 // States that `value` is `result` at `index`: the result of the anchor.
 genie_status_t genie_hook_bind(genie_hook_t *hook, MlirValue value, LLVMValueRef *index,
                                LLVMValueRef result) GENIE_MUST_USE;
+
+// Element `index` of the index tensor `positions`, broadcast into `rank` dimensions, for a dimension of `size`: negative
+// ones count from the end, and what is out of range is moved to the nearest element.
+genie_status_t genie_hook_position(genie_hook_t *hook, MlirValue positions, int rank, LLVMValueRef *index,
+                                   MlirAffineExpr size, LLVMValueRef *out_position) GENIE_MUST_USE;
 
 // Evaluation of an op that reads its operands at other indices (indexed.def).
 typedef genie_status_t (*genie_indexed_emit_fn_t)(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,

@@ -117,22 +117,6 @@ static genie_lower_space_t result_space(const genie_lowering_t *lowering, const 
   return space;
 }
 
-static const char *real_suffix(const genie_lowering_t *lowering, MlirValue x) {
-  (void)lowering;
-  const genie_dtype_t dtype = genie_lower_dtype(x);
-  const bool is_float = dtype == GENIE_DTYPE_F32 || dtype == GENIE_DTYPE_F16 || dtype == GENIE_DTYPE_BF16;
-  return dtype == GENIE_DTYPE_F64 ? "f64" : is_float ? "f32" : "i64";
-}
-
-static genie_status_t use_template(genie_lowering_t *lowering, const char *stem, const char *suffix) {
-  char name[64];
-  const size_t stem_length = strlen(stem);
-  memcpy(name, stem, stem_length);
-  name[stem_length] = '_';
-  strcpy(name + stem_length + 1, suffix);
-  return genie_lower_use_template(lowering, name);
-}
-
 static genie_status_t define_sizes(genie_lowering_t *lowering, const walk_t *walk) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_columns", walk->reduced));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", walk->reduced));
@@ -150,7 +134,7 @@ static void set_grid(genie_lowering_t *lowering, const walk_t *walk, bool is_str
   lowering->grain = genie_lower_grain(size * width * (cost + genie_region_cost(lowering)));
 }
 
-static uint64_t real_bytes(const char *suffix) { return strcmp(suffix, "f32") == 0 ? 4 : 8; }
+static uint64_t real_bytes(genie_dtype_t dtype) { return strcmp(genie_lower_real_name(dtype), "f32") == 0 ? 4 : 8; }
 
 //===-- softmax ---------------------------------------------------------------------------------------------------===//
 
@@ -164,9 +148,9 @@ static genie_status_t lower_softmax(genie_lowering_t *lowering) {
   if (!is_strided) {
     plan_walk(lowering, physical, false, &walk);
   }
-  const char *suffix = real_suffix(lowering, x);
+  const genie_dtype_t dtype = genie_lower_dtype(x);
   lowering->is_elementwise_anchor = true;
-  GENIE_RETURN_IF_ERROR(use_template(lowering, is_strided ? "softmax_strided" : "softmax", suffix));
+  GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, is_strided ? "softmax_strided" : "softmax", dtype));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_is_log", genie_op_is(lowering->anchor, "genie.log_softmax")));
@@ -175,7 +159,7 @@ static genie_status_t lower_softmax(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &space));
   set_grid(lowering, &walk, is_strided, is_strided ? 4.0 : 2.5);
   const int64_t columns = is_strided ? 2 * STRIDED_WIDTH : genie_lower_maximum(lowering, walk.reduced);
-  lowering->scratch_bytes = (uint64_t)columns * real_bytes(suffix);
+  lowering->scratch_bytes = (uint64_t)columns * real_bytes(dtype);
   return GENIE_OK;
 }
 
@@ -202,12 +186,12 @@ static genie_status_t lower_norm(genie_lowering_t *lowering) {
     walk.is_reduced[d] = d >= walk.type.rank - normalised;
   }
   plan_walk(lowering, logical, false, &walk);
-  const char *suffix = real_suffix(lowering, x);
+  const genie_dtype_t dtype = genie_lower_dtype(x);
   genie_strided_view_t view;
   const int64_t columns = genie_lower_maximum(lowering, walk.reduced);
   const bool is_buffered = !genie_lower_view(lowering, x, &view) && columns <= MAX_BUFFERED;
   lowering->is_elementwise_anchor = true;
-  GENIE_RETURN_IF_ERROR(use_template(lowering, "norm", suffix));
+  GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "norm", dtype));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_rms", is_rms));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_buffered", is_buffered));
@@ -219,7 +203,7 @@ static genie_status_t lower_norm(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &space));
   set_grid(lowering, &walk, false, 1.5);
-  lowering->scratch_bytes = is_buffered ? (uint64_t)columns * real_bytes(suffix) : 0;
+  lowering->scratch_bytes = is_buffered ? (uint64_t)columns * real_bytes(dtype) : 0;
   return GENIE_OK;
 }
 
@@ -243,19 +227,18 @@ static genie_status_t lower_reduction(genie_lowering_t *lowering, int operation,
   if (!is_strided) {
     plan_walk(lowering, physical, false, &walk);
   }
-  const char *suffix = is_logical ? "i64" : real_suffix(lowering, x);
-  GENIE_RETURN_IF_ERROR(use_template(lowering, is_strided ? "reduce_strided" : "reduce", suffix));
+  const genie_dtype_t dtype = is_logical ? GENIE_DTYPE_BOOL : genie_lower_dtype(x);
+  GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, is_strided ? "reduce_strided" : "reduce", dtype));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_operation", operation));
   const double correction = genie_op_is(lowering->anchor, "genie.var") ? genie_ir_f64(lowering->anchor, "correction") : 0.0;
   GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_correction", correction));
   const genie_lower_space_t space = operand_space(&walk, is_strided);
-  const genie_dtype_t dtype = is_logical ? GENIE_DTYPE_BOOL : genie_lower_dtype(x);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load_as(lowering, "genie_x", x, dtype, &space));
   const genie_lower_space_t stored = result_space(lowering, &walk, is_strided);
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &stored));
   set_grid(lowering, &walk, is_strided, 0.5);
-  lowering->scratch_bytes = is_strided ? 3 * STRIDED_WIDTH * real_bytes(suffix) : 0;
+  lowering->scratch_bytes = is_strided ? 3 * STRIDED_WIDTH * real_bytes(dtype) : 0;
   return GENIE_OK;
 }
 
@@ -268,7 +251,7 @@ static genie_status_t lower_index_reduction(genie_lowering_t *lowering) {
     logical[d] = d;
   }
   plan_walk(lowering, logical, false, &walk);
-  GENIE_RETURN_IF_ERROR(use_template(lowering, "reduce_index", real_suffix(lowering, x)));
+  GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "reduce_index", genie_lower_dtype(x)));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_max", genie_op_is(lowering->anchor, "genie.argmax")));
   const genie_lower_space_t space = operand_space(&walk, false);

@@ -20,6 +20,22 @@ genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *
   return genie_template_library_load(state->library, name, &state->module);
 }
 
+const char *genie_lower_real_name(genie_dtype_t dtype) {
+  switch (dtype) {
+    case GENIE_DTYPE_F64: return "f64";
+    case GENIE_DTYPE_F32:
+    case GENIE_DTYPE_F16:
+    case GENIE_DTYPE_BF16: return "f32";
+    default: return "i64";
+  }
+}
+
+genie_status_t genie_lower_use_typed_template(genie_lowering_t *lowering, const char *stem, genie_dtype_t dtype) {
+  char name[64];
+  snprintf(name, sizeof(name), "%s_%s", stem, genie_lower_real_name(dtype));
+  return genie_lower_use_template(lowering, name);
+}
+
 //===-- Spaces and sizes ------------------------------------------------------------------------------------------===//
 
 genie_lower_space_t genie_lower_space_split(MlirType type, int arg_count, const int *arg_dims) {
@@ -65,8 +81,7 @@ int64_t genie_lower_grain(double operations_per_task) {
 
 //===-- Hooks -----------------------------------------------------------------------------------------------------===//
 
-// Opens the body of a hook that the template declares. False, and nothing is opened, where it does not declare it.
-static bool hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_t *out_hook) {
+bool genie_hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_t *out_hook) {
   struct genie_lowering_state *state = lowering->state;
   LLVMValueRef function = LLVMGetNamedFunction(state->module, name);
   if (function == NULL) {
@@ -79,7 +94,7 @@ static bool hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_
   return true;
 }
 
-static void hook_end(genie_hook_t *hook) {
+void genie_hook_end(genie_hook_t *hook) {
   free(hook->memo);
   hook->memo = NULL;
 }
@@ -95,27 +110,27 @@ static LLVMTypeRef return_type(const genie_hook_t *hook) {
 
 genie_status_t genie_lower_define_size(genie_lowering_t *lowering, const char *name, MlirAffineExpr size) {
   genie_hook_t hook;
-  if (hook_begin(lowering, name, &hook)) {
+  if (genie_hook_begin(lowering, name, &hook)) {
     LLVMBuildRet(hook.builder, genie_hook_size(&hook, size));
-    hook_end(&hook);
+    genie_hook_end(&hook);
   }
   return GENIE_OK;
 }
 
 genie_status_t genie_lower_define_i64(genie_lowering_t *lowering, const char *name, int64_t value) {
   genie_hook_t hook;
-  if (hook_begin(lowering, name, &hook)) {
+  if (genie_hook_begin(lowering, name, &hook)) {
     LLVMBuildRet(hook.builder, LLVMConstInt(return_type(&hook), (unsigned long long)value, true));
-    hook_end(&hook);
+    genie_hook_end(&hook);
   }
   return GENIE_OK;
 }
 
 genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *name, double value) {
   genie_hook_t hook;
-  if (hook_begin(lowering, name, &hook)) {
+  if (genie_hook_begin(lowering, name, &hook)) {
     LLVMBuildRet(hook.builder, LLVMConstReal(return_type(&hook), value));
-    hook_end(&hook);
+    genie_hook_end(&hook);
   }
   return GENIE_OK;
 }
@@ -123,7 +138,7 @@ genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *na
 genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,
                                           const genie_lower_space_t *space) {
   genie_hook_t hook;
-  if (!hook_begin(lowering, name, &hook)) {
+  if (!genie_hook_begin(lowering, name, &hook)) {
     return GENIE_OK;
   }
   genie_status_t status = GENIE_OK;
@@ -140,7 +155,7 @@ genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char
     LLVMBuildRet(hook.builder, genie_hook_argument_address(&hook, view, index));
   }
   genie_trace_deinit(&trace);
-  hook_end(&hook);
+  genie_hook_end(&hook);
   return status;
 }
 
@@ -163,11 +178,11 @@ genie_status_t genie_lower_define_load(genie_lowering_t *lowering, const char *n
 genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char *name, MlirValue value,
                                           genie_dtype_t dtype, const genie_lower_space_t *space) {
   genie_hook_t hook;
-  if (!hook_begin(lowering, name, &hook)) {
+  if (!genie_hook_begin(lowering, name, &hook)) {
     return GENIE_OK;
   }
   if (LLVMCountParams(hook.function) != (unsigned)space->arg_count + 1) {
-    hook_end(&hook);
+    genie_hook_end(&hook);
     return wrong_arity(&hook, name, (unsigned)space->arg_count + 1);
   }
   genie_trace_t trace;
@@ -175,8 +190,57 @@ genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char
   genie_trace_value(&trace, value);
   const genie_status_t status = build_load(&hook, &trace, space, value, dtype);
   genie_trace_deinit(&trace);
-  hook_end(&hook);
+  genie_hook_end(&hook);
   return status;
+}
+
+static void dense_output(const genie_lowering_t *lowering, int output, genie_strided_view_t *out_view) {
+  int64_t storage[GENIE_IR_MAX_RANK];
+  const int64_t *layout = genie_region_layout(lowering, lowering->state->input_count + output, storage);
+  genie_strided_dense(mlirValueGetType(mlirOperationGetOperand(lowering->yield, output)), layout, out_view);
+}
+
+genie_status_t genie_lower_define_output_load(genie_lowering_t *lowering, const char *name, int output,
+                                              const genie_lower_space_t *space) {
+  genie_hook_t hook;
+  if (!genie_hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
+  }
+  const genie_dtype_t dtype = genie_lower_dtype(mlirOperationGetOperand(lowering->yield, output));
+  genie_strided_view_t view;
+  dense_output(lowering, output, &view);
+  genie_trace_t trace;
+  genie_trace_init(lowering, space, &trace);
+  genie_trace_view(&trace, &view);
+  genie_hook_index_t index;
+  genie_trace_split_index(&trace, space, &hook, index);
+  LLVMValueRef address = genie_hook_output_address(&hook, output, &view, index);
+  LLVMValueRef load = LLVMBuildLoad2(hook.builder, genie_hook_storage_type(hook.state->llvm, dtype), address, "");
+  LLVMSetAlignment(load, (unsigned)genie_dtype_bytes(dtype));
+  genie_hook_tag_access(&hook, load, hook.state->input_count + output);
+  LLVMValueRef value = genie_hook_from_storage(&hook, load, dtype);
+  LLVMBuildRet(hook.builder, genie_hook_to_declared(&hook, value, dtype, return_type(&hook)));
+  genie_trace_deinit(&trace);
+  genie_hook_end(&hook);
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_same_memory(genie_lowering_t *lowering, const char *name, MlirValue x, int output) {
+  genie_hook_t hook;
+  if (!genie_hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
+  }
+  LLVMValueRef result = genie_hook_i64(&hook, 0);
+  const int argument = genie_region_argument(lowering, x);
+  if (argument >= 0) {
+    LLVMValueRef a = genie_hook_argument_base(&hook, argument);
+    LLVMValueRef b = genie_hook_argument_base(&hook, hook.state->input_count + output);
+    LLVMValueRef is_same = LLVMBuildICmp(hook.builder, LLVMIntEQ, a, b, "");
+    result = LLVMBuildZExt(hook.builder, is_same, LLVMInt64TypeInContext(hook.state->llvm), "");
+  }
+  LLVMBuildRet(hook.builder, result);
+  genie_hook_end(&hook);
+  return GENIE_OK;
 }
 
 //===-- Stores ----------------------------------------------------------------------------------------------------===//
@@ -270,14 +334,14 @@ static genie_status_t define_store(genie_hook_t *hook, const char *name, int fir
 genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, const char *name, int first, int count,
                                                 const genie_lower_space_t *space) {
   genie_hook_t hook;
-  if (!hook_begin(lowering, name, &hook)) {
+  if (!genie_hook_begin(lowering, name, &hook)) {
     return GENIE_OK;
   }
   genie_trace_t trace;
   genie_trace_init(lowering, space, &trace);
   const genie_status_t status = define_store(&hook, name, first, count, space, &trace);
   genie_trace_deinit(&trace);
-  hook_end(&hook);
+  genie_hook_end(&hook);
   return status;
 }
 

@@ -66,6 +66,12 @@ genie_status_t genie_lower_unimplemented(const genie_lowering_t *lowering, const
 // Loads the template; called once, before the first hook. Names are listed in codegen/templates/templates.cmake.
 genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *name) GENIE_MUST_USE;
 
+// The template `stem`_f32, _f64 or _i64: the one that computes with values of `dtype`.
+genie_status_t genie_lower_use_typed_template(genie_lowering_t *lowering, const char *stem,
+                                              genie_dtype_t dtype) GENIE_MUST_USE;
+// "f32", "f64" or "i64".
+const char *genie_lower_real_name(genie_dtype_t dtype);
+
 //===-- Index spaces ----------------------------------------------------------------------------------------------===//
 
 // How the index arguments of a hook name an element. The space has the dimensions `dims`; argument a covers the next
@@ -114,6 +120,13 @@ genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *
 // [first, first + count), which have one shape, and stores the outputs that depend on any of them.
 genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, const char *name, int first, int count,
                                                 const genie_lower_space_t *space) GENIE_MUST_USE;
+
+// `T name(frame, i0, ..)`: what output `output` holds now.
+genie_status_t genie_lower_define_output_load(genie_lowering_t *lowering, const char *name, int output,
+                                              const genie_lower_space_t *space) GENIE_MUST_USE;
+// `i64 name(frame)`: whether `x` is an argument that has the address of output `output`.
+genie_status_t genie_lower_define_same_memory(genie_lowering_t *lowering, const char *name, MlirValue x,
+                                              int output) GENIE_MUST_USE;
 
 //===-- Reading the region ----------------------------------------------------------------------------------------===//
 

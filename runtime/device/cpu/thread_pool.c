@@ -9,10 +9,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Each thread has a mailbox of its own: the caller raises the ticket of exactly those that take part in a range and waits
-// for them, so a thread never looks at work that is not for it, and a range wakes only as many as it uses.
+// What a thread is told and tells. The caller offers a share; the thread takes it, or the caller takes it back when it is
+// done with its own first: a thread that sleeps, or that the scheduler runs something else in place of, delays nobody.
+typedef enum share_state {
+  SHARE_NONE,     // set by whoever ends a share
+  SHARE_OFFERED,  // by the caller
+  SHARE_TAKEN,    // by the thread
+  SHARE_END,      // by the destructor: the thread returns
+} share_state_t;
+
+// Each thread has a mailbox of its own: it never looks at work that is not for it, and a range wakes only as many threads
+// as it uses.
 typedef struct pool_thread {
-  _Alignas(64) atomic_uint ticket;
+  _Alignas(64) atomic_uint share;  // share_state_t
   atomic_uint is_asleep;
   genie_thread_pool_t *pool;
   uint32_t worker;  // 1 .. worker_count - 1
@@ -24,11 +33,10 @@ struct genie_thread_pool {
   uint32_t worker_count;
   uint32_t started_count;  // threads that exist; differs from worker_count - 1 in a failed constructor only
   _Alignas(64) atomic_flag is_busy;
-  // Written by the caller before it raises tickets; read by the threads whose ticket it raised.
+  // Written by the caller before it offers shares; read by the threads that took one.
   _Alignas(64) genie_thread_pool_work_t work;
   uint32_t participant_count;
-  bool is_ending;
-  _Alignas(64) atomic_uint pending_count;  // participants that have not finished, without the caller
+  _Alignas(64) atomic_uint pending_count;  // shares that are neither finished nor taken back, without the caller's
   atomic_uint is_caller_asleep;
   pool_thread_t threads[];
 };
@@ -66,41 +74,64 @@ static void run_share(const genie_thread_pool_work_t *work, uint32_t worker, uin
   work->kernel(&frame, begin, end);
 }
 
-static void wait_for_ticket(pool_thread_t *thread, uint32_t seen) {
+static bool has_share(const pool_thread_t *thread) {
+  const uint32_t share = atomic_load_explicit(&thread->share, memory_order_relaxed);
+  return share == SHARE_OFFERED || share == SHARE_END;
+}
+
+static void wait_for_share(pool_thread_t *thread) {
   for (int i = 0; i < kSpinCount; ++i) {
-    if (atomic_load_explicit(&thread->ticket, memory_order_acquire) != seen) {
+    if (has_share(thread)) {
       return;
     }
     pause_briefly();
   }
-  // The caller raises the ticket before it reads is_asleep, this thread sets is_asleep before it reads the ticket; both
-  // in one total order, so that one of them sees the other.
+  // The caller sets the share before it reads is_asleep, this thread sets is_asleep before it reads the share; all in one
+  // total order, so that one of them sees the other.
   atomic_store(&thread->is_asleep, 1);
-  while (atomic_load(&thread->ticket) == seen) {
-    futex_wait(&thread->ticket, seen);
+  while (atomic_load(&thread->share) == SHARE_NONE) {
+    futex_wait(&thread->share, SHARE_NONE);
   }
   atomic_store_explicit(&thread->is_asleep, 0, memory_order_relaxed);
+}
+
+static bool take_share(pool_thread_t *thread, share_state_t taken_as) {
+  uint32_t expected = SHARE_OFFERED;
+  return atomic_compare_exchange_strong_explicit(&thread->share, &expected, taken_as, memory_order_acq_rel,
+                                                 memory_order_relaxed);
 }
 
 static void *thread_main(void *argument) {
   pool_thread_t *thread = argument;
   genie_thread_pool_t *pool = thread->pool;
-  for (uint32_t seen = 0;; ++seen) {
-    wait_for_ticket(thread, seen);
-    if (pool->is_ending) {
+  for (;;) {
+    wait_for_share(thread);
+    if (take_share(thread, SHARE_TAKEN)) {
+      run_share(&pool->work, thread->worker, pool->participant_count);
+      atomic_store_explicit(&thread->share, SHARE_NONE, memory_order_relaxed);
+      if (atomic_fetch_sub(&pool->pending_count, 1) == 1 && atomic_load(&pool->is_caller_asleep) != 0) {
+        futex_wake(&pool->pending_count);
+      }
+    } else if (atomic_load_explicit(&thread->share, memory_order_acquire) == SHARE_END) {
       return NULL;
-    }
-    run_share(&pool->work, thread->worker, pool->participant_count);
-    if (atomic_fetch_sub(&pool->pending_count, 1) == 1 && atomic_load(&pool->is_caller_asleep) != 0) {
-      futex_wake(&pool->pending_count);
     }
   }
 }
 
-static void raise_ticket(pool_thread_t *thread) {
-  atomic_fetch_add(&thread->ticket, 1);
+static void set_share(pool_thread_t *thread, share_state_t share) {
+  atomic_store(&thread->share, share);
   if (atomic_load(&thread->is_asleep) != 0) {
-    futex_wake(&thread->ticket);
+    futex_wake(&thread->share);
+  }
+}
+
+// Does what no thread has begun.
+static void take_shares_back(genie_thread_pool_t *pool) {
+  for (uint32_t worker = pool->participant_count - 1; worker > 0; --worker) {
+    if (take_share(&pool->threads[worker - 1], SHARE_NONE)) {
+      run_share(&pool->work, worker, pool->participant_count);
+      atomic_fetch_sub_explicit(&pool->pending_count, 1, memory_order_relaxed);
+    }
   }
 }
 
@@ -137,10 +168,11 @@ void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_wo
   pool->work = *work;
   pool->participant_count = participant_count;
   atomic_store_explicit(&pool->pending_count, participant_count - 1, memory_order_relaxed);
-  for (uint32_t i = 1; i < participant_count; ++i) {
-    raise_ticket(&pool->threads[i - 1]);
+  for (uint32_t worker = 1; worker < participant_count; ++worker) {
+    set_share(&pool->threads[worker - 1], SHARE_OFFERED);
   }
   run_share(work, 0, participant_count);
+  take_shares_back(pool);
   wait_for_participants(pool);
   atomic_flag_clear_explicit(&pool->is_busy, memory_order_release);
 }
@@ -245,9 +277,8 @@ void genie_thread_pool_destroy(genie_thread_pool_t *pool) {
   if (pool == NULL) {
     return;
   }
-  pool->is_ending = true;
   for (uint32_t i = 0; i < pool->started_count; ++i) {
-    raise_ticket(&pool->threads[i]);
+    set_share(&pool->threads[i], SHARE_END);
   }
   for (uint32_t i = 0; i < pool->started_count; ++i) {
     pthread_join(pool->threads[i].handle, NULL);

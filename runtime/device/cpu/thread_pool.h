@@ -1,7 +1,8 @@
 // A pool of pinned threads for fork-join work: the caller forks a range, works on its share, and joins.
 //
-// One range runs at a time. A caller that finds the pool busy with another's range works through its own alone, so that
-// callers never wait for each other. Between ranges the threads spin for some tens of microseconds and then sleep.
+// One range runs at a time, in contiguous shares. A caller that is done with its share does those that no thread has begun.
+// A caller that finds the pool busy with another's range works through its own alone, so that callers never wait for each
+// other. Between ranges the threads spin for some tens of microseconds and then sleep.
 // genie_thread_pool_run() takes no lock and allocates nothing.
 #ifndef GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_
 #define GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_

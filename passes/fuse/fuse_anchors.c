@@ -7,24 +7,16 @@
 
 enum { MAX_EPILOGUE = 40, MAX_EPILOGUE_PRODUCER_WEIGHT = 1 };
 
-typedef struct family_rule {
-  const char *family;
-  bool has_prologue;  // every operand, or for attention its mask, may be computed at an index
-  bool has_epilogue;
-} family_rule_t;
+static const char *const FAMILIES_WITH_EPILOGUE[] = {"row",  "attention", "gemm",         "conv",
+                                                     "pool", "scan",      "embedding_bag"};
 
-static const family_rule_t FAMILY_RULES[] = {
-    {"row", true, true},   {"attention", true, true}, {"gemm", false, true},         {"conv", false, true},
-    {"pool", false, true}, {"scan", false, true},     {"embedding_bag", false, true}};
-
-static const family_rule_t *rule_of(const char *family) {
-  static const family_rule_t NEITHER = {NULL, false, false};
-  for (size_t i = 0; i < sizeof(FAMILY_RULES) / sizeof(FAMILY_RULES[0]); ++i) {
-    if (strcmp(FAMILY_RULES[i].family, family) == 0) {
-      return &FAMILY_RULES[i];
+static bool has_epilogue(const char *family) {
+  for (size_t i = 0; i < sizeof(FAMILIES_WITH_EPILOGUE) / sizeof(FAMILIES_WITH_EPILOGUE[0]); ++i) {
+    if (strcmp(FAMILIES_WITH_EPILOGUE[i], family) == 0) {
+      return true;
     }
   }
-  return &NEITHER;
+  return false;
 }
 
 //===-- Prologue --------------------------------------------------------------------------------------------------===//
@@ -36,20 +28,52 @@ static genie_status_t grow_prologue(genie_fuse_graph_t *graph, int group) {
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(&graph->arena, (size_t)graph->node_count, sizeof(bool), (void **)&is_root));
   MlirValue space = genie_rewrite_result(anchor);
+  double largest = 0;
   for (intptr_t k = 0; k < mlirOperationGetNumOperands(anchor); ++k) {
     const MlirValue operand = mlirOperationGetOperand(anchor, k);
     const int definer = genie_fuse_graph_definer(graph, operand);
     if (definer >= 0 && genie_fuse_graph_access(anchor, k) == GENIE_FUSE_ACCESS_INDEXED) {
       is_root[definer] = true;
-      space = operand;
+      const double elements = genie_fuse_graph_elements(graph, operand);
+      space = elements > largest ? operand : space;
+      largest = elements > largest ? elements : largest;
     }
   }
   const bool is_row = strcmp(g->family, "row") == 0;
-  if (is_row) {
-    space = mlirOperationGetOperand(anchor, 0);
-  }
   const bool has_extra_results = is_row && genie_rewrite_same_dims(space, genie_rewrite_result(anchor));
   return genie_fuse_graph_grow_producers(graph, group, is_root, space, has_extra_results);
+}
+
+// The number of ways in which the group reads `value`, views of it included.
+static int count_readings(const genie_fuse_graph_t *graph, int group, MlirValue value) {
+  int count = 0;
+  for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+    const MlirOperation user = mlirOpOperandGetOwner(use);
+    const int node = genie_fuse_graph_node(graph, user);
+    if (node >= 0 && graph->nodes[node].group == group) {
+      ++count;
+    } else if (node >= 0 && genie_fuse_graph_is_inlined(graph, node, GENIE_FUSE_ACCESS_INDEXED)) {
+      count += count_readings(graph, group, genie_rewrite_result(user));
+    }
+  }
+  return count;
+}
+
+// A scatter may write its result over what it updates, so that the updates must not be computed from there meanwhile.
+static void keep_updated_apart(genie_fuse_graph_t *graph, int group) {
+  const int anchor = graph->groups[group].anchor;
+  MlirValue updated = mlirOperationGetOperand(graph->nodes[anchor].op, 0);
+  for (MlirOperation view = genie_rewrite_definer(updated); !mlirOperationIsNull(view) && genie_rewrite_is_view(view);
+       view = genie_rewrite_definer(updated)) {
+    updated = mlirOperationGetOperand(view, 0);
+  }
+  if (count_readings(graph, group, updated) <= 1) {
+    return;
+  }
+  while (graph->groups[group].first != anchor) {
+    genie_fuse_graph_leave(graph, graph->groups[group].first);
+  }
+  graph->groups[group].is_without_views = true;
 }
 
 //===-- Epilogue --------------------------------------------------------------------------------------------------===//
@@ -229,11 +253,11 @@ static void absorb_views(genie_fuse_graph_t *graph, int group) {
 static genie_status_t fuse_anchor(genie_fuse_graph_t *graph, int node) {
   const char *family = genie_fuse_family(graph->nodes[node].info);
   const int group = genie_fuse_graph_add_group(graph, family, node);
-  const family_rule_t *rule = rule_of(family);
-  if (rule->has_prologue) {
-    GENIE_RETURN_IF_ERROR(grow_prologue(graph, group));
+  GENIE_RETURN_IF_ERROR(grow_prologue(graph, group));
+  if (strcmp(family, "scatter") == 0) {
+    keep_updated_apart(graph, group);
   }
-  if (rule->has_epilogue && mlirOperationGetNumResults(graph->nodes[node].op) == 1) {
+  if (has_epilogue(family) && mlirOperationGetNumResults(graph->nodes[node].op) == 1) {
     grow_epilogue(graph, group);
     GENIE_RETURN_IF_ERROR(grow_epilogue_producers(graph, group));
     absorb_views(graph, group);

@@ -25,15 +25,25 @@ const char *genie_fuse_family(const genie_op_info_t *info) {
   return NULL;
 }
 
+// Operands [first, first + count) of a family's anchor that its template loads at any index.
+static const struct {
+  const char *family;
+  intptr_t first, count;
+} INDEXED_OPERANDS[] = {
+    {"pointwise", 0, INTPTR_MAX}, {"row", 0, INTPTR_MAX},   {"scan", 0, INTPTR_MAX}, {"sort", 0, INTPTR_MAX},
+    {"attention", 3, 1},          {"scatter", 1, INTPTR_MAX}, {"embedding_bag", 1, INTPTR_MAX},
+};
+
 genie_fuse_access_t genie_fuse_graph_access(MlirOperation op, intptr_t operand) {
   const char *family = genie_fuse_family(genie_op_info_get(op));
-  if (family == NULL || strcmp(family, "pointwise") == 0 || strcmp(family, "row") == 0) {
-    return GENIE_FUSE_ACCESS_INDEXED;
+  for (size_t i = 0; family != NULL && i < sizeof(INDEXED_OPERANDS) / sizeof(INDEXED_OPERANDS[0]); ++i) {
+    if (strcmp(INDEXED_OPERANDS[i].family, family) == 0) {
+      const intptr_t distance = operand - INDEXED_OPERANDS[i].first;
+      return distance >= 0 && distance < INDEXED_OPERANDS[i].count ? GENIE_FUSE_ACCESS_INDEXED
+                                                                   : GENIE_FUSE_ACCESS_STRIDED;
+    }
   }
-  if (strcmp(family, "attention") == 0 && operand >= 3) {
-    return GENIE_FUSE_ACCESS_INDEXED;  // the mask
-  }
-  return GENIE_FUSE_ACCESS_STRIDED;
+  return family == NULL ? GENIE_FUSE_ACCESS_INDEXED : GENIE_FUSE_ACCESS_STRIDED;
 }
 
 static bool is_argument_compile_time(const genie_fuse_graph_t *graph, MlirValue value) {

@@ -91,14 +91,13 @@ static genie_status_t unpack_inside(MlirOperation kernel, MlirOperation anchor, 
   const genie_ir_attribute_t attributes[] = {
       {"format", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("format"))},
       {"width", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("width"))}};
-  // The unpacked value takes over the argument's uses through a placeholder: the op must not read itself.
   mlirOperationSetOperand(kernel, mlirBlockArgumentGetArgNumber(argument), packed);
+  mlirBlockArgumentSetType(argument, mlirValueGetType(packed));
   MlirValue unpacked;
   GENIE_RETURN_IF_ERROR(
       genie_rewrite_make_typed(first, "genie.unpack", 1, &argument, 2, attributes, weight_type, &unpacked));
   mlirValueReplaceAllUsesOfWith(argument, unpacked);
-  mlirOperationSetOperand(mlirOpResultGetOwner(unpacked), 0, argument);
-  mlirBlockArgumentSetType(argument, mlirValueGetType(packed));
+  mlirOperationSetOperand(mlirOpResultGetOwner(unpacked), 0, argument);  // it read itself
   return GENIE_OK;
 }
 

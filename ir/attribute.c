@@ -14,7 +14,9 @@ MlirAttribute genie_ir_f64_attr(MlirContext context, double value) {
   return mlirFloatAttrDoubleGet(context, mlirF64TypeGet(context), value);
 }
 
-MlirAttribute genie_ir_bool_attr(MlirContext context, bool value) { return mlirBoolAttrGet(context, value); }
+MlirAttribute genie_ir_bool_attr(MlirContext context, bool value) {
+  return mlirBoolAttrGet(context, value);
+}
 
 MlirAttribute genie_ir_string_attr(MlirContext context, const char *text) {
   return mlirStringAttrGet(context, mlirStringRefCreateFromCString(text));
@@ -69,7 +71,9 @@ static const char *default_of(MlirOperation op, const char *name) {
   return genie_op_attribute_default(genie_op_info_get(op), name);
 }
 
-bool genie_ir_has(MlirOperation op, const char *name) { return !mlirAttributeIsNull(get(op, name)); }
+bool genie_ir_has(MlirOperation op, const char *name) {
+  return !mlirAttributeIsNull(get(op, name));
+}
 
 int64_t genie_ir_i64(MlirOperation op, const char *name) {
   const MlirAttribute attribute = get(op, name);

@@ -31,7 +31,8 @@ static void collect_attributes(const genie_ir_builder_t *builder, int count, con
   }
 }
 
-// Which operands belong to which slot, as `operandSegmentSizes`. An absent optional operand is null, or missing at the end.
+// Which operands belong to which slot, as `operandSegmentSizes`. An absent optional operand is null, or missing at the
+// end.
 static void append_segments(const genie_ir_builder_t *builder, draft_t *draft) {
   int32_t sizes[GENIE_OP_MAX_SLOTS] = {0};
   int slot = 0;
@@ -138,9 +139,9 @@ static genie_status_t build(const genie_ir_builder_t *builder, const char *name,
         char actual[256];
         genie_type_describe(inferred[i], sizeof(expected), expected);
         genie_type_describe(stated[i], sizeof(actual), actual);
-        return annotate(builder, name,
-                        genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "the result must be %s, not %s", expected,
-                                          actual));
+        return annotate(
+            builder, name,
+            genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "the result must be %s, not %s", expected, actual));
       }
     }
     stated_count = draft.info->result_count;

@@ -40,7 +40,9 @@ static MlirLogicalResult on_diagnostic(MlirDiagnostic diagnostic, void *user_dat
   return mlirLogicalResultSuccess();
 }
 
-static void deinit_state(void *user_data) { (void)user_data; }
+static void deinit_state(void *user_data) {
+  (void)user_data;
+}
 
 genie_status_t genie_ir_diagnostics_create(MlirContext context, genie_ir_diagnostics_t **out_capture) {
   genie_ir_diagnostics_t *capture = calloc(1, sizeof(*capture));

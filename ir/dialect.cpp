@@ -35,18 +35,16 @@ class ShapeVerified : public mlir::OpTrait::TraitBase<ConcreteType, ShapeVerifie
 
 #include "ir/genie_dialect.h.inc"
 #define GET_OP_CLASSES
-#include "ir/genie_ops.h.inc"
-
 #include "ir/genie_dialect.cpp.inc"
+#include "ir/genie_ops.h.inc"
 #define GET_OP_CLASSES
 #include "ir/genie_ops.cpp.inc"
 
 #ifdef GENIE_HAS_gplan
 #include "ir/gplan_dialect.h.inc"
 #define GET_OP_CLASSES
-#include "ir/gplan_ops.h.inc"
-
 #include "ir/gplan_dialect.cpp.inc"
+#include "ir/gplan_ops.h.inc"
 #define GET_OP_CLASSES
 #include "ir/gplan_ops.cpp.inc"
 
@@ -75,8 +73,8 @@ mlir::Operation *GenieDialect::materializeConstant(mlir::OpBuilder &builder, mli
 }
 
 mlir::LogicalResult GenieDialect::verifyOperationAttribute(mlir::Operation *op, mlir::NamedAttribute attribute) {
-  return emit_status(op, genie_verify_attribute(wrap(op), wrap(attribute.getName().getValue()),
-                                                wrap(attribute.getValue())));
+  return emit_status(
+      op, genie_verify_attribute(wrap(op), wrap(attribute.getName().getValue()), wrap(attribute.getValue())));
 }
 
 mlir::LogicalResult GenieDialect::verifyRegionArgAttribute(mlir::Operation *op, unsigned, unsigned argument,
@@ -91,7 +89,9 @@ mlir::LogicalResult GenieDialect::verifyRegionResultAttribute(mlir::Operation *o
                                                        wrap(attribute.getValue())));
 }
 
-mlir::OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
+mlir::OpFoldResult ConstantOp::fold(FoldAdaptor) {
+  return getValue();
+}
 
 }  // namespace genie
 
@@ -104,7 +104,11 @@ void genie_dialect_load_all(MlirContext context) {
 #endif
 }
 
-MlirAttribute genie_dialect_attributes(MlirOperation op) { return wrap(unwrap(op)->getAttrDictionary()); }
+MlirAttribute genie_dialect_attributes(MlirOperation op) {
+  return wrap(unwrap(op)->getAttrDictionary());
+}
 
-bool genie_dialect_is_pure(MlirOperation op) { return mlir::isMemoryEffectFree(unwrap(op)); }
+bool genie_dialect_is_pure(MlirOperation op) {
+  return mlir::isMemoryEffectFree(unwrap(op));
+}
 }

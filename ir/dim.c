@@ -12,9 +12,13 @@ MlirAffineExpr genie_dim_constant(MlirContext context, int64_t value) {
   return mlirAffineConstantExprGet(context, value);
 }
 
-MlirAffineExpr genie_dim_symbol(MlirContext context, int index) { return mlirAffineSymbolExprGet(context, index); }
+MlirAffineExpr genie_dim_symbol(MlirContext context, int index) {
+  return mlirAffineSymbolExprGet(context, index);
+}
 
-bool genie_dim_equal(MlirAffineExpr a, MlirAffineExpr b) { return mlirAffineExprEqual(a, b); }
+bool genie_dim_equal(MlirAffineExpr a, MlirAffineExpr b) {
+  return mlirAffineExprEqual(a, b);
+}
 
 bool genie_dim_is_constant(MlirAffineExpr dim, int64_t *out_value) {
   if (!mlirAffineExprIsAConstant(dim)) {
@@ -124,8 +128,7 @@ static interval_t bounds_of(MlirAffineExpr dim, int symbol_count, const genie_ir
 
 void genie_dim_bounds(MlirOperation function, MlirAffineExpr dim, int64_t *out_minimum, int64_t *out_maximum) {
   genie_ir_symbol_t symbols[GENIE_IR_MAX_SYMBOLS];
-  const int count =
-      mlirAffineExprIsAConstant(dim) ? 0 : genie_ir_symbols_get(function, symbols);
+  const int count = mlirAffineExprIsAConstant(dim) ? 0 : genie_ir_symbols_get(function, symbols);
   const interval_t bounds = bounds_of(dim, count, symbols, 0);
   *out_minimum = bounds.minimum;
   *out_maximum = bounds.maximum;

@@ -24,7 +24,16 @@ typedef struct polynomial {
 
 //===-- Order -----------------------------------------------------------------------------------------------------===//
 
-typedef enum atom_kind { ATOM_SYMBOL, ATOM_DIM, ATOM_CONSTANT, ATOM_ADD, ATOM_MUL, ATOM_DIV, ATOM_CEIL, ATOM_MOD } atom_kind_t;
+typedef enum atom_kind {
+  ATOM_SYMBOL,
+  ATOM_DIM,
+  ATOM_CONSTANT,
+  ATOM_ADD,
+  ATOM_MUL,
+  ATOM_DIV,
+  ATOM_CEIL,
+  ATOM_MOD
+} atom_kind_t;
 
 static atom_kind_t kind_of(MlirAffineExpr atom) {
   return mlirAffineExprIsASymbol(atom)     ? ATOM_SYMBOL
@@ -37,7 +46,9 @@ static atom_kind_t kind_of(MlirAffineExpr atom) {
                                            : ATOM_MOD;
 }
 
-static int compare_numbers(int64_t a, int64_t b) { return (a > b) - (a < b); }
+static int compare_numbers(int64_t a, int64_t b) {
+  return (a > b) - (a < b);
+}
 
 // A total order that depends on what is written only, never on addresses.
 static int compare_atoms(MlirAffineExpr a, MlirAffineExpr b) {
@@ -218,7 +229,8 @@ static void reduce_fraction(polynomial_t *rest, int64_t *divisor) {
 static bool to_polynomial(MlirAffineExpr dim, int depth, polynomial_t *out_sum);
 
 // floor((floor(p / a) + k) / b) = floor((p + a k) / (a b)): makes the one out of the other. False when it is not so.
-static bool unnest(const polynomial_t *rest, int64_t divisor, int depth, polynomial_t *out_inner, int64_t *out_divisor) {
+static bool unnest(const polynomial_t *rest, int64_t divisor, int depth, polynomial_t *out_inner,
+                   int64_t *out_divisor) {
   const bool has_constant = rest->count == 2 && rest->terms[1].count == 0;
   if ((rest->count != 1 && !has_constant) || rest->terms[0].count != 1 || rest->terms[0].coefficient != 1) {
     return false;
@@ -307,8 +319,7 @@ static bool to_polynomial(MlirAffineExpr dim, int depth, polynomial_t *out_sum) 
   if (!to_polynomial(lhs_dim, depth + 1, &lhs) || !to_polynomial(rhs_dim, depth + 1, &rhs)) {
     return false;
   }
-  return mlirAffineExprIsAMul(dim) ? add_product(out_sum, &lhs, &rhs)
-                                   : add_division(out_sum, dim, &lhs, &rhs, depth);
+  return mlirAffineExprIsAMul(dim) ? add_product(out_sum, &lhs, &rhs) : add_division(out_sum, dim, &lhs, &rhs, depth);
 }
 
 //===-- Interface -------------------------------------------------------------------------------------------------===//

@@ -6,7 +6,9 @@
 #include "ir/evaluate.h"
 #include "ir/genie_ir.h"
 
-static MlirStringRef ref(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef ref(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 // The func.func that encloses `op`, or `op` itself.
 static MlirOperation enclosing_function(MlirOperation op) {
@@ -102,8 +104,7 @@ static bool is_known_argument(MlirValue value, int *steps) {
     return is_known(mlirOperationGetOperand(parent, index), steps);
   }
   MlirStringRef name;
-  return genie_op_is(parent, "func.func") &&
-         genie_ir_argument_role(parent, index, &name) == GENIE_IR_ARGUMENT_WEIGHT;
+  return genie_op_is(parent, "func.func") && genie_ir_argument_role(parent, index, &name) == GENIE_IR_ARGUMENT_WEIGHT;
 }
 
 static bool is_known(MlirValue value, int *steps) {

@@ -1,7 +1,7 @@
 // Computes values that are known when the plan is made, on the host: weights in their packed layout, folded constants.
 //
-// Tensors are dense and row-major. Nothing here is thread-safe. What an op or dtype lacks answers UNIMPLEMENTED with the
-// op's name; genie_evaluate_supports() tells beforehand.
+// Tensors are dense and row-major. Nothing here is thread-safe. What an op or dtype lacks answers UNIMPLEMENTED with
+// the op's name; genie_evaluate_supports() tells beforehand.
 #ifndef GENIE_IR_EVALUATE_H_
 #define GENIE_IR_EVALUATE_H_
 
@@ -23,8 +23,8 @@ void genie_host_tensor_deinit(genie_allocator_t allocator, genie_host_tensor_t *
 // True when every result of `op` can be computed: its kind, dtypes and sizes are known to the evaluator.
 bool genie_evaluate_supports(MlirOperation op);
 
-// Computes the results of `op`, one that genie_evaluate_supports(), from its operands in order; null-value operands do not
-// count. A result may borrow the data of an operand (a reshape).
+// Computes the results of `op`, one that genie_evaluate_supports(), from its operands in order; null-value operands do
+// not count. A result may borrow the data of an operand (a reshape).
 genie_status_t genie_evaluate_op(genie_allocator_t allocator, MlirOperation op, const genie_host_tensor_t *operands,
                                  genie_host_tensor_t *out_results) GENIE_MUST_USE;
 

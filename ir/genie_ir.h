@@ -36,9 +36,9 @@ genie_status_t genie_ir_verify(MlirOperation operation) GENIE_MUST_USE;
 
 typedef struct genie_op_info genie_op_info_t;
 
-// What a shape rule works from. `operand_types` has one entry for each operand of the table, null for an absent optional
-// one; a variadic operand, always the last, contributes as many as there are. `stated_types` are the result types that
-// the op states, or NULL: a rule that cannot infer them then refuses.
+// What a shape rule works from. `operand_types` has one entry for each operand of the table, null for an absent
+// optional one; a variadic operand, always the last, contributes as many as there are. `stated_types` are the result
+// types that the op states, or NULL: a rule that cannot infer them then refuses.
 typedef struct genie_shape_query {
   const genie_op_info_t *info;
   MlirContext context;
@@ -61,13 +61,13 @@ typedef void (*genie_cost_rule_fn_t)(MlirOperation op, genie_op_cost_t *out_cost
 
 // One row of the table that a script derives from genie_ops.td.
 struct genie_op_info {
-  const char *name;           // "genie.linear"
-  const char *lower_rule;     // "gemm"
-  const char *import_rule;    // "direct"
-  const char *const *aten;    // NULL-terminated: the overloads with their argument lists, as in the record
+  const char *name;                    // "genie.linear"
+  const char *lower_rule;              // "gemm"
+  const char *import_rule;             // "direct"
+  const char *const *aten;             // NULL-terminated: the overloads with their argument lists, as in the record
   const char *const *operand_names;    // NULL-terminated, in order; a trailing '?' or '*' marks optional or variadic
   const char *const *attribute_names;  // NULL-terminated, with "=default" where the record has one, '?' if optional
-  int result_count;  // -1: as many as the op states (a kernel)
+  int result_count;                    // -1: as many as the op states (a kernel)
   genie_shape_rule_fn_t shape_rule;
   genie_cost_rule_fn_t cost_rule;
 };
@@ -197,9 +197,13 @@ MlirAttribute genie_ir_dim_attr(MlirContext context, MlirAffineExpr dim);  // af
 void genie_ir_describe_location(MlirLocation location, size_t capacity, char *out_text);
 
 // What marks the arguments and results of an entry function:
-//   argument attributes genie.input = "name" | genie.weight = @symbol | genie.state = @symbol; result genie.output = "name"
-typedef enum genie_ir_argument_role { GENIE_IR_ARGUMENT_INPUT, GENIE_IR_ARGUMENT_WEIGHT, GENIE_IR_ARGUMENT_STATE }
-    genie_ir_argument_role_t;
+//   argument attributes genie.input = "name" | genie.weight = @symbol | genie.state = @symbol; result genie.output =
+//   "name"
+typedef enum genie_ir_argument_role {
+  GENIE_IR_ARGUMENT_INPUT,
+  GENIE_IR_ARGUMENT_WEIGHT,
+  GENIE_IR_ARGUMENT_STATE
+} genie_ir_argument_role_t;
 genie_ir_argument_role_t genie_ir_argument_role(MlirOperation function, intptr_t index, MlirStringRef *out_name);
 
 // True when the value is a weight argument, a constant, or computed from such alone by ops that ir/evaluate.h supports:

@@ -22,7 +22,9 @@ static MlirModule parse(MlirContext context, const char *text) {
   return mlirModuleCreateParse(context, mlirStringRefCreateFromCString(text));
 }
 
-static MlirOperation first_op(MlirModule module) { return mlirBlockGetFirstOperation(mlirModuleGetBody(module)); }
+static MlirOperation first_op(MlirModule module) {
+  return mlirBlockGetFirstOperation(mlirModuleGetBody(module));
+}
 
 static MlirBlock body_of(MlirOperation function) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(function, 0));

@@ -52,7 +52,7 @@ static bool name_matches(const char *slot, const char *name) {
 
 genie_op_slot_kind_t genie_op_slot_kind(const char *slot) {
   const size_t length = strlen(slot);
-  return slot[length - 1] == '?' ? GENIE_OP_SLOT_OPTIONAL
+  return slot[length - 1] == '?'   ? GENIE_OP_SLOT_OPTIONAL
          : slot[length - 1] == '*' ? GENIE_OP_SLOT_VARIADIC
                                    : GENIE_OP_SLOT_SINGLE;
 }

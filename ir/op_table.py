@@ -1,6 +1,6 @@
 """Derives the C op table from genie_ops.td.
 
-usage: op_table.py --tblgen llvm-tblgen --include DIR --output op_table.c --rules op_rules.h [--json op_table.json]
+usage: op_table.py --tblgen llvm-tblgen --include DIR [--output op_table.c] [--rules op_rules.h] [--json ops.json]
 
 `llvm-tblgen --dump-json` gives the records; each op's columns become one row of `genie_op_table`. op_rules.h declares the
 functions that the columns name: a rule that nobody wrote is a link error that names it.

@@ -14,16 +14,18 @@ typedef struct genie_strided_view {
   MlirAffineExpr offset;
 } genie_strided_view_t;
 
-// Strides of a dense buffer of `type` whose dimensions lie in the physical order `layout`, outermost first (NULL: row-major).
+// Strides of a dense buffer of `type` whose dimensions lie in the physical order `layout`, outermost first (NULL:
+// row-major).
 void genie_strided_dense(MlirType type, const int64_t *layout, genie_strided_view_t *out_view);
 
-// Follows reshape, permute, expand and slice from `value` up to the first value that is no view (a block argument or the
-// result of another op) and returns true if the whole chain is strided. `layout` is the physical order of the root.
+// Follows reshape, permute, expand and slice from `value` up to the first value that is no view (a block argument or
+// the result of another op) and returns true if the whole chain is strided. `layout` is the physical order of the root.
 // False: a reshape that no strides can describe; the caller materialises a copy.
 bool genie_strided_view_of(MlirValue value, const int64_t *layout, genie_strided_view_t *out_view);
 
 // The address of an op's `result` inside the buffer of `yielded`, to which a chain of reshape and permute ops
 // leads from `result`: where a kernel stores. False when there is no such chain or it is not strided.
-bool genie_strided_view_into(MlirValue result, MlirValue yielded, const int64_t *layout, genie_strided_view_t *out_view);
+bool genie_strided_view_into(MlirValue result, MlirValue yielded, const int64_t *layout,
+                             genie_strided_view_t *out_view);
 
 #endif  // GENIE_IR_STRIDED_VIEW_H_

@@ -95,10 +95,11 @@ static void slice_of_qkv(void **state) {
 // Grouped keys repeated over queries: stride 0.
 static void expanded_heads(void **state) {
   (void)state;
-  fixture_t fixture = parse("func.func @f(%x: tensor<1x2x5x8xf32>) -> tensor<1x2x3x5x8xf32> {\n"
-                            "  %0 = genie.reshape %x : (tensor<1x2x5x8xf32>) -> tensor<1x2x1x5x8xf32>\n"
-                            "  %1 = genie.expand %0 : (tensor<1x2x1x5x8xf32>) -> tensor<1x2x3x5x8xf32>\n"
-                            "  return %1 : tensor<1x2x3x5x8xf32>\n}\n");
+  fixture_t fixture = parse(
+      "func.func @f(%x: tensor<1x2x5x8xf32>) -> tensor<1x2x3x5x8xf32> {\n"
+      "  %0 = genie.reshape %x : (tensor<1x2x5x8xf32>) -> tensor<1x2x1x5x8xf32>\n"
+      "  %1 = genie.expand %0 : (tensor<1x2x1x5x8xf32>) -> tensor<1x2x3x5x8xf32>\n"
+      "  return %1 : tensor<1x2x3x5x8xf32>\n}\n");
   genie_strided_view_t view;
   assert_true(genie_strided_view_of(fixture.result, NULL, &view));
   assert_view(&view, "0: 0, 40, 0, 8, 1");
@@ -123,9 +124,10 @@ static void steps_and_dynamic_starts(void **state) {
 
 static void physical_layout_of_the_root(void **state) {
   (void)state;
-  fixture_t fixture = parse("func.func @f(%x: tensor<2x3x4x5xf32>) -> tensor<2x3x20xf32> {\n"
-                            "  %0 = genie.reshape %x : (tensor<2x3x4x5xf32>) -> tensor<2x3x20xf32>\n"
-                            "  return %0 : tensor<2x3x20xf32>\n}\n");
+  fixture_t fixture = parse(
+      "func.func @f(%x: tensor<2x3x4x5xf32>) -> tensor<2x3x20xf32> {\n"
+      "  %0 = genie.reshape %x : (tensor<2x3x4x5xf32>) -> tensor<2x3x20xf32>\n"
+      "  return %0 : tensor<2x3x20xf32>\n}\n");
   const int64_t channels_last[] = {0, 2, 3, 1};
   genie_strided_view_t view;
   assert_true(genie_strided_view_of(fixture.result, channels_last, &view));
@@ -135,10 +137,11 @@ static void physical_layout_of_the_root(void **state) {
 
 static void transposed_then_flattened_is_a_copy(void **state) {
   (void)state;
-  fixture_t fixture = parse("func.func @f(%x: tensor<4x6xf32>) -> tensor<24xf32> {\n"
-                            "  %0 = genie.permute %x {permutation = array<i64: 1, 0>} : (tensor<4x6xf32>) -> tensor<6x4xf32>\n"
-                            "  %1 = genie.reshape %0 : (tensor<6x4xf32>) -> tensor<24xf32>\n"
-                            "  return %1 : tensor<24xf32>\n}\n");
+  fixture_t fixture = parse(
+      "func.func @f(%x: tensor<4x6xf32>) -> tensor<24xf32> {\n"
+      "  %0 = genie.permute %x {permutation = array<i64: 1, 0>} : (tensor<4x6xf32>) -> tensor<6x4xf32>\n"
+      "  %1 = genie.reshape %0 : (tensor<6x4xf32>) -> tensor<24xf32>\n"
+      "  return %1 : tensor<24xf32>\n}\n");
   genie_strided_view_t view;
   assert_false(genie_strided_view_of(fixture.result, NULL, &view));
   destroy(&fixture);
@@ -146,9 +149,12 @@ static void transposed_then_flattened_is_a_copy(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(heads_of_a_projection),      cmocka_unit_test(heads_are_stored_joined),
-      cmocka_unit_test(slice_of_qkv),               cmocka_unit_test(expanded_heads),
-      cmocka_unit_test(steps_and_dynamic_starts),   cmocka_unit_test(physical_layout_of_the_root),
+      cmocka_unit_test(heads_of_a_projection),
+      cmocka_unit_test(heads_are_stored_joined),
+      cmocka_unit_test(slice_of_qkv),
+      cmocka_unit_test(expanded_heads),
+      cmocka_unit_test(steps_and_dynamic_starts),
+      cmocka_unit_test(physical_layout_of_the_root),
       cmocka_unit_test(transposed_then_flattened_is_a_copy),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,9 +113,13 @@ genie_tensor_type_t genie_type_get(MlirType type) {
   return tensor;
 }
 
-genie_tensor_type_t genie_value_type(MlirValue value) { return genie_type_get(mlirValueGetType(value)); }
+genie_tensor_type_t genie_value_type(MlirValue value) {
+  return genie_type_get(mlirValueGetType(value));
+}
 
-bool genie_type_is_static(MlirType type) { return mlirShapedTypeHasStaticShape(type); }
+bool genie_type_is_static(MlirType type) {
+  return mlirShapedTypeHasStaticShape(type);
+}
 
 // Text that stops growing at its capacity.
 typedef struct bounded_text {

@@ -51,7 +51,8 @@ genie_status_t genie_verify_type(MlirType type) {
   GENIE_RETURN_IF_ERROR(verify_encoding(type));
   const genie_tensor_type_t tensor = genie_type_get(type);
   if (!mlirTypeEqual(genie_type_make(mlirTypeGetContext(type), &tensor), type)) {
-    return genie_verify_refuse("has a tensor type whose sizes are not in normal form over the symbols up to the last used");
+    return genie_verify_refuse(
+        "has a tensor type whose sizes are not in normal form over the symbols up to the last used");
   }
   return GENIE_OK;
 }

@@ -4,7 +4,9 @@
 #include "ir/dialect.h"
 #include "ir/verify.h"
 
-static MlirStringRef ref(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef ref(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 static bool equals(MlirStringRef text, const char *expected) {
   return text.length == strlen(expected) && memcmp(text.data, expected, text.length) == 0;
@@ -27,7 +29,9 @@ static bool read_number(MlirAttribute dictionary, const char *name, int64_t *out
   return true;
 }
 
-static MlirAttribute name_of(MlirAttribute symbol) { return mlirDictionaryAttrGetElementByName(symbol, ref("name")); }
+static MlirAttribute name_of(MlirAttribute symbol) {
+  return mlirDictionaryAttrGetElementByName(symbol, ref("name"));
+}
 
 static genie_status_t verify_symbol(MlirAttribute symbols, intptr_t index) {
   const MlirAttribute symbol = mlirArrayAttrGetElement(symbols, index);

@@ -28,8 +28,7 @@ static genie_status_t verify_yield(MlirOperation op, MlirBlock body) {
                                (int)mlirOperationGetNumOperands(yield));
   }
   for (intptr_t i = 0; i < count; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_verify_same_type("must yield a value",
-                                                 mlirValueGetType(mlirOperationGetResult(op, i)),
+    GENIE_RETURN_IF_ERROR(genie_verify_same_type("must yield a value", mlirValueGetType(mlirOperationGetResult(op, i)),
                                                  mlirValueGetType(mlirOperationGetOperand(yield, i))));
   }
   return GENIE_OK;
@@ -53,8 +52,8 @@ static genie_status_t verify_anchor(MlirBlock body) {
     }
     if (!mlirOperationIsNull(anchor)) {
       const MlirStringRef first = mlirIdentifierStr(mlirOperationGetName(anchor));
-      return genie_verify_refuse("has two anchors, '%.*s' and '%.*s'", (int)first.length, first.data,
-                                 (int)name.length, name.data);
+      return genie_verify_refuse("has two anchors, '%.*s' and '%.*s'", (int)first.length, first.data, (int)name.length,
+                                 name.data);
     }
     anchor = op;
   }
@@ -83,8 +82,7 @@ static genie_status_t verify_layouts(MlirOperation op) {
   }
   const intptr_t count = mlirOperationGetNumResults(op);
   if (mlirArrayAttrGetNumElements(layouts) != count) {
-    return genie_verify_refuse("has %d results but %d layouts", (int)count,
-                               (int)mlirArrayAttrGetNumElements(layouts));
+    return genie_verify_refuse("has %d results but %d layouts", (int)count, (int)mlirArrayAttrGetNumElements(layouts));
   }
   for (intptr_t i = 0; i < count; ++i) {
     const intptr_t rank = mlirShapedTypeGetRank(mlirValueGetType(mlirOperationGetResult(op, i)));

@@ -40,14 +40,22 @@ static void add_operand_and_result_bytes(MlirOperation op, genie_op_cost_t *cost
   }
 }
 
-static double result_elements(MlirOperation op) { return value_elements(op, mlirOperationGetResult(op, 0)); }
+static double result_elements(MlirOperation op) {
+  return value_elements(op, mlirOperationGetResult(op, 0));
+}
 
-void genie_cost_none(MlirOperation op, genie_op_cost_t *out_cost) { (void)op, (void)out_cost; }
+void genie_cost_none(MlirOperation op, genie_op_cost_t *out_cost) {
+  (void)op, (void)out_cost;
+}
 
 // A view moves nothing by itself; the kernel that reads through it counts.
-void genie_cost_view(MlirOperation op, genie_op_cost_t *out_cost) { (void)op, (void)out_cost; }
+void genie_cost_view(MlirOperation op, genie_op_cost_t *out_cost) {
+  (void)op, (void)out_cost;
+}
 
-void genie_cost_transfer(MlirOperation op, genie_op_cost_t *out_cost) { add_operand_and_result_bytes(op, out_cost); }
+void genie_cost_transfer(MlirOperation op, genie_op_cost_t *out_cost) {
+  add_operand_and_result_bytes(op, out_cost);
+}
 
 void genie_cost_elementwise(MlirOperation op, genie_op_cost_t *out_cost) {
   out_cost->flops = result_elements(op);
@@ -81,7 +89,9 @@ void genie_cost_gather(MlirOperation op, genie_op_cost_t *out_cost) {
   out_cost->written_bytes = picked;
 }
 
-void genie_cost_scatter(MlirOperation op, genie_op_cost_t *out_cost) { add_operand_and_result_bytes(op, out_cost); }
+void genie_cost_scatter(MlirOperation op, genie_op_cost_t *out_cost) {
+  add_operand_and_result_bytes(op, out_cost);
+}
 
 // Two operations for each result element and each term of its sum.
 void genie_cost_gemm(MlirOperation op, genie_op_cost_t *out_cost) {
@@ -93,7 +103,8 @@ void genie_cost_gemm(MlirOperation op, genie_op_cost_t *out_cost) {
 void genie_cost_conv(MlirOperation op, genie_op_cost_t *out_cost) {
   const genie_tensor_type_t x = genie_value_type(genie_ir_operand(op, "x"));
   const genie_tensor_type_t weight = genie_value_type(genie_ir_operand(op, "weight"));
-  // Every element of the output (of the input, when transposed) meets one filter: weight[i, ..] without its first dimension.
+  // Every element of the output (of the input, when transposed) meets one filter: weight[i, ..] without its first
+  // dimension.
   const bool is_transposed = genie_op_is(op, "genie.conv_transpose");
   const double positions = is_transposed ? element_count(op, &x) : result_elements(op);
   out_cost->flops = 2 * positions * element_count(op, &weight) / upper_bound(op, weight.dims[0]);

@@ -44,15 +44,15 @@ static uint16_t to_f16(float value) {
   return bits;
 }
 
-#define LOAD(type, field, convert)                                \
-  do {                                                            \
-    const type *elements = data;                                  \
-    for (int i = 0; i < stored; ++i) {                            \
-      out_block->field[i] = convert(elements[i]);                 \
-    }                                                             \
-    for (int i = stored; i < count; ++i) {                        \
-      out_block->field[i] = out_block->field[0];                  \
-    }                                                             \
+#define LOAD(type, field, convert)                \
+  do {                                            \
+    const type *elements = data;                  \
+    for (int i = 0; i < stored; ++i) {            \
+      out_block->field[i] = convert(elements[i]); \
+    }                                             \
+    for (int i = stored; i < count; ++i) {        \
+      out_block->field[i] = out_block->field[0];  \
+    }                                             \
   } while (0)
 
 void genie_block_load(genie_dtype_t dtype, const void *data, bool is_contiguous, int count, genie_block_t *out_block) {
@@ -93,24 +93,26 @@ static int64_t integer_of(double value) {
   return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN;
 }
 
-static bool truth(double value) { return value != 0; }
+static bool truth(double value) {
+  return value != 0;
+}
 
-#define STORE(type, convert)                                         \
-  do {                                                               \
-    type *elements = data;                                           \
-    if (from == GENIE_BLOCK_F32) {                                   \
-      for (int i = 0; i < count; ++i) {                              \
-        elements[i] = (type)convert(block->f32[i]);                  \
-      }                                                              \
-    } else if (from == GENIE_BLOCK_F64) {                            \
-      for (int i = 0; i < count; ++i) {                              \
-        elements[i] = (type)convert(block->f64[i]);                  \
-      }                                                              \
-    } else {                                                         \
-      for (int i = 0; i < count; ++i) {                              \
-        elements[i] = (type)convert(block->i64[i]);                  \
-      }                                                              \
-    }                                                                \
+#define STORE(type, convert)                        \
+  do {                                              \
+    type *elements = data;                          \
+    if (from == GENIE_BLOCK_F32) {                  \
+      for (int i = 0; i < count; ++i) {             \
+        elements[i] = (type)convert(block->f32[i]); \
+      }                                             \
+    } else if (from == GENIE_BLOCK_F64) {           \
+      for (int i = 0; i < count; ++i) {             \
+        elements[i] = (type)convert(block->f64[i]); \
+      }                                             \
+    } else {                                        \
+      for (int i = 0; i < count; ++i) {             \
+        elements[i] = (type)convert(block->i64[i]); \
+      }                                             \
+    }                                               \
   } while (0)
 
 static void store_integers(genie_block_class_t from, const genie_block_t *block, int count, genie_dtype_t dtype,

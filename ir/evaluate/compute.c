@@ -1,4 +1,5 @@
-// Reductions, products and look-ups: what weights meet before they are used (folded norms, rotary tables, position biases).
+// Reductions, products and look-ups: what weights meet before they are used (folded norms, rotary tables, position
+// biases).
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,17 +54,32 @@ typedef struct reduction {
   double (*combine)(double sum, double x);
 } reduction_t;
 
-static double combine_sum(double sum, double x) { return sum + x; }
-static double combine_product(double sum, double x) { return sum * x; }
-static double combine_largest(double sum, double x) { return x > sum || x != x ? x : sum; }
-static double combine_smallest(double sum, double x) { return x < sum || x != x ? x : sum; }
-static double combine_any(double sum, double x) { return sum != 0 || x != 0; }
-static double combine_all(double sum, double x) { return sum != 0 && x != 0; }
+static double combine_sum(double sum, double x) {
+  return sum + x;
+}
+static double combine_product(double sum, double x) {
+  return sum * x;
+}
+static double combine_largest(double sum, double x) {
+  return x > sum || x != x ? x : sum;
+}
+static double combine_smallest(double sum, double x) {
+  return x < sum || x != x ? x : sum;
+}
+static double combine_any(double sum, double x) {
+  return sum != 0 || x != 0;
+}
+static double combine_all(double sum, double x) {
+  return sum != 0 && x != 0;
+}
 
 static const reduction_t reductions[] = {
-    {"genie.sum", 0, combine_sum},         {"genie.mean", 0, combine_sum},
-    {"genie.prod", 1, combine_product},    {"genie.amax", -INFINITY, combine_largest},
-    {"genie.amin", INFINITY, combine_smallest}, {"genie.any", 0, combine_any},
+    {"genie.sum", 0, combine_sum},
+    {"genie.mean", 0, combine_sum},
+    {"genie.prod", 1, combine_product},
+    {"genie.amax", -INFINITY, combine_largest},
+    {"genie.amin", INFINITY, combine_smallest},
+    {"genie.any", 0, combine_any},
     {"genie.all", 1, combine_all},
 };
 
@@ -163,10 +179,8 @@ static int64_t batch_of(const genie_host_tensor_t *operand, const genie_host_ten
 static void multiply_matmul(const genie_host_tensor_t *operands, const double *lhs, const double *rhs,
                             const genie_host_tensor_t *result, double *out) {
   const genie_host_tensor_t *a = &operands[0];
-  product_t product = {.m = result->dims[result->rank - 2],
-                       .n = result->dims[result->rank - 1],
-                       .k = a->dims[a->rank - 1],
-                       .rhs_n = 1};
+  product_t product = {
+      .m = result->dims[result->rank - 2], .n = result->dims[result->rank - 1], .k = a->dims[a->rank - 1], .rhs_n = 1};
   product.rhs_k = product.n;
   const int64_t size = product.m * product.n;
   const int64_t batches = size == 0 ? 0 : genie_host_tensor_count(result) / size;
@@ -264,7 +278,9 @@ static genie_status_t evaluate_index(MlirOperation op, int operand_count, const 
 
 //===-- Table -----------------------------------------------------------------------------------------------------===//
 
-static bool has_one_index(MlirOperation op) { return mlirOperationGetNumOperands(op) == 2; }
+static bool has_one_index(MlirOperation op) {
+  return mlirOperationGetNumOperands(op) == 2;
+}
 
 // Integer sums beyond 2^53 would lose digits in double.
 static bool is_float_or_small(MlirOperation op) {

@@ -89,8 +89,7 @@ genie_status_t genie_evaluate_op(genie_allocator_t allocator, MlirOperation op, 
     return GENIE_OK;
   }
   GENIE_RETURN_IF_ERROR(annotate(op, allocate(allocator, &out_results[0])));
-  const genie_status_t status =
-      evaluate(op, (int)mlirOperationGetNumOperands(op), operands, &out_results[0]);
+  const genie_status_t status = evaluate(op, (int)mlirOperationGetNumOperands(op), operands, &out_results[0]);
   if (status != GENIE_OK) {
     genie_host_tensor_deinit(allocator, &out_results[0]);
   }
@@ -152,12 +151,11 @@ static genie_status_t evaluate_result(evaluation_t *evaluation, MlirOperation op
   genie_host_tensor_t operands[MAX_OPERANDS];
   const int count = (int)mlirOperationGetNumOperands(op);
   if (count > MAX_OPERANDS) {
-    return annotate(op, genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "has more than %d constant operands",
-                                          MAX_OPERANDS));
+    return annotate(op,
+                    genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "has more than %d constant operands", MAX_OPERANDS));
   }
   for (int i = 0; i < count; ++i) {
-    const genie_status_t status =
-        evaluate_value(evaluation, mlirOperationGetOperand(op, i), depth + 1, &operands[i]);
+    const genie_status_t status = evaluate_value(evaluation, mlirOperationGetOperand(op, i), depth + 1, &operands[i]);
     if (status != GENIE_OK) {
       release_operands(allocator, i, operands, NULL);
       return status;

@@ -31,9 +31,11 @@ genie_block_class_t genie_block_class_of(genie_dtype_t dtype);
 // Loads `count` elements from `data`, one element if !is_contiguous (repeated), into the class of `dtype`.
 void genie_block_load(genie_dtype_t dtype, const void *data, bool is_contiguous, int count, genie_block_t *out_block);
 // Stores a block of class `from` as `dtype`, converting as PyTorch does.
-void genie_block_store(genie_block_class_t from, const genie_block_t *block, int count, genie_dtype_t dtype, void *data);
+void genie_block_store(genie_block_class_t from, const genie_block_t *block, int count, genie_dtype_t dtype,
+                       void *data);
 
-// Copies a strided box: element i of `dims` from source + i * source_strides to target + i * target_strides (in elements).
+// Copies a strided box: element i of `dims` from source + i * source_strides to target + i * target_strides (in
+// elements).
 void genie_strided_copy(int rank, const int64_t *dims, size_t element_bytes, const void *source,
                         const int64_t *source_strides, void *target, const int64_t *target_strides);
 

@@ -83,9 +83,11 @@ static void views_move_elements(void **state) {
       "  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<6xf32>\n"
       "  %1 = genie.reshape %0 : (tensor<6xf32>) -> tensor<2x3xf32>\n"
       "  %2 = genie.permute %1 {permutation = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<3x2xf32>\n"
-      "  %3 = genie.slice %2 {axis = 0 : i64, start = affine_map<() -> (0)>, step = 2 : i64} : (tensor<3x2xf32>) -> tensor<2x2xf32>\n"
+      "  %3 = genie.slice %2 {axis = 0 : i64, start = affine_map<() -> (0)>, step = 2 : i64} : (tensor<3x2xf32>) -> "
+      "tensor<2x2xf32>\n"
       "  %4 = genie.flip %3 {axes = array<i64: 1>} : (tensor<2x2xf32>) -> tensor<2x2xf32>\n"
-      "  %5 = genie.pad %4 {low = array<i64: 0, 1>, high = array<i64: 0, -1>, value = 9.0 : f64} : (tensor<2x2xf32>) -> tensor<2x2xf32>\n"
+      "  %5 = genie.pad %4 {low = array<i64: 0, 1>, high = array<i64: 0, -1>, value = 9.0 : f64} : (tensor<2x2xf32>) "
+      "-> tensor<2x2xf32>\n"
       "  %6 = genie.concat %5, %3 {axis = 1 : i64} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x4xf32>\n"
       "  return %6 : tensor<2x4xf32>\n}\n");
   genie_host_tensor_t tensor = evaluate(&fixture);
@@ -146,7 +148,8 @@ static void large_weights_take_little_time(void **state) {
       "  %0 = genie.permute %w {permutation = array<i64: 1, 0>} : (tensor<4096x4096xf32>) -> tensor<4096x4096xf32>\n"
       "  %1 = genie.constant dense<2.0> : tensor<f32>\n"
       "  %2 = genie.mul %0, %1 : (tensor<4096x4096xf32>, tensor<f32>) -> tensor<4096x4096xf32>\n"
-      "  %3 = genie.pack %2 {format = \"panel_n\", width = 32 : i64} : (tensor<4096x4096xf32>) -> tensor<128x4096x32xf32>\n"
+      "  %3 = genie.pack %2 {format = \"panel_n\", width = 32 : i64} : (tensor<4096x4096xf32>) -> "
+      "tensor<128x4096x32xf32>\n"
       "  return %3 : tensor<128x4096x32xf32>\n}\n"
       "genie.weight @w {file = \"w\", offset = 0 : i64, strides = array<i64: 4096, 1>} : tensor<4096x4096xf32>\n");
   fixture.weight = (genie_host_tensor_t){.dtype = GENIE_DTYPE_F32, .rank = 2, .dims = {4096, 4096}};
@@ -169,8 +172,8 @@ static void large_weights_take_little_time(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(broadcasts_and_casts),   cmocka_unit_test(views_move_elements),
-      cmocka_unit_test(reductions_and_products), cmocka_unit_test(integers_follow_python),
+      cmocka_unit_test(broadcasts_and_casts),           cmocka_unit_test(views_move_elements),
+      cmocka_unit_test(reductions_and_products),        cmocka_unit_test(integers_follow_python),
       cmocka_unit_test(large_weights_take_little_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
 #include "ir/evaluate/evaluate_op.h"
 #include "ir/pack.h"
 
-static size_t bytes_of(const genie_host_tensor_t *tensor) { return genie_dtype_bytes(tensor->dtype); }
+static size_t bytes_of(const genie_host_tensor_t *tensor) {
+  return genie_dtype_bytes(tensor->dtype);
+}
 
 // permute, expand and slice: other strides over the same elements.
 static genie_status_t evaluate_view(MlirOperation op, int operand_count, const genie_host_tensor_t *operands,

@@ -12,7 +12,9 @@ typedef struct parameters {
 
 #define CLAMP(value, low, high) ((value) < (low) ? (low) : (value) > (high) ? (high) : (value))
 
-static bool is_infinite(double x) { return x == INFINITY || x == -INFINITY; }
+static bool is_infinite(double x) {
+  return x == INFINITY || x == -INFINITY;
+}
 
 // Exact where a is a multiple of b, as PyTorch's div_floor.
 static double floor_divide(double a, double b) {
@@ -71,19 +73,19 @@ typedef void (*block_fn_t)(const parameters_t *p, int count, const genie_block_t
     }                                                                                                               \
   }
 
-#define FLOAT1(name, ...)                                  \
+#define FLOAT1(name, ...)                                   \
   DEFINE1(name, f32, float, f32, f32, (float)(__VA_ARGS__)) \
   DEFINE1(name, f64, double, f64, f64, __VA_ARGS__)
-#define FLOAT2(name, ...)                                  \
+#define FLOAT2(name, ...)                                   \
   DEFINE2(name, f32, float, f32, f32, (float)(__VA_ARGS__)) \
   DEFINE2(name, f64, double, f64, f64, __VA_ARGS__)
 #define INT1(name, ...) DEFINE1(name, i64, int64_t, i64, i64, __VA_ARGS__)
 #define INT2(name, ...) DEFINE2(name, i64, int64_t, i64, i64, __VA_ARGS__)
-#define TEST1(name, ...)                           \
+#define TEST1(name, ...)                            \
   DEFINE1(name, f32, float, f32, i64, __VA_ARGS__)  \
   DEFINE1(name, f64, double, f64, i64, __VA_ARGS__) \
   DEFINE1(name, i64, int64_t, i64, i64, __VA_ARGS__)
-#define TEST2(name, ...)                           \
+#define TEST2(name, ...)                            \
   DEFINE2(name, f32, float, f32, i64, __VA_ARGS__)  \
   DEFINE2(name, f64, double, f64, i64, __VA_ARGS__) \
   DEFINE2(name, i64, int64_t, i64, i64, __VA_ARGS__)

@@ -31,11 +31,11 @@ static box_t simplify(int rank, const int64_t *dims, const int64_t *source, cons
   return box;
 }
 
-#define COPY_ROW(type)                                              \
-  do {                                                              \
-    for (int64_t i = 0; i < count; ++i) {                           \
+#define COPY_ROW(type)                                                                 \
+  do {                                                                                 \
+    for (int64_t i = 0; i < count; ++i) {                                              \
       ((type *)target)[i * target_stride] = ((const type *)source)[i * source_stride]; \
-    }                                                               \
+    }                                                                                  \
   } while (0)
 
 static void copy_row(int64_t count, size_t bytes, const char *source, int64_t source_stride, char *target,
@@ -60,18 +60,18 @@ static void copy_row(int64_t count, size_t bytes, const char *source, int64_t so
   }
 }
 
-#define TRANSPOSE_SQUARE(type)                                        \
-  do {                                                                \
-    type square[SQUARE][SQUARE];                                      \
-    for (int j = 0; j < SQUARE; ++j) {                                \
-      const type *row = (const type *)source + j * source_stride;     \
-      for (int i = 0; i < SQUARE; ++i) {                              \
-        square[i][j] = row[i];                                        \
-      }                                                               \
-    }                                                                 \
-    for (int i = 0; i < SQUARE; ++i) {                                \
+#define TRANSPOSE_SQUARE(type)                                                  \
+  do {                                                                          \
+    type square[SQUARE][SQUARE];                                                \
+    for (int j = 0; j < SQUARE; ++j) {                                          \
+      const type *row = (const type *)source + j * source_stride;               \
+      for (int i = 0; i < SQUARE; ++i) {                                        \
+        square[i][j] = row[i];                                                  \
+      }                                                                         \
+    }                                                                           \
+    for (int i = 0; i < SQUARE; ++i) {                                          \
       memcpy((type *)target + i * target_stride, square[i], sizeof(square[i])); \
-    }                                                                 \
+    }                                                                           \
   } while (0)
 
 // Reads and writes whole cache lines, each once: sizes that are powers of two would otherwise evict each other.

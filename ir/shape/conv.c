@@ -41,10 +41,10 @@ static genie_status_t window_count(const genie_shape_query_t *query, MlirAffineE
       count = constant(query, --known_count);
     }
     if (known_count < 1) {
-      return genie_shape_refuse("a window of %lld (dilation %lld) does not fit into %s elements with padding %lld + %lld",
-                                (long long)window->kernel, (long long)window->dilation,
-                                genie_shape_dim_text(size).text, (long long)window->padding_low,
-                                (long long)window->padding_high);
+      return genie_shape_refuse(
+          "a window of %lld (dilation %lld) does not fit into %s elements with padding %lld + %lld",
+          (long long)window->kernel, (long long)window->dilation, genie_shape_dim_text(size).text,
+          (long long)window->padding_low, (long long)window->padding_high);
     }
   } else if (window->rounds_up && window->padding_low + window->padding_high != 0) {
     return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "ceil_mode with padding over a dynamic size %s",
@@ -78,8 +78,7 @@ static genie_status_t conv_operands(const genie_shape_query_t *query, int channe
   const int64_t channel_groups = channel_dim == 1 ? groups : 1;
   bool matches = groups >= 1 && out_weight->rank == out_x->rank;
   if (matches) {
-    const MlirAffineExpr channels =
-        genie_dim_mul(out_weight->dims[channel_dim], constant(query, channel_groups));
+    const MlirAffineExpr channels = genie_dim_mul(out_weight->dims[channel_dim], constant(query, channel_groups));
     matches = genie_dim_equal(out_x->dims[1], channels);
   }
   for (int i = 0; matches && i < spatial; ++i) {
@@ -155,8 +154,8 @@ genie_status_t genie_shape_conv_transpose(const genie_shape_query_t *query, Mlir
     // (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1
     const MlirAffineExpr steps =
         genie_dim_mul(genie_dim_sub(x.dims[i + 2], constant(query, 1)), constant(query, stride[i]));
-    x.dims[i + 2] = genie_dim_add(
-        steps, constant(query, dilation[i] * (kernel[i] - 1) + extra[i] + 1 - 2 * padding[i]));
+    x.dims[i + 2] =
+        genie_dim_add(steps, constant(query, dilation[i] * (kernel[i] - 1) + extra[i] + 1 - 2 * padding[i]));
   }
   x.dims[1] = outputs;
   out_types[0] = genie_shape_type(query, &x);

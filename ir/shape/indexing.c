@@ -137,10 +137,9 @@ genie_status_t genie_shape_index_copy(const genie_shape_query_t *query, MlirType
     expected.dims[axis] = index.dims[0];
   }
   if (index.rank != 1 || !genie_shape_same_dims(&expected, &source)) {
-    return genie_shape_refuse("source %s and index %s do not name slices of axis %d of %s",
-                              genie_shape_text(&source, query->context).text,
-                              genie_shape_text(&index, query->context).text, axis,
-                              genie_shape_text(&x, query->context).text);
+    return genie_shape_refuse(
+        "source %s and index %s do not name slices of axis %d of %s", genie_shape_text(&source, query->context).text,
+        genie_shape_text(&index, query->context).text, axis, genie_shape_text(&x, query->context).text);
   }
   out_types[0] = query->operand_types[0];
   return GENIE_OK;
@@ -156,10 +155,9 @@ genie_status_t genie_shape_scatter(const genie_shape_query_t *query, MlirType *o
   GENIE_RETURN_IF_ERROR(genie_shape_axis(query, x.rank, &axis));
   GENIE_RETURN_IF_ERROR(genie_shape_require_dtype(query, 2, x.dtype));
   if (index.rank != x.rank || source.rank != x.rank) {
-    return genie_shape_refuse("index %s and source %s must have the rank of x %s",
-                              genie_shape_text(&index, query->context).text,
-                              genie_shape_text(&source, query->context).text,
-                              genie_shape_text(&x, query->context).text);
+    return genie_shape_refuse(
+        "index %s and source %s must have the rank of x %s", genie_shape_text(&index, query->context).text,
+        genie_shape_text(&source, query->context).text, genie_shape_text(&x, query->context).text);
   }
   out_types[0] = query->operand_types[0];
   return GENIE_OK;
@@ -186,10 +184,9 @@ genie_status_t genie_shape_embedding_bag(const genie_shape_query_t *query, MlirT
   GENIE_RETURN_IF_ERROR(index_operand(query, 1, &index));
   const bool has_offsets = genie_shape_has_operand(query, 2);
   if (table.rank != 2 || index.rank != (has_offsets ? 1 : 2)) {
-    return genie_shape_refuse("table %s and index %s must be [V, D] and %s",
-                              genie_shape_text(&table, query->context).text,
-                              genie_shape_text(&index, query->context).text,
-                              has_offsets ? "[n] with offsets" : "[B, n] without offsets");
+    return genie_shape_refuse(
+        "table %s and index %s must be [V, D] and %s", genie_shape_text(&table, query->context).text,
+        genie_shape_text(&index, query->context).text, has_offsets ? "[n] with offsets" : "[B, n] without offsets");
   }
   table.dims[0] = index.dims[0];
   if (has_offsets) {

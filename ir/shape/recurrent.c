@@ -52,8 +52,7 @@ static genie_status_t check_weights(const genie_shape_query_t *query, const recu
   if (actual != expected) {
     return genie_shape_refuse("%lld weights, not %lld", (long long)actual, (long long)expected);
   }
-  const MlirAffineExpr rows =
-      genie_dim_mul(recurrence->hidden, genie_dim_constant(query->context, recurrence->gates));
+  const MlirAffineExpr rows = genie_dim_mul(recurrence->hidden, genie_dim_constant(query->context, recurrence->gates));
   MlirAffineExpr width = recurrence->x.dims[2];
   for (intptr_t i = 0; i < actual; i += each) {
     const intptr_t first = recurrence->first_weight + i;

@@ -126,7 +126,9 @@ bool genie_shape_same_dims(const genie_tensor_type_t *a, const genie_tensor_type
   return is_same;
 }
 
-bool genie_shape_is_index(genie_dtype_t dtype) { return dtype == GENIE_DTYPE_I32 || dtype == GENIE_DTYPE_I64; }
+bool genie_shape_is_index(genie_dtype_t dtype) {
+  return dtype == GENIE_DTYPE_I32 || dtype == GENIE_DTYPE_I64;
+}
 
 bool genie_shape_is_float(genie_dtype_t dtype) {
   return dtype == GENIE_DTYPE_F32 || dtype == GENIE_DTYPE_F64 || dtype == GENIE_DTYPE_F16 || dtype == GENIE_DTYPE_BF16;

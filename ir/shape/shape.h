@@ -31,8 +31,8 @@ MlirType genie_shape_type(const genie_shape_query_t *query, const genie_tensor_t
 int64_t genie_shape_i64(const genie_shape_query_t *query, const char *name);
 bool genie_shape_bool(const genie_shape_query_t *query, const char *name);
 // Reads an array of `count` numbers; refuses another length. `count` < 0 accepts up to GENIE_IR_MAX_RANK.
-genie_status_t genie_shape_i64_array(const genie_shape_query_t *query, const char *name, int count, int64_t *out_numbers,
-                                     int *out_count) GENIE_MUST_USE;
+genie_status_t genie_shape_i64_array(const genie_shape_query_t *query, const char *name, int count,
+                                     int64_t *out_numbers, int *out_count) GENIE_MUST_USE;
 // Attribute `axis`, checked against `rank`.
 genie_status_t genie_shape_axis(const genie_shape_query_t *query, int rank, int *out_axis) GENIE_MUST_USE;
 

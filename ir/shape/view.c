@@ -56,8 +56,8 @@ genie_status_t genie_shape_expand(const genie_shape_query_t *query, MlirType *ou
   bool is_valid = shift >= 0;
   for (int i = 0; is_valid && i < x.rank; ++i) {
     int64_t size = 0;
-    is_valid = genie_dim_equal(x.dims[i], stated.dims[i + shift]) ||
-               (genie_dim_is_constant(x.dims[i], &size) && size == 1);
+    is_valid =
+        genie_dim_equal(x.dims[i], stated.dims[i + shift]) || (genie_dim_is_constant(x.dims[i], &size) && size == 1);
   }
   if (!is_valid) {
     return genie_shape_refuse("%s does not expand to %s", genie_shape_text(&x, query->context).text,
@@ -81,7 +81,8 @@ static genie_status_t slice_start(const genie_shape_query_t *query, MlirAffineEx
   return GENIE_OK;
 }
 
-// The sliced part of `x` is of `part`'s size along `axis` and equal elsewhere, and lies inside where sizes are constant.
+// The sliced part of `x` is of `part`'s size along `axis` and equal elsewhere, and lies inside where sizes are
+// constant.
 static genie_status_t check_slice(const genie_shape_query_t *query, const genie_tensor_type_t *x,
                                   const genie_tensor_type_t *part) {
   int axis = 0;
@@ -178,8 +179,8 @@ genie_status_t genie_shape_pad(const genie_shape_query_t *query, MlirType *out_t
   GENIE_RETURN_IF_ERROR(genie_shape_i64_array(query, "low", x.rank, low, NULL));
   GENIE_RETURN_IF_ERROR(genie_shape_i64_array(query, "high", x.rank, high, NULL));
   for (int i = 0; i < x.rank; ++i) {
-    const MlirAffineExpr around = genie_dim_add(genie_dim_constant(query->context, low[i]),
-                                                genie_dim_constant(query->context, high[i]));
+    const MlirAffineExpr around =
+        genie_dim_add(genie_dim_constant(query->context, low[i]), genie_dim_constant(query->context, high[i]));
     const MlirAffineExpr size = genie_dim_add(x.dims[i], around);
     int64_t value = 0;
     if (genie_dim_is_constant(size, &value) && value < 0) {

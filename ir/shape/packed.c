@@ -1,7 +1,6 @@
 // Shape rules of packed weights: ir/pack.h owns the layouts.
-#include "ir/pack.h"
-
 #include "ir/op_rules.h"
+#include "ir/pack.h"
 #include "ir/shape/shape.h"
 
 // The type of `weight` when packed as the op's attributes say.
@@ -25,8 +24,7 @@ static genie_status_t packed_type(const genie_shape_query_t *query, const genie_
   }
   const int rank = format->shape(weight->rank, dims, width, packed);
   if (rank > GENIE_IR_MAX_RANK) {
-    return genie_shape_refuse("the packed weight would have rank %d; at most %d is supported", rank,
-                              GENIE_IR_MAX_RANK);
+    return genie_shape_refuse("the packed weight would have rank %d; at most %d is supported", rank, GENIE_IR_MAX_RANK);
   }
   *out_type = genie_type_make_static(query->context, weight->dtype, rank, packed);
   return GENIE_OK;

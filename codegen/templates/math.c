@@ -65,8 +65,9 @@ float genie_math_tanh_f32(float x) {
   q = fma32(q, z, 1.18534705686654e-04f);
   q = fma32(q, z, 2.26843463243900e-03f);
   q = fma32(q, z, 4.89352518554385e-03f);
-  const float value = c * p / q;
-  return __builtin_fabsf(x) < 0.0004f ? x : value;
+  const float magnitude = __builtin_fabsf(x);
+  const float value = magnitude < 0.0004f ? x : c * p / q;
+  return magnitude > 9.1f ? __builtin_copysignf(1.0f, x) : value;
 }
 
 float genie_math_erf_f32(float x) {
@@ -85,7 +86,7 @@ float genie_math_erf_f32(float x) {
   q = fma32(q, z, -1.68282697438203e-03f);
   q = fma32(q, z, -7.37332916720468e-03f);
   q = fma32(q, z, -1.42647390514189e-02f);
-  return c * p / q;
+  return __builtin_fabsf(x) > 4.0f ? __builtin_copysignf(1.0f, x) : c * p / q;
 }
 
 float genie_math_expm1_f32(float x) { return (float)genie_math_expm1_f64(x); }

@@ -14,6 +14,7 @@ typedef int16_t i16;
 typedef int32_t i32;
 typedef int64_t i64;
 typedef uint8_t u8;
+typedef _Bool bool;
 
 #define UNARY(op, T, expression) \
   T genie_scalar_##op##_##T(T x) { return (T)(expression); }
@@ -108,8 +109,8 @@ typedef uint8_t u8;
   UNARY(hardswish, T, x * clamp_##T(x + (T)3, 0, 6) / (T)6)                                          \
   UNARY(mish, T, x * MATH(tanh, T)(softplus_##T(x)))                                                 \
   UNARY(gelu, T, x * (T)0.5 * ((T)1 + MATH(erf, T)(x * (T)0.70710678118654752440)))                  \
-  UNARY(gelu_tanh, T,                                                                                \
-        (T)0.5 * x * ((T)1 + MATH(tanh, T)((T)0.79788456080286535588 * (x + (T)0.044715 * x * x * x)))) \
+  UNARY(gelu_tanh, T, /* (1 + tanh(u)) / 2 is sigmoid(2u), which keeps its digits where it is small */ \
+        x / ((T)1 + MATH(exp, T)((T)-1.59576912160573071176 * (x + (T)0.044715 * x * x * x))))       \
   T genie_scalar_softplus_##T(T x, double beta, double threshold) {                                  \
     const T scaled = x * (T)beta;                                                                    \
     return scaled > (T)threshold ? x : MATH(log1p, T)(MATH(exp, T)(scaled)) / (T)beta;               \
@@ -204,7 +205,6 @@ INTEGER_OPS(u8)
 
 //===-- Booleans --------------------------------------------------------------------------------------------------===//
 
-#define bool _Bool
 COMPARE_OPS(bool)
 UNARY(bitwise_not, bool, !x)
 UNARY(relu, bool, x)

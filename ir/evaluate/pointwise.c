@@ -7,10 +7,13 @@
 
 typedef struct parameters {
   double a, b, c;
+  int64_t least, greatest;  // clamp of integers
   bool is_tanh, is_bool;
 } parameters_t;
 
-#define CLAMP(value, low, high) ((value) < (low) ? (low) : (value) > (high) ? (high) : (value))
+// The upper bound wins where it is below the lower one; NaN stays.
+#define LOWER(value, high) ((value) > (high) ? (high) : (value))
+#define CLAMP(value, low, high) LOWER((value) < (low) ? (low) : (value), high)
 
 static bool is_infinite(double x) {
   return x == INFINITY || x == -INFINITY;
@@ -139,6 +142,8 @@ static parameters_t read_parameters(MlirOperation op) {
   } else if (genie_op_is(op, "genie.clamp")) {
     p.a = genie_ir_has(op, "minimum") ? genie_ir_f64(op, "minimum") : -INFINITY;
     p.b = genie_ir_has(op, "maximum") ? genie_ir_f64(op, "maximum") : INFINITY;
+    p.least = p.a > -0x1p63 ? (int64_t)p.a : INT64_MIN;
+    p.greatest = p.b < 0x1p63 ? (int64_t)p.b : INT64_MAX;
   }
   return p;
 }

@@ -35,10 +35,9 @@ static genie_status_t append_code(emission_t *emission) {
     const genie_code_target_t *target = &code->targets[i];
     uint64_t offset = 0;
     GENIE_RETURN_IF_ERROR(genie_plan_writer_align(emission->writer, GENIE_PLAN_SECTION_CODE, GENIE_PLAN_PAGE_BYTES));
-    GENIE_RETURN_IF_ERROR(genie_plan_writer_append(emission->writer, GENIE_PLAN_SECTION_CODE, target->code,
-                                                   target->code_bytes, &offset));
-    genie_plan_target_t *record =
-        genie_plan_writer_record(emission->writer, GENIE_PLAN_SECTION_TARGETS, (uint64_t)i);
+    GENIE_RETURN_IF_ERROR(
+        genie_plan_writer_append(emission->writer, GENIE_PLAN_SECTION_CODE, target->code, target->code_bytes, &offset));
+    genie_plan_target_t *record = genie_plan_writer_record(emission->writer, GENIE_PLAN_SECTION_TARGETS, (uint64_t)i);
     record->code_offset = offset;
     record->code_bytes = target->code_bytes;
     emission->code_bytes += target->code_bytes;
@@ -97,8 +96,8 @@ static genie_status_t begin_file(emission_t *emission) {
   uint8_t *bytes = NULL;
   uint64_t size_bytes = 0;
   GENIE_RETURN_IF_ERROR(genie_plan_manifest_pack(&manifest, genie_allocator_heap(), &bytes, &size_bytes));
-  const genie_status_t status = genie_plan_writer_begin(emission->writer, emission->path, bytes, size_bytes,
-                                                        emission->weights->size_bytes);
+  const genie_status_t status =
+      genie_plan_writer_begin(emission->writer, emission->path, bytes, size_bytes, emission->weights->size_bytes);
   genie_allocator_free(genie_allocator_heap(), bytes);
   return status;
 }

@@ -12,15 +12,17 @@ typedef struct records {
   MlirAttribute *kernel_names;
   uint64_t *kernel_operands;  // [kernel][2]: arguments, dimensions
   int kernel_capacity;
-  uint32_t entry;             // the entry whose ops are read
-  uint32_t *inputs, *outputs; // its tensors
+  uint32_t entry;              // the entry whose ops are read
+  uint32_t *inputs, *outputs;  // its tensors
   uint32_t input_count, output_count, list_capacity;
   genie_plan_entry_t record;
 } records_t;
 
 typedef genie_status_t (*append_fn_t)(records_t *records, MlirOperation op);
 
-static MlirStringRef text_of(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef text_of(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 static uint64_t i64_of(MlirOperation op, const char *name) {
   return (uint64_t)mlirIntegerAttrGetValueInt(mlirOperationGetAttributeByName(op, text_of(name)));
@@ -142,9 +144,9 @@ static genie_status_t append_symbol(records_t *records, MlirOperation op) {
 static genie_status_t append_expr(records_t *records, MlirOperation op) {
   genie_plan_expr_t expr = {.lhs = number_of(records, op, 0), .rhs = number_of(records, op, 1)};
   const MlirStringRef kind = string_of(op, "kind");
-#define GENIE_PLAN_EXPR(enumerator, name, number)     \
-  if (mlirStringRefEqual(kind, text_of(#name))) {     \
-    expr.op = (number);                               \
+#define GENIE_PLAN_EXPR(enumerator, name, number) \
+  if (mlirStringRefEqual(kind, text_of(#name))) { \
+    expr.op = (number);                           \
   }
 #include "runtime/plan/expr.def"
 #undef GENIE_PLAN_EXPR
@@ -264,15 +266,15 @@ static genie_status_t append_launch(records_t *records, MlirOperation op) {
 }
 
 static genie_status_t append_copy(records_t *records, MlirOperation op) {
-  return append_instruction(records, op,
-                            (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_COPY,
-                                                       .a = number_of(records, op, 0),
-                                                       .b = number_of(records, op, 1)});
+  return append_instruction(
+      records, op,
+      (genie_plan_instruction_t){
+          .opcode = GENIE_PLAN_OPCODE_COPY, .a = number_of(records, op, 0), .b = number_of(records, op, 1)});
 }
 
 static genie_status_t append_event(records_t *records, MlirOperation op, genie_plan_opcode_t opcode) {
-  return append_instruction(
-      records, op, (genie_plan_instruction_t){.opcode = (uint16_t)opcode, .a = (uint32_t)i64_of(op, "event")});
+  return append_instruction(records, op,
+                            (genie_plan_instruction_t){.opcode = (uint16_t)opcode, .a = (uint32_t)i64_of(op, "event")});
 }
 
 static genie_status_t append_signal(records_t *records, MlirOperation op) {
@@ -284,10 +286,10 @@ static genie_status_t append_wait(records_t *records, MlirOperation op) {
 }
 
 static genie_status_t append_message(records_t *records, MlirOperation op, genie_plan_opcode_t opcode) {
-  return append_instruction(records, op,
-                            (genie_plan_instruction_t){.opcode = (uint16_t)opcode,
-                                                       .a = number_of(records, op, 0),
-                                                       .b = (uint32_t)i64_of(op, "transfer")});
+  return append_instruction(
+      records, op,
+      (genie_plan_instruction_t){
+          .opcode = (uint16_t)opcode, .a = number_of(records, op, 0), .b = (uint32_t)i64_of(op, "transfer")});
 }
 
 static genie_status_t append_send(records_t *records, MlirOperation op) {
@@ -350,8 +352,8 @@ static genie_status_t append_lists(records_t *records) {
     genie_plan_symbol_t *symbol =
         genie_plan_writer_record(records->writer, GENIE_PLAN_SECTION_SYMBOLS, entry->first_symbol + i);
     if (symbol->bind_tensor >= records->input_count) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a symbol is bound to input %u of %u", symbol->bind_tensor,
-                               records->input_count);
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a symbol is bound to input %u of %u",
+                               symbol->bind_tensor, records->input_count);
     }
     symbol->bind_tensor = records->inputs[symbol->bind_tensor];
   }
@@ -381,12 +383,12 @@ static const struct {
   const char *name;
   append_fn_t append;
 } kOps[] = {
-    {"gplan.target", append_target},     {"gplan.place", append_place},       {"gplan.kernel", append_kernel},
-    {"gplan.constant", append_constant}, {"gplan.symbol", append_symbol},     {"gplan.expr", append_expr},
-    {"gplan.weight", append_weight},     {"gplan.state", append_state},       {"gplan.input", append_input},
-    {"gplan.output", append_output},     {"gplan.slab", append_slab},         {"gplan.slice", append_slice},
-    {"gplan.launch", append_launch},     {"gplan.copy", append_copy},         {"gplan.signal", append_signal},
-    {"gplan.wait", append_wait},         {"gplan.send", append_send},         {"gplan.receive", append_receive},
+    {"gplan.target", append_target},     {"gplan.place", append_place},   {"gplan.kernel", append_kernel},
+    {"gplan.constant", append_constant}, {"gplan.symbol", append_symbol}, {"gplan.expr", append_expr},
+    {"gplan.weight", append_weight},     {"gplan.state", append_state},   {"gplan.input", append_input},
+    {"gplan.output", append_output},     {"gplan.slab", append_slab},     {"gplan.slice", append_slice},
+    {"gplan.launch", append_launch},     {"gplan.copy", append_copy},     {"gplan.signal", append_signal},
+    {"gplan.wait", append_wait},         {"gplan.send", append_send},     {"gplan.receive", append_receive},
     {"gplan.transfer", append_transfer}, {"gplan.entry", append_entry},
 };
 

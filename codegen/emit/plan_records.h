@@ -11,8 +11,8 @@ typedef struct genie_plan_records_summary {
   uint64_t slab_bytes, sum_bytes, state_bytes;
 } genie_plan_records_summary_t;
 
-// Appends all records but code and weights of the gplan.plan in `plan`. INVALID_ARGUMENT names an op that refers to what
-// the plan does not have. Code offsets and the bounds of each target's code are the caller's to complete.
+// Appends all records but code and weights of the gplan.plan in `plan`. INVALID_ARGUMENT names an op that refers to
+// what the plan does not have. Code offsets and the bounds of each target's code are the caller's to complete.
 genie_status_t genie_plan_records_append(MlirModule plan, genie_plan_writer_t *writer,
                                          genie_plan_records_summary_t *out_summary) GENIE_MUST_USE;
 

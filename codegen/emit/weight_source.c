@@ -22,7 +22,9 @@ struct genie_weight_source {
   mapped_file_t *files;
 };
 
-static MlirStringRef text_of(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef text_of(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 genie_status_t genie_weight_source_create(MlirModule module, genie_weight_source_t **out_source) {
   void *memory = NULL;
@@ -166,8 +168,8 @@ static genie_status_t load(genie_weight_source_t *source, MlirOperation weight, 
     out_tensor->data = (void *)bytes;
     return GENIE_OK;
   }
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(genie_allocator_heap(), genie_host_tensor_bytes(out_tensor) + 1, 1,
-                                                       &out_tensor->owned));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(genie_allocator_heap(), genie_host_tensor_bytes(out_tensor) + 1,
+                                                       1, &out_tensor->owned));
   out_tensor->data = out_tensor->owned;
   gather(out_tensor, strides, bytes, out_tensor->data);
   return GENIE_OK;

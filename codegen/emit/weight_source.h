@@ -11,7 +11,9 @@ genie_status_t genie_weight_source_create(MlirModule module, genie_weight_source
 void genie_weight_source_destroy(genie_weight_source_t *source);
 
 // The dense elements of the genie.weight of this name: genie_evaluator_t's `load_weight`. Borrowed from the mapped file
-// where they lie dense and aligned there; else gathered into memory from the heap. DATA_LOSS when the file is too short.
-genie_status_t genie_weight_source_load(void *source, MlirStringRef name, genie_host_tensor_t *out_tensor) GENIE_MUST_USE;
+// where they lie dense and aligned there; else gathered into memory from the heap. DATA_LOSS when the file is too
+// short.
+genie_status_t genie_weight_source_load(void *source, MlirStringRef name,
+                                        genie_host_tensor_t *out_tensor) GENIE_MUST_USE;
 
 #endif  // GENIE_CODEGEN_EMIT_WEIGHT_SOURCE_H_

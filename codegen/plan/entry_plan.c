@@ -10,11 +10,13 @@ typedef struct analysis {
   const genie_codegen_code_t *code;
   int state_count;
   const MlirOperation *states;
-  int *state_buffers;       // [state_count]: of the states' memory, or -1 while this entry does not touch it
-  MlirValue *state_updates; // [state_count]: the last value, or null
+  int *state_buffers;        // [state_count]: of the states' memory, or -1 while this entry does not touch it
+  MlirValue *state_updates;  // [state_count]: the last value, or null
 } analysis_t;
 
-static MlirStringRef text_of(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef text_of(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 static genie_status_t annotate(genie_status_t status, MlirOperation op) {
   if (status == GENIE_OK) {
@@ -46,14 +48,16 @@ static genie_status_t add_buffer(genie_entry_plan_t *plan, genie_buffer_home_t h
   return GENIE_OK;
 }
 
-static genie_status_t add_value(genie_entry_plan_t *plan, MlirValue value, genie_buffer_home_t home, int index, int step) {
+static genie_status_t add_value(genie_entry_plan_t *plan, MlirValue value, genie_buffer_home_t home, int index,
+                                int step) {
   int buffer = 0;
   GENIE_RETURN_IF_ERROR(add_buffer(plan, home, index, mlirValueGetType(value), step, &buffer));
   return genie_value_map_set(&plan->buffer_of, value, buffer);
 }
 
 // The buffer of a value that is read at `step`; weights get theirs on first use.
-static genie_status_t read_value(analysis_t *analysis, MlirOperation reader, MlirValue value, int step, int *out_buffer) {
+static genie_status_t read_value(analysis_t *analysis, MlirOperation reader, MlirValue value, int step,
+                                 int *out_buffer) {
   genie_entry_plan_t *plan = analysis->plan;
   int buffer = genie_value_map_get(&plan->buffer_of, value);
   if (buffer < 0) {
@@ -294,8 +298,8 @@ static genie_status_t save_states(analysis_t *analysis, int *sources) {
       continue;
     }
     int saved = 0;
-    GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_SLAB, 0, mlirValueGetType(analysis->state_updates[i]),
-                                     plan->step_count, &saved));
+    GENIE_RETURN_IF_ERROR(
+        add_buffer(plan, GENIE_BUFFER_SLAB, 0, mlirValueGetType(analysis->state_updates[i]), plan->step_count, &saved));
     GENIE_RETURN_IF_ERROR(add_copy(plan, sources[i], saved));
     sources[i] = saved;
   }
@@ -310,7 +314,8 @@ static genie_status_t copy_states(analysis_t *analysis, const int *sources) {
     }
     int memory = analysis->state_buffers[i];
     if (memory < 0) {
-      GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_STATE, i, mlirValueGetType(analysis->state_updates[i]), 0, &memory));
+      GENIE_RETURN_IF_ERROR(
+          add_buffer(plan, GENIE_BUFFER_STATE, i, mlirValueGetType(analysis->state_updates[i]), 0, &memory));
     }
     GENIE_RETURN_IF_ERROR(add_copy(plan, sources[i], memory));
   }
@@ -373,7 +378,8 @@ static void reuse_operands(analysis_t *analysis, MlirOperation op, int step) {
       continue;
     }
     for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-      const int source = genie_entry_plan_root(plan, genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(op, i)));
+      const int source =
+          genie_entry_plan_root(plan, genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(op, i)));
       genie_buffer_t *from = &plan->buffers[source];
       genie_buffer_t *to = &plan->buffers[result];
       if (from->home != GENIE_BUFFER_SLAB || from->last != step || from->taken_at == step || from->bytes != to->bytes ||

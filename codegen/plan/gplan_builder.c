@@ -24,9 +24,9 @@ MlirOperation genie_gplan_build(const genie_gplan_op_t *op, MlirBlock block, Mli
   mlirOperationStateAddAttributes(&state, op->attribute_count, op->attributes);
   mlirOperationStateAddOperands(&state, op->operand_count, op->operands);
   if (op->segment_count > 0) {
-    const MlirNamedAttribute segments = mlirNamedAttributeGet(
-        mlirIdentifierGet(context, mlirStringRefCreateFromCString("operandSegmentSizes")),
-        mlirDenseI32ArrayGet(context, op->segment_count, op->segments));
+    const MlirNamedAttribute segments =
+        mlirNamedAttributeGet(mlirIdentifierGet(context, mlirStringRefCreateFromCString("operandSegmentSizes")),
+                              mlirDenseI32ArrayGet(context, op->segment_count, op->segments));
     mlirOperationStateAddAttributes(&state, 1, &segments);
   }
   if (op->has_result) {

@@ -28,7 +28,8 @@ static uint64_t aligned(uint64_t bytes) {
   return (bytes + GENIE_PLAN_SLICE_ALIGNMENT - 1) & ~(uint64_t)(GENIE_PLAN_SLICE_ALIGNMENT - 1);
 }
 
-// The tightest gap between `placed` ranges (in order of offset) that `range` meets; after the last one if there is none.
+// The tightest gap between `placed` ranges (in order of offset) that `range` meets; after the last one if there is
+// none.
 static uint64_t find_offset(const genie_memory_range_t *range, int placed_count, genie_memory_range_t *const *placed) {
   const uint64_t size = aligned(range->size_bytes);
   uint64_t best_offset = UINT64_MAX;

@@ -24,13 +24,13 @@ typedef struct plan_builder {
   int function_count, state_count;
   MlirOperation *functions;
   MlirOperation *states;
-  genie_entry_plan_t *entries;  // [function_count]
-  MlirBlock body;               // of the gplan.plan
-  MlirOperation after_constants; // constants are inserted before it; null: append
+  genie_entry_plan_t *entries;    // [function_count]
+  MlirBlock body;                 // of the gplan.plan
+  MlirOperation after_constants;  // constants are inserted before it; null: append
   constant_value_t *constants;
   int constant_count, constant_capacity;
-  MlirValue *weight_values;     // [weights->count]
-  MlirValue *state_values;      // [state_count]
+  MlirValue *weight_values;  // [weights->count]
+  MlirValue *state_values;   // [state_count]
 } plan_builder_t;
 
 // What building one entry needs besides.
@@ -44,9 +44,13 @@ typedef struct entry_builder {
   MlirValue *slices;  // [buffer_count][2]: read, written; null until they are used
 } entry_builder_t;
 
-static MlirStringRef text_of(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef text_of(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
-static MlirOperation first_op(MlirModule module) { return mlirBlockGetFirstOperation(mlirModuleGetBody(module)); }
+static MlirOperation first_op(MlirModule module) {
+  return mlirBlockGetFirstOperation(mlirModuleGetBody(module));
+}
 
 static MlirStringRef symbol_name(MlirOperation op) {
   return mlirStringAttrGetValue(mlirOperationGetAttributeByName(op, text_of("sym_name")));
@@ -176,8 +180,9 @@ static genie_status_t build_weights(plan_builder_t *builder) {
       allocate(&builder->arena, (size_t)builder->weights->count, sizeof(MlirValue), &builder->weight_values));
   for (int i = 0; i < builder->weights->count; ++i) {
     const genie_weight_t *weight = &builder->weights->weights[i];
-    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.weight", text_of(weight->name), weight->type, weight->offset,
-                                            weight->size_bytes, (MlirValue){NULL}, &builder->weight_values[i]));
+    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.weight", text_of(weight->name), weight->type,
+                                            weight->offset, weight->size_bytes, (MlirValue){NULL},
+                                            &builder->weight_values[i]));
   }
   return GENIE_OK;
 }
@@ -200,7 +205,8 @@ static genie_status_t find_initial(const plan_builder_t *builder, MlirOperation 
 // Lays states out one after another; gives the bytes of all.
 static genie_status_t build_states(plan_builder_t *builder, uint64_t *out_bytes) {
   *out_bytes = 0;
-  GENIE_RETURN_IF_ERROR(allocate(&builder->arena, (size_t)builder->state_count, sizeof(MlirValue), &builder->state_values));
+  GENIE_RETURN_IF_ERROR(
+      allocate(&builder->arena, (size_t)builder->state_count, sizeof(MlirValue), &builder->state_values));
   for (int i = 0; i < builder->state_count; ++i) {
     const MlirType type = mlirTypeAttrGetValue(mlirOperationGetAttributeByName(builder->states[i], text_of("type")));
     const genie_tensor_type_t tensor = genie_type_get(type);
@@ -211,8 +217,8 @@ static genie_status_t build_states(plan_builder_t *builder, uint64_t *out_bytes)
     const uint64_t offset = (*out_bytes + 63) & ~63ull;
     MlirValue initial = {NULL};
     GENIE_RETURN_IF_ERROR(find_initial(builder, builder->states[i], &initial));
-    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.state", symbol_name(builder->states[i]), type, offset, bytes,
-                                            initial, &builder->state_values[i]));
+    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.state", symbol_name(builder->states[i]), type, offset,
+                                            bytes, initial, &builder->state_values[i]));
     *out_bytes = offset + bytes;
   }
   return GENIE_OK;
@@ -225,8 +231,7 @@ static genie_status_t build_symbol(const entry_builder_t *builder, int symbol) {
   genie_entry_plan_t *entry = builder->entry;
   const char *name = entry->sizes.symbols[symbol].name;
   for (int input = 0; input < entry->input_count; ++input) {
-    const genie_tensor_type_t type =
-        genie_value_type(mlirBlockGetArgument(entry->body, entry->input_arguments[input]));
+    const genie_tensor_type_t type = genie_value_type(mlirBlockGetArgument(entry->body, entry->input_arguments[input]));
     for (int dim = 0; dim < type.rank; ++dim) {
       if (!mlirAffineExprIsASymbol(type.dims[dim]) || mlirAffineSymbolExprGetPosition(type.dims[dim]) != symbol) {
         continue;
@@ -249,8 +254,8 @@ static genie_status_t build_symbol(const entry_builder_t *builder, int symbol) {
                            "size %s is not itself a dimension of an input: export with that dimension dynamic", name);
 }
 
-static genie_status_t build_caller_tensor(entry_builder_t *builder, const char *op_name, MlirStringRef name, MlirType type,
-                                          MlirValue *out_value) {
+static genie_status_t build_caller_tensor(entry_builder_t *builder, const char *op_name, MlirStringRef name,
+                                          MlirType type, MlirValue *out_value) {
   const genie_tensor_type_t tensor = genie_type_get(type);
   MlirValue dims[GENIE_IR_MAX_RANK];
   for (int i = 0; i < tensor.rank; ++i) {
@@ -384,8 +389,8 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
   GENIE_RETURN_IF_ERROR(require_affine(builder, launch->grid, &operands[arg_count + kernel->dim_count]));
   for (int i = 0; i < arg_count; ++i) {
     const bool is_output = i >= kernel->input_count;
-    const MlirValue value = is_output ? mlirOperationGetResult(kernel_op, i - kernel->input_count)
-                                      : mlirOperationGetOperand(kernel_op, i);
+    const MlirValue value =
+        is_output ? mlirOperationGetResult(kernel_op, i - kernel->input_count) : mlirOperationGetOperand(kernel_op, i);
     GENIE_RETURN_IF_ERROR(
         require_slice(builder, genie_value_map_get(&builder->entry->buffer_of, value), is_output, &operands[i]));
   }
@@ -408,10 +413,12 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
 // Both slices name the bytes of the destination's tensor, or of the source where the destination is a temporary.
 static genie_status_t build_copy(const entry_builder_t *builder, const genie_end_copy_t *copy) {
   const genie_buffer_t *source = &builder->entry->buffers[genie_entry_plan_root(builder->entry, copy->source)];
-  const genie_buffer_t *destination = &builder->entry->buffers[genie_entry_plan_root(builder->entry, copy->destination)];
+  const genie_buffer_t *destination =
+      &builder->entry->buffers[genie_entry_plan_root(builder->entry, copy->destination)];
   MlirValue tensor = {NULL};
   int bytes = 0;
-  GENIE_RETURN_IF_ERROR(find_tensor(builder, destination->home == GENIE_BUFFER_SLAB ? source : destination, &tensor, &bytes));
+  GENIE_RETURN_IF_ERROR(
+      find_tensor(builder, destination->home == GENIE_BUFFER_SLAB ? source : destination, &tensor, &bytes));
   MlirValue operands[2];
   GENIE_RETURN_IF_ERROR(build_slice(builder, source, false, bytes, &operands[0]));
   GENIE_RETURN_IF_ERROR(build_slice(builder, destination, true, bytes, &operands[1]));

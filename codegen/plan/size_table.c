@@ -78,12 +78,13 @@ static genie_status_t fail_overflow(const genie_size_table_t *table) {
   for (int i = 0; i < table->symbol_count; ++i) {
     if (table->symbols[i].maximum > INT32_MAX) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                               "%s: size %s has no upper bound: export the model with torch.export.Dim(..., max=...)", place,
-                               table->symbols[i].name);
+                               "%s: size %s has no upper bound: export the model with torch.export.Dim(..., max=...)",
+                               place, table->symbols[i].name);
     }
   }
   return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                           "%s: a size overflows 64 bits at the upper bounds of the dynamic dimensions: lower them", place);
+                           "%s: a size overflows 64 bits at the upper bounds of the dynamic dimensions: lower them",
+                           place);
 }
 
 genie_status_t genie_size_table_combine(genie_size_table_t *table, genie_plan_expr_op_t op, int lhs, int rhs,
@@ -97,7 +98,8 @@ genie_status_t genie_size_table_combine(genie_size_table_t *table, genie_plan_ex
   if (is_constant) {
     return genie_size_table_constant(table, node.range.minimum, out_node);
   }
-  if (op == GENIE_PLAN_EXPR_MUL && table->nodes[lhs].op == GENIE_PLAN_EXPR_CONSTANT && table->nodes[lhs].constant == 1) {
+  if (op == GENIE_PLAN_EXPR_MUL && table->nodes[lhs].op == GENIE_PLAN_EXPR_CONSTANT &&
+      table->nodes[lhs].constant == 1) {
     *out_node = rhs;
     return GENIE_OK;
   }
@@ -152,10 +154,11 @@ genie_status_t genie_size_table_bytes(genie_size_table_t *table, MlirType type, 
       int dim = 0;
       GENIE_RETURN_IF_ERROR(genie_size_table_affine(table, tensor.dims[i], &dim));
       if (table->nodes[dim].range.minimum < 0) {
-        return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                                 "dimension %d of a tensor can be negative (down to %lld) within the sizes' ranges: raise "
-                                 "the lower bounds of the dynamic dimensions",
-                                 i, (long long)table->nodes[dim].range.minimum);
+        return genie_status_make(
+            GENIE_STATUS_INVALID_ARGUMENT,
+            "dimension %d of a tensor can be negative (down to %lld) within the sizes' ranges: raise "
+            "the lower bounds of the dynamic dimensions",
+            i, (long long)table->nodes[dim].range.minimum);
       }
       GENIE_RETURN_IF_ERROR(genie_size_table_combine(table, GENIE_PLAN_EXPR_MUL, bytes, dim, &bytes));
     }

@@ -10,11 +10,11 @@
 #include "runtime/plan/range.h"
 
 typedef struct genie_size_node {
-  uint32_t op;         // genie_plan_expr_op_t
-  int lhs, rhs;        // nodes; SYMBOL: lhs is the symbol's number
+  uint32_t op;   // genie_plan_expr_op_t
+  int lhs, rhs;  // nodes; SYMBOL: lhs is the symbol's number
   int64_t constant;
   genie_plan_range_t range;
-  MlirValue value;     // null until the plan's builder made an op of it
+  MlirValue value;  // null until the plan's builder made an op of it
 } genie_size_node_t;
 
 typedef struct genie_size_table {
@@ -38,8 +38,8 @@ genie_status_t genie_size_table_combine(genie_size_table_t *table, genie_plan_ex
                                         int *out_node) GENIE_MUST_USE;
 genie_status_t genie_size_table_affine(genie_size_table_t *table, MlirAffineExpr expr, int *out_node) GENIE_MUST_USE;
 
-// The bytes of a tensor type as the product of its dimensions and its element size. INVALID_ARGUMENT also when a dimension
-// can be negative.
+// The bytes of a tensor type as the product of its dimensions and its element size. INVALID_ARGUMENT also when a
+// dimension can be negative.
 genie_status_t genie_size_table_bytes(genie_size_table_t *table, MlirType type, int *out_node) GENIE_MUST_USE;
 
 #endif  // GENIE_CODEGEN_PLAN_SIZE_TABLE_H_

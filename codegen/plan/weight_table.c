@@ -28,14 +28,18 @@ typedef struct builder {
 
 //===-- Reading the module ----------------------------------------------------------------------------------------===//
 
-static MlirStringRef text_of(const char *text) { return mlirStringRefCreateFromCString(text); }
+static MlirStringRef text_of(const char *text) {
+  return mlirStringRefCreateFromCString(text);
+}
 
 static bool starts_with(MlirStringRef text, const char *prefix) {
   const size_t length = strlen(prefix);
   return text.length >= length && memcmp(text.data, prefix, length) == 0;
 }
 
-static MlirOperation first_op(MlirModule module) { return mlirBlockGetFirstOperation(mlirModuleGetBody(module)); }
+static MlirOperation first_op(MlirModule module) {
+  return mlirBlockGetFirstOperation(mlirModuleGetBody(module));
+}
 
 MlirOperation genie_weight_table_lookup(MlirModule module, MlirStringRef name) {
   for (MlirOperation op = first_op(module); !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
@@ -102,16 +106,16 @@ static genie_status_t intern(builder_t *builder, const char *name, MlirOperation
   if (*slot == 0) {
     char *copy = NULL;
     GENIE_RETURN_IF_ERROR(genie_arena_copy_string(&table->arena, key, length, &copy));
-    table->expressions[table->expression_count] = (expression_t){
-        .key = copy, .key_length = length, .hash = hash, .name = name, .symbol = symbol, .weight = -1};
+    table->expressions[table->expression_count] =
+        (expression_t){.key = copy, .key_length = length, .hash = hash, .name = name, .symbol = symbol, .weight = -1};
     *slot = ++table->expression_count;
   }
   *out_expression = *slot - 1;
   return GENIE_OK;
 }
 
-// Attributes are uniqued, so their addresses spell them. Names of symbols and what travels with ops for people ("genie.*")
-// say nothing about the bytes.
+// Attributes are uniqued, so their addresses spell them. Names of symbols and what travels with ops for people
+// ("genie.*") say nothing about the bytes.
 static void spell_attributes(builder_t *builder, MlirOperation op) {
   const intptr_t count = mlirOperationGetNumAttributes(op);
   for (intptr_t i = 0; i < count; ++i) {
@@ -124,7 +128,9 @@ static void spell_attributes(builder_t *builder, MlirOperation op) {
 }
 
 // A symbol is no value; the map only needs an identity.
-static MlirValue identity_of(MlirOperation symbol) { return (MlirValue){symbol.ptr}; }
+static MlirValue identity_of(MlirOperation symbol) {
+  return (MlirValue){symbol.ptr};
+}
 
 static genie_status_t add_symbol(builder_t *builder, MlirOperation symbol, int *out_expression) {
   const MlirStringRef name = mlirStringAttrGetValue(mlirOperationGetAttributeByName(symbol, text_of("sym_name")));
@@ -159,7 +165,8 @@ static genie_status_t name_of_op(const builder_t *builder, MlirOperation op, cha
   const int kind_length = (int)(full.data + full.length - kind);
   const char *base = "";
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op) && base[0] == '\0'; ++i) {
-    base = builder->table->expressions[genie_value_map_get(&builder->table->numbers, mlirOperationGetOperand(op, i))].name;
+    base =
+        builder->table->expressions[genie_value_map_get(&builder->table->numbers, mlirOperationGetOperand(op, i))].name;
   }
   genie_string_builder_t text;
   genie_string_builder_init(genie_allocator_heap(), &text);

@@ -1,8 +1,8 @@
 // What a plan ships as weights: the distinct compile-time values that an entry reads at run time.
 //
-// A compile-time value is a weight argument, a constant, or an op whose operands are such. Two are one weight when the same
-// ops compute them from the same file ranges, in whichever entry. Made alike by codegen/plan, which places the weights,
-// and codegen/emit, which evaluates them: the order is that of first use.
+// A compile-time value is a weight argument, a constant, or an op whose operands are such. Two are one weight when the
+// same ops compute them from the same file ranges, in whichever entry. Made alike by codegen/plan, which places the
+// weights, and codegen/emit, which evaluates them: the order is that of first use.
 #ifndef GENIE_CODEGEN_PLAN_WEIGHT_TABLE_H_
 #define GENIE_CODEGEN_PLAN_WEIGHT_TABLE_H_
 
@@ -10,7 +10,7 @@
 #include "ir/genie_ir.h"
 
 typedef struct genie_weight {
-  const char *name;      // of the weight that it is made of: "layer.0.weight", "layer.0.weight:pack"
+  const char *name;  // of the weight that it is made of: "layer.0.weight", "layer.0.weight:pack"
   MlirType type;
   MlirValue value;       // one that has these bytes; null when `symbol` is only a state's initial value
   MlirOperation symbol;  // its genie.weight; null when it is computed

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-// Every size, tensor and slice is a numbered value, as MLIR numbers them: in order of appearance, with those of an entry
-// following those of the plan.
+// Every size, tensor and slice is a numbered value, as MLIR numbers them: in order of appearance, with those of an
+// entry following those of the plan.
 typedef struct printer {
   const genie_plan_t *plan;
   genie_string_builder_t *text;

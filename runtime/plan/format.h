@@ -2,9 +2,9 @@
 //
 //     [ header, 4096 bytes, with the section table | manifest | section | section | ... ]
 //
-// Every section starts on a page (4096 bytes) and holds an array of one record type below, or raw bytes. Records refer to
-// each other by index into a section; `GENIE_PLAN_NONE` is "no index". Strings are byte offsets into STRINGS, where each
-// is zero-terminated UTF-8. Only runtime/plan reads or writes these bytes; a file is trusted after the verifier.
+// Every section starts on a page (4096 bytes) and holds an array of one record type below, or raw bytes. Records refer
+// to each other by index into a section; `GENIE_PLAN_NONE` is "no index". Strings are byte offsets into STRINGS, where
+// each is zero-terminated UTF-8. Only runtime/plan reads or writes these bytes; a file is trusted after the verifier.
 #ifndef GENIE_RUNTIME_PLAN_FORMAT_H_
 #define GENIE_RUNTIME_PLAN_FORMAT_H_
 
@@ -29,9 +29,9 @@ enum {
 
 #define GENIE_PLAN_NONE UINT32_MAX
 
-// STRINGS are bytes; INDICES are operand, dimension and tensor lists; CODE_OFFSETS is uint64_t[targets][kernels], a kernel's
-// entry point from its blob's start; CODE is one blob a target; WEIGHT_CHUNKS are the SHA-256 of every 64 MiB of WEIGHTS.
-// WEIGHTS, each tensor on 64 bytes, is the last section, so that all before it is one small read.
+// STRINGS are bytes; INDICES are operand, dimension and tensor lists; CODE_OFFSETS is uint64_t[targets][kernels], a
+// kernel's entry point from its blob's start; CODE is one blob a target; WEIGHT_CHUNKS are the SHA-256 of every 64 MiB
+// of WEIGHTS. WEIGHTS, each tensor on 64 bytes, is the last section, so that all before it is one small read.
 typedef enum genie_plan_section_kind {
 #define GENIE_PLAN_SECTION(enumerator, name, number, record) GENIE_PLAN_SECTION_##enumerator = (number),
 #include "runtime/plan/section.def"
@@ -45,9 +45,10 @@ typedef struct genie_plan_digest {
 typedef struct genie_plan_section {
   uint32_t kind;
   uint32_t reserved;
-  uint64_t offset;       // from the file's start, a multiple of the page
+  uint64_t offset;  // from the file's start, a multiple of the page
   uint64_t size_bytes;
-  genie_plan_digest_t sha256;  // of the section's bytes; of WEIGHT_CHUNKS' bytes for WEIGHTS, so that it verifies in pieces
+  genie_plan_digest_t
+      sha256;  // of the section's bytes; of WEIGHT_CHUNKS' bytes for WEIGHTS, so that it verifies in pieces
 } genie_plan_section_t;
 
 typedef struct genie_plan_header {
@@ -85,9 +86,9 @@ typedef enum genie_plan_expr_op {
 #undef GENIE_PLAN_EXPR
 } genie_plan_expr_op_t;
 
-// One node of a size expression; operands are earlier nodes or, for SYMBOL, `lhs` is a symbol. An entry's expressions are
-// [first_expr, first_expr + expr_count); nodes below the first entry's `first_expr` are constants common to all entries.
-// An expression of an entry refers to its own or the common ones only.
+// One node of a size expression; operands are earlier nodes or, for SYMBOL, `lhs` is a symbol. An entry's expressions
+// are [first_expr, first_expr + expr_count); nodes below the first entry's `first_expr` are constants common to all
+// entries. An expression of an entry refers to its own or the common ones only.
 typedef struct genie_plan_expr {
   uint32_t op;  // expr.def
   uint32_t lhs;
@@ -102,7 +103,7 @@ typedef struct genie_plan_place {
   uint32_t device_kind;  // string: "cpu", "null", "cuda"
   uint64_t slab_bytes;   // the memory of all temporaries, for the upper bounds of all symbols
   uint64_t state_bytes;
-  uint64_t sum_bytes;    // what the temporaries would take without reuse; a report, not a requirement
+  uint64_t sum_bytes;  // what the temporaries would take without reuse; a report, not a requirement
 } genie_plan_place_t;
 
 typedef enum genie_plan_role {
@@ -116,12 +117,12 @@ typedef enum genie_plan_role {
 typedef struct genie_plan_tensor {
   uint32_t name;
   uint16_t role;
-  uint16_t dtype;        // genie_dtype_t
+  uint16_t dtype;  // genie_dtype_t
   uint32_t rank;
-  uint32_t first_dim;    // INDICES[first_dim .. + rank): expressions
+  uint32_t first_dim;  // INDICES[first_dim .. + rank): expressions
   uint32_t place;
-  uint32_t initial;      // STATE: the WEIGHT tensor that holds its first value, or NONE for zeros
-  uint64_t offset;       // WEIGHT: into WEIGHTS; STATE: into the place's state memory; else 0
+  uint32_t initial;  // STATE: the WEIGHT tensor that holds its first value, or NONE for zeros
+  uint64_t offset;   // WEIGHT: into WEIGHTS; STATE: into the place's state memory; else 0
   uint64_t maximum_bytes;
 } genie_plan_tensor_t;
 
@@ -139,7 +140,7 @@ typedef enum genie_plan_access {
 // A range of memory that an instruction touches. Within one instruction a slice is read, written, or both.
 typedef struct genie_plan_slice {
   uint16_t space;
-  uint16_t access;         // genie_plan_access_t
+  uint16_t access;  // genie_plan_access_t
   uint32_t index;
   uint64_t offset;         // bytes, a multiple of the dtype's size
   uint64_t maximum_bytes;  // the bound that memory is planned for

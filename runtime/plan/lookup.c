@@ -84,7 +84,8 @@ static int list_missing(const char *needed, const char *available, genie_string_
 static genie_status_t no_target(const genie_plan_t *plan, const char *device_kind, const char *features,
                                 uint32_t closest) {
   if (closest == GENIE_PLAN_NONE) {
-    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the plan has no code for a device of kind '%s'", device_kind);
+    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the plan has no code for a device of kind '%s'",
+                             device_kind);
   }
   const genie_plan_target_t *target = &plan->targets[closest];
   genie_string_builder_t missing;

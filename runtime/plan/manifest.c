@@ -7,8 +7,9 @@
 genie_status_t genie_plan_manifest_read(const genie_plan_t *plan, genie_plan_manifest_t *out_manifest) {
   *out_manifest = (genie_plan_manifest_t){0};
   const uint64_t size_bytes = plan->header->manifest_bytes;
-  Genie__Plan__Manifest *message =
-      size_bytes > GENIE_PLAN_MANIFEST_MAX_BYTES ? NULL : genie__plan__manifest__unpack(NULL, size_bytes, plan->manifest);
+  Genie__Plan__Manifest *message = size_bytes > GENIE_PLAN_MANIFEST_MAX_BYTES
+                                       ? NULL
+                                       : genie__plan__manifest__unpack(NULL, size_bytes, plan->manifest);
   if (message == NULL) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "manifest: its %llu bytes are no Manifest message",
                              (unsigned long long)size_bytes);
@@ -37,7 +38,9 @@ void genie_plan_manifest_deinit(genie_plan_manifest_t *manifest) {
 }
 
 // protobuf-c wants mutable pointers and does not write through them while it packs.
-static char *text_of(const char *text) { return text != NULL ? (char *)text : ""; }
+static char *text_of(const char *text) {
+  return text != NULL ? (char *)text : "";
+}
 
 genie_status_t genie_plan_manifest_pack(const genie_plan_manifest_t *manifest, genie_allocator_t allocator,
                                         uint8_t **out_bytes, uint64_t *out_size_bytes) {

@@ -9,62 +9,132 @@
 
 //===-- Changes to records ----------------------------------------------------------------------------------------===//
 
-static void no_entries(genie_plan_example_t *e) { e->entry_count = 0; }
-static void no_places(genie_plan_example_t *e) { e->place_count = 0; }
-static void unterminated_string(genie_plan_example_t *e) { e->strings[e->string_bytes - 1] = 'x'; }
-static void symbol_range(genie_plan_example_t *e) { e->symbols[0].minimum = 100; }
-static void symbol_unbound(genie_plan_example_t *e) { e->symbols[0].bind_dim = 1; }
-static void expr_forward(genie_plan_example_t *e) { e->exprs[7].rhs = 8; }
-static void expr_overflow(genie_plan_example_t *e) { e->symbols[0].maximum = INT64_MAX / 2; }
-static void expr_operator(genie_plan_example_t *e) { e->exprs[7].op = 77; }
+static void no_entries(genie_plan_example_t *e) {
+  e->entry_count = 0;
+}
+static void no_places(genie_plan_example_t *e) {
+  e->place_count = 0;
+}
+static void unterminated_string(genie_plan_example_t *e) {
+  e->strings[e->string_bytes - 1] = 'x';
+}
+static void symbol_range(genie_plan_example_t *e) {
+  e->symbols[0].minimum = 100;
+}
+static void symbol_unbound(genie_plan_example_t *e) {
+  e->symbols[0].bind_dim = 1;
+}
+static void expr_forward(genie_plan_example_t *e) {
+  e->exprs[7].rhs = 8;
+}
+static void expr_overflow(genie_plan_example_t *e) {
+  e->symbols[0].maximum = INT64_MAX / 2;
+}
+static void expr_operator(genie_plan_example_t *e) {
+  e->exprs[7].op = 77;
+}
 static void expr_zero_divisor(genie_plan_example_t *e) {
   e->exprs[7].op = GENIE_PLAN_EXPR_FLOORDIV;
   e->exprs[7].rhs = 5;  // "half" may be 0
 }
-static void expr_of_other_entry(genie_plan_example_t *e) { e->slices[4].bytes_expr = 8; }
-static void tensor_dtype(genie_plan_example_t *e) { e->tensors[2].dtype = 99; }
-static void tensor_rank(genie_plan_example_t *e) { e->tensors[2].rank = 9; }
-static void tensor_bytes(genie_plan_example_t *e) { e->tensors[2].maximum_bytes += 4; }
-static void tensor_place(genie_plan_example_t *e) { e->tensors[2].place = 1; }
-static void weight_outside(genie_plan_example_t *e) { e->tensors[0].offset = 64; }
+static void expr_of_other_entry(genie_plan_example_t *e) {
+  e->slices[4].bytes_expr = 8;
+}
+static void tensor_dtype(genie_plan_example_t *e) {
+  e->tensors[2].dtype = 99;
+}
+static void tensor_rank(genie_plan_example_t *e) {
+  e->tensors[2].rank = 9;
+}
+static void tensor_bytes(genie_plan_example_t *e) {
+  e->tensors[2].maximum_bytes += 4;
+}
+static void tensor_place(genie_plan_example_t *e) {
+  e->tensors[2].place = 1;
+}
+static void weight_outside(genie_plan_example_t *e) {
+  e->tensors[0].offset = 64;
+}
 static void state_overlap(genie_plan_example_t *e) {
   e->tensors[7] = e->tensors[1];
   e->tensor_count = 8;
 }
-static void state_initial(genie_plan_example_t *e) { e->tensors[1].initial = 2; }
-static void input_listed_twice(genie_plan_example_t *e) { e->indices[e->entries[0].first_input + 1] = 2; }
-static void input_name_twice(genie_plan_example_t *e) { e->tensors[3].name = e->tensors[2].name; }
-static void input_unlisted(genie_plan_example_t *e) { e->entries[1].input_count = 0; }
-static void target_code(genie_plan_example_t *e) { e->targets[1].code_bytes = 1 << 20; }
-static void code_offset(genie_plan_example_t *e) { e->code_offsets[3] = 16; }
-static void code_offsets_short(genie_plan_example_t *e) { e->code_offset_count = 3; }
-static void entry_streams(genie_plan_example_t *e) { e->entries[0].stream_count = 0; }
-static void entry_instructions(genie_plan_example_t *e) { e->entries[1].instruction_count = 9; }
-static void slice_past_slab(genie_plan_example_t *e) { e->places[0].slab_bytes -= 4; }
+static void state_initial(genie_plan_example_t *e) {
+  e->tensors[1].initial = 2;
+}
+static void input_listed_twice(genie_plan_example_t *e) {
+  e->indices[e->entries[0].first_input + 1] = 2;
+}
+static void input_name_twice(genie_plan_example_t *e) {
+  e->tensors[3].name = e->tensors[2].name;
+}
+static void input_unlisted(genie_plan_example_t *e) {
+  e->entries[1].input_count = 0;
+}
+static void target_code(genie_plan_example_t *e) {
+  e->targets[1].code_bytes = 1 << 20;
+}
+static void code_offset(genie_plan_example_t *e) {
+  e->code_offsets[3] = 16;
+}
+static void code_offsets_short(genie_plan_example_t *e) {
+  e->code_offset_count = 3;
+}
+static void entry_streams(genie_plan_example_t *e) {
+  e->entries[0].stream_count = 0;
+}
+static void entry_instructions(genie_plan_example_t *e) {
+  e->entries[1].instruction_count = 9;
+}
+static void slice_past_slab(genie_plan_example_t *e) {
+  e->places[0].slab_bytes -= 4;
+}
 static void slice_unaligned(genie_plan_example_t *e) {
   e->slices[2].offset = 32;
   e->places[0].slab_bytes += 64;
 }
-static void slice_past_weight(genie_plan_example_t *e) { e->slices[1].maximum_bytes += 64; }
-static void slice_bytes(genie_plan_example_t *e) { e->slices[2].maximum_bytes -= 64; }
-static void slice_writes_input(genie_plan_example_t *e) { e->slices[0].access = GENIE_PLAN_ACCESS_BOTH; }
+static void slice_past_weight(genie_plan_example_t *e) {
+  e->slices[1].maximum_bytes += 64;
+}
+static void slice_bytes(genie_plan_example_t *e) {
+  e->slices[2].maximum_bytes -= 64;
+}
+static void slice_writes_input(genie_plan_example_t *e) {
+  e->slices[0].access = GENIE_PLAN_ACCESS_BOTH;
+}
 static void slice_larger_than_input(genie_plan_example_t *e) {
   e->exprs[6].constant = GENIE_PLAN_EXAMPLE_ROWS * GENIE_PLAN_EXAMPLE_COLUMNS * 4;
   e->slices[0].bytes_expr = 6;
 }
-static void launch_kernel(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_SCALE].a = 2; }
-static void launch_args(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_SCALE].b = e->index_count - 1; }
-static void launch_grid(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_SCALE].d = 99; }
+static void launch_kernel(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SCALE].a = 2;
+}
+static void launch_args(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SCALE].b = e->index_count - 1;
+}
+static void launch_grid(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SCALE].d = 99;
+}
 static void launch_alias(genie_plan_example_t *e) {
   e->slices[2].offset = 64;
   e->places[0].slab_bytes += 64;
   e->indices[e->instructions[GENIE_PLAN_EXAMPLE_SCALE].b] = 3;
 }
-static void copy_bytes(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_SAVE].a = 0; }
-static void copy_itself(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_RESET].a = 4; }
-static void instruction_place(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_ADD].place = 1; }
-static void instruction_stream(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_ADD].stream = 2; }
-static void instruction_opcode(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_SIGNAL].opcode = 44; }
+static void copy_bytes(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SAVE].a = 0;
+}
+static void copy_itself(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_RESET].a = 4;
+}
+static void instruction_place(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_ADD].place = 1;
+}
+static void instruction_stream(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_ADD].stream = 2;
+}
+static void instruction_opcode(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SIGNAL].opcode = 44;
+}
 static void instruction_loop(genie_plan_example_t *e) {
   e->instructions[GENIE_PLAN_EXAMPLE_SIGNAL].opcode = GENIE_PLAN_OPCODE_LOOP;
 }
@@ -81,8 +151,12 @@ static void wait_before_signal(genie_plan_example_t *e) {
 static void signal_twice(genie_plan_example_t *e) {
   e->instructions[GENIE_PLAN_EXAMPLE_SAVE] = e->instructions[GENIE_PLAN_EXAMPLE_SIGNAL];
 }
-static void stream_race(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_WAIT].stream = 0; }
-static void event_outside(genie_plan_example_t *e) { e->instructions[GENIE_PLAN_EXAMPLE_WAIT].a = 7; }
+static void stream_race(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_WAIT].stream = 0;
+}
+static void event_outside(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_WAIT].a = 7;
+}
 static void output_unwritten(genie_plan_example_t *e) {
   --e->instruction_count;
   --e->entries[0].instruction_count;
@@ -96,7 +170,9 @@ static void transfer_place(genie_plan_example_t *e) {
 
 //===-- Damage to bytes -------------------------------------------------------------------------------------------===//
 
-static genie_plan_header_t *header_of(uint8_t *bytes) { return (genie_plan_header_t *)bytes; }
+static genie_plan_header_t *header_of(uint8_t *bytes) {
+  return (genie_plan_header_t *)bytes;
+}
 
 static void cut_tail(uint8_t *bytes, uint64_t *size_bytes) {
   (void)bytes;
@@ -217,7 +293,8 @@ const genie_plan_bad_case_t genie_plan_bad_case_table[] = {
     {"copy-itself", INVALID, "instructions[5]: slices 4 and 8", copy_itself, NULL},
     {"instruction-place", INVALID, "instructions[3]: place 1", instruction_place, NULL},
     {"instruction-stream", INVALID, "instructions[3]: place 0, stream 2", instruction_stream, NULL},
-    {"instruction-opcode", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: unknown (opcode 44)", instruction_opcode, NULL},
+    {"instruction-opcode", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: unknown (opcode 44)", instruction_opcode,
+     NULL},
     {"instruction-loop", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: loop", instruction_loop, NULL},
     {"read-before-write", INVALID, "instructions[0]: slices[3] reads byte 0 before", read_before_write, NULL},
     {"wait-before-signal", INVALID, "instructions[1]: waits for event 0", wait_before_signal, NULL},
@@ -240,8 +317,7 @@ genie_status_t genie_plan_example_read(const char *path, uint8_t **out_bytes, ui
   const long size_bytes = ftell(file);
   rewind(file);
   void *bytes = NULL;
-  genie_status_t status =
-      genie_allocator_allocate_array(genie_allocator_heap(), (size_t)size_bytes + 1, 1, &bytes);
+  genie_status_t status = genie_allocator_allocate_array(genie_allocator_heap(), (size_t)size_bytes + 1, 1, &bytes);
   if (status == GENIE_OK && fread(bytes, 1, (size_t)size_bytes, file) != (size_t)size_bytes) {
     genie_allocator_free(genie_allocator_heap(), bytes);
     status = genie_status_make(GENIE_STATUS_DATA_LOSS, "%s: cannot read", path);
@@ -271,8 +347,7 @@ genie_status_t genie_plan_bad_case_make(const genie_plan_bad_case_t *bad, const 
 }
 
 void genie_plan_bad_case_file_name(const genie_plan_bad_case_t *bad, size_t capacity, char *out_name) {
-  const int length =
-      snprintf(out_name, capacity, "%s-%s.gplan", genie_status_code_name(bad->status), bad->what);
+  const int length = snprintf(out_name, capacity, "%s-%s.gplan", genie_status_code_name(bad->status), bad->what);
   for (int i = 0; i < length && out_name[i] != '-' && (size_t)i < capacity; ++i) {
     out_name[i] = (char)tolower((unsigned char)out_name[i]);
   }

@@ -5,11 +5,11 @@
 #include "runtime/plan/plan_example.h"
 
 typedef struct genie_plan_bad_case {
-  const char *what;             // "slice-past-slab": the file is <status>-<what>.gplan
+  const char *what;  // "slice-past-slab": the file is <status>-<what>.gplan
   genie_status_code_t status;
-  const char *message;          // what the message contains
-  void (*change)(genie_plan_example_t *example);        // before writing; may be NULL
-  void (*damage)(uint8_t *bytes, uint64_t *size_bytes); // after writing; may be NULL. Keeps the hashes as they are.
+  const char *message;                                   // what the message contains
+  void (*change)(genie_plan_example_t *example);         // before writing; may be NULL
+  void (*damage)(uint8_t *bytes, uint64_t *size_bytes);  // after writing; may be NULL. Keeps the hashes as they are.
 } genie_plan_bad_case_t;
 
 extern const genie_plan_bad_case_t genie_plan_bad_case_table[];

@@ -58,8 +58,7 @@ static genie_status_t write_good(const char *folder) {
   char key[512];
   snprintf(key, sizeof(key), "%s/good/key.pem", folder);
   GENIE_RETURN_IF_ERROR(write_known_key(key));
-  const genie_status_t status =
-      genie_plan_example_write(&example, in_folder(folder, "good", "signed.gplan"), key);
+  const genie_status_t status = genie_plan_example_write(&example, in_folder(folder, "good", "signed.gplan"), key);
   unlink(key);
   GENIE_RETURN_IF_ERROR(status);
   make_smallest(&example);

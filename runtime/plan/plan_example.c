@@ -17,7 +17,17 @@ enum { kColumns, kOne, kRowBytes, kFour, kRows, kHalf, kTwo, kBytes, kResetRows 
 // Tensors.
 enum { kWeight, kState, kInput, kHalfInput, kOutput, kSaved, kResetInput };
 // Slices.
-enum { kReadInput, kReadWeight, kWriteTemporary, kReadTemporary, kReadState, kWriteOutput, kWriteSaved, kReadReset, kWriteState };
+enum {
+  kReadInput,
+  kReadWeight,
+  kWriteTemporary,
+  kReadTemporary,
+  kReadState,
+  kWriteOutput,
+  kWriteSaved,
+  kReadReset,
+  kWriteState
+};
 
 static uint32_t add_text(genie_plan_example_t *example, const char *text) {
   const uint32_t offset = example->string_bytes;
@@ -46,7 +56,8 @@ static void make_sizes(genie_plan_example_t *example) {
   example->exprs[example->expr_count++] = (genie_plan_expr_t){.op = GENIE_PLAN_EXPR_SYMBOL, .lhs = 0};
   example->exprs[example->expr_count++] = (genie_plan_expr_t){.op = GENIE_PLAN_EXPR_SYMBOL, .lhs = 1};
   add_constant(example, 2);
-  example->exprs[example->expr_count++] = (genie_plan_expr_t){.op = GENIE_PLAN_EXPR_MUL, .lhs = kRowBytes, .rhs = kRows};
+  example->exprs[example->expr_count++] =
+      (genie_plan_expr_t){.op = GENIE_PLAN_EXPR_MUL, .lhs = kRowBytes, .rhs = kRows};
   add_constant(example, 1);
   example->symbols[0] = (genie_plan_symbol_t){.name = add_text(example, "rows"),
                                               .minimum = 1,
@@ -107,8 +118,10 @@ static void make_code(genie_plan_example_t *example) {
                                               .template_name = add_text(example, "pointwise"),
                                               .arg_count = 3,
                                               .dim_count = 1};
-  example->kernels[1] = (genie_plan_kernel_t){
-      .name = add_text(example, "add_1"), .template_name = example->kernels[0].template_name, .arg_count = 3, .scratch_bytes = 64};
+  example->kernels[1] = (genie_plan_kernel_t){.name = add_text(example, "add_1"),
+                                              .template_name = example->kernels[0].template_name,
+                                              .arg_count = 3,
+                                              .scratch_bytes = 64};
   example->kernel_count = 2;
   const uint32_t cpu = add_text(example, "cpu");
   example->targets[0] = (genie_plan_target_t){
@@ -139,14 +152,23 @@ static void make_instructions(genie_plan_example_t *example) {
   const uint32_t scale = add_indices(example, 3, (uint32_t[]){kReadInput, kReadWeight, kWriteTemporary});
   const uint32_t add = add_indices(example, 3, (uint32_t[]){kReadTemporary, kReadState, kWriteOutput});
   const uint32_t dims = add_indices(example, 1, (uint32_t[]){kRows});
-  add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = scale, .c = dims,
-                                                      .d = kRows, .e = 4, .f = module});
+  add_instruction(
+      example, (genie_plan_instruction_t){
+                   .opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = scale, .c = dims, .d = kRows, .e = 4, .f = module});
   add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_SIGNAL});
   add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_WAIT, .stream = 1});
-  add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_LAUNCH, .stream = 1, .a = 1, .b = add,
-                                                      .c = dims, .d = kRows, .e = 4, .f = module});
-  add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_COPY, .a = kReadState, .b = kWriteSaved});
-  add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_COPY, .a = kReadReset, .b = kWriteState});
+  add_instruction(example, (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_LAUNCH,
+                                                      .stream = 1,
+                                                      .a = 1,
+                                                      .b = add,
+                                                      .c = dims,
+                                                      .d = kRows,
+                                                      .e = 4,
+                                                      .f = module});
+  add_instruction(example,
+                  (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_COPY, .a = kReadState, .b = kWriteSaved});
+  add_instruction(example,
+                  (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_COPY, .a = kReadReset, .b = kWriteState});
 }
 
 static void make_entries(genie_plan_example_t *example) {
@@ -235,7 +257,8 @@ static genie_status_t write_with(const genie_plan_example_t *example, genie_plan
   return genie_plan_writer_finish(writer, signing_key, &file_bytes);
 }
 
-genie_status_t genie_plan_example_write(const genie_plan_example_t *example, const char *path, const char *signing_key) {
+genie_status_t genie_plan_example_write(const genie_plan_example_t *example, const char *path,
+                                        const char *signing_key) {
   genie_plan_writer_t *writer = NULL;
   GENIE_RETURN_IF_ERROR(genie_plan_writer_create(genie_allocator_heap(), &writer));
   const genie_status_t status = write_with(example, writer, path, signing_key);

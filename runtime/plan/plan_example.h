@@ -1,8 +1,8 @@
 // A small plan whose records a test may change before it is written: for tests and for the corpus.
 //
 // One CPU place with two targets; a weight, a state that starts as that weight; an entry "main" of two sizes and two
-// streams that scales an input into a temporary, adds the state into the output, and copies the state to a second output;
-// and an entry "reset" that copies an input over the state.
+// streams that scales an input into a temporary, adds the state into the output, and copies the state to a second
+// output; and an entry "reset" that copies an input over the state.
 #ifndef GENIE_RUNTIME_PLAN_PLAN_EXAMPLE_H_
 #define GENIE_RUNTIME_PLAN_PLAN_EXAMPLE_H_
 
@@ -37,12 +37,12 @@ typedef struct genie_plan_example {
 
 // Positions of records that tests change.
 enum {
-  GENIE_PLAN_EXAMPLE_SCALE = 0,   // instructions: launch of kernel "scale" on stream 0
+  GENIE_PLAN_EXAMPLE_SCALE = 0,  // instructions: launch of kernel "scale" on stream 0
   GENIE_PLAN_EXAMPLE_SIGNAL = 1,
   GENIE_PLAN_EXAMPLE_WAIT = 2,
-  GENIE_PLAN_EXAMPLE_ADD = 3,     // launch of kernel "add" on stream 1
-  GENIE_PLAN_EXAMPLE_SAVE = 4,    // copy of the state to the second output
-  GENIE_PLAN_EXAMPLE_RESET = 5,   // entry "reset": copy of its input to the state
+  GENIE_PLAN_EXAMPLE_ADD = 3,    // launch of kernel "add" on stream 1
+  GENIE_PLAN_EXAMPLE_SAVE = 4,   // copy of the state to the second output
+  GENIE_PLAN_EXAMPLE_RESET = 5,  // entry "reset": copy of its input to the state
 };
 
 void genie_plan_example_make(genie_plan_example_t *out_example);
@@ -51,7 +51,8 @@ void genie_plan_example_make(genie_plan_example_t *out_example);
 genie_status_t genie_plan_example_write(const genie_plan_example_t *example, const char *path,
                                         const char *signing_key) GENIE_MUST_USE;
 
-// Writes hashes and sizes that fit the (changed) bytes of the plan at `bytes` again, so that only the change is at fault.
+// Writes hashes and sizes that fit the (changed) bytes of the plan at `bytes` again, so that only the change is at
+// fault.
 genie_status_t genie_plan_example_rehash(uint8_t *bytes) GENIE_MUST_USE;
 
 #endif  // GENIE_RUNTIME_PLAN_PLAN_EXAMPLE_H_

@@ -1,4 +1,5 @@
-// libFuzzer: the reader and the verifier on any bytes. The hashes are made to fit, so that the fuzzer reaches the verifier.
+// libFuzzer: the reader and the verifier on any bytes. The hashes are made to fit, so that the fuzzer reaches the
+// verifier.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,13 +1,13 @@
-// Promise: no change to the bytes of a plan makes the reader crash or read out of bounds. Thousands of plans that differ
-// from a good one in some bytes, with hashes that fit again so that the verifier sees the change, are refused or verify;
-// one that verifies can be evaluated and printed.
+// Promise: no change to the bytes of a plan makes the reader crash or read out of bounds. Thousands of plans that
+// differ from a good one in some bytes, with hashes that fit again so that the verifier sees the change, are refused or
+// verify; one that verifies can be evaluated and printed.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/plan/disassemble.h"
@@ -53,11 +53,21 @@ static void mutate(const uint8_t *good, uint8_t *bytes) {
   uint32_t word = 0;
   memcpy(&word, bytes + offset, sizeof(word));
   switch (next_random() % 5) {
-    case 0: word ^= 1u << next_random() % 32; break;
-    case 1: word += 1; break;
-    case 2: word -= 1; break;
-    case 3: word = (uint32_t)next_random() % 70; break;
-    default: word = UINT32_MAX - (uint32_t)next_random() % 2; break;
+    case 0:
+      word ^= 1u << next_random() % 32;
+      break;
+    case 1:
+      word += 1;
+      break;
+    case 2:
+      word -= 1;
+      break;
+    case 3:
+      word = (uint32_t)next_random() % 70;
+      break;
+    default:
+      word = UINT32_MAX - (uint32_t)next_random() % 2;
+      break;
   }
   memcpy(bytes + offset, &word, sizeof(word));
 }

@@ -19,8 +19,12 @@ static bool multiply(genie_plan_range_t a, genie_plan_range_t b, genie_plan_rang
   return true;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+static int64_t greatest(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
 
 // Division by a positive range: the extremes lie at the corners, and rounding keeps their order.
 static bool divide(genie_plan_range_t a, genie_plan_range_t b, bool rounds_up, genie_plan_range_t *out_range) {
@@ -34,8 +38,7 @@ static bool divide(genie_plan_range_t a, genie_plan_range_t b, bool rounds_up, g
   return true;
 }
 
-bool genie_plan_range_combine(uint32_t op, genie_plan_range_t a, genie_plan_range_t b,
-                              genie_plan_range_t *out_range) {
+bool genie_plan_range_combine(uint32_t op, genie_plan_range_t a, genie_plan_range_t b, genie_plan_range_t *out_range) {
   switch (op) {
     case GENIE_PLAN_EXPR_ADD:
       return genie_checked_add_i64(a.minimum, b.minimum, &out_range->minimum) &&

@@ -63,9 +63,9 @@ static void bind_sections(genie_plan_t *plan, const uint8_t *base) {
     const void *bytes = base + section->offset;
     const uint64_t size_bytes = section->size_bytes;
     switch (section->kind) {
-#define BIND(kind, pointer, count)                                \
-  case GENIE_PLAN_SECTION_##kind:                                 \
-    plan->pointer = bytes;                                        \
+#define BIND(kind, pointer, count)                                 \
+  case GENIE_PLAN_SECTION_##kind:                                  \
+    plan->pointer = bytes;                                         \
     plan->count = (uint32_t)(size_bytes / sizeof(*plan->pointer)); \
     break;
       BIND(STRINGS, strings, string_bytes)
@@ -258,7 +258,8 @@ static genie_status_t verify_chunk(const genie_plan_t *plan, uint32_t chunk, gen
   genie_plan_digest_t digest;
   GENIE_RETURN_IF_ERROR(genie_plan_hasher_finish(hasher, &digest));
   if (memcmp(&digest, &plan->weight_chunks[chunk], sizeof(digest)) != 0) {
-    return genie_status_make(GENIE_STATUS_DATA_LOSS, "weights: chunk %u (64 MiB each) does not match its SHA-256", chunk);
+    return genie_status_make(GENIE_STATUS_DATA_LOSS, "weights: chunk %u (64 MiB each) does not match its SHA-256",
+                             chunk);
   }
   return GENIE_OK;
 }

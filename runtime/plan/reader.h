@@ -1,8 +1,9 @@
 // An opened plan: the verified records of a .gplan file, typed and in place.
 //
-// Opening verifies: whoever holds a genie_plan_t may follow every index in it without a check. All but the weights is read
-// into memory, so a file that changes on disk afterwards cannot change what was verified; weights are read on demand. A
-// plan is immutable and may be used by any number of threads; it is released with genie_plan_close() after all its users.
+// Opening verifies: whoever holds a genie_plan_t may follow every index in it without a check. All but the weights is
+// read into memory, so a file that changes on disk afterwards cannot change what was verified; weights are read on
+// demand. A plan is immutable and may be used by any number of threads; it is released with genie_plan_close() after
+// all its users.
 #ifndef GENIE_RUNTIME_PLAN_READER_H_
 #define GENIE_RUNTIME_PLAN_READER_H_
 
@@ -49,8 +50,8 @@ typedef struct genie_plan {
   void *storage;  // what `allocator` gave for the sections
 } genie_plan_t;
 
-// Opens, reads and verifies the plan at `path`. NOT_FOUND, DATA_LOSS (truncated or damaged), INVALID_ARGUMENT (no plan, or
-// one that breaks a rule of the format), UNIMPLEMENTED (made by a newer Genie, or for more than this one can do),
+// Opens, reads and verifies the plan at `path`. NOT_FOUND, DATA_LOSS (truncated or damaged), INVALID_ARGUMENT (no plan,
+// or one that breaks a rule of the format), UNIMPLEMENTED (made by a newer Genie, or for more than this one can do),
 // PERMISSION_DENIED (signature). `options` may be NULL. `allocator` is kept.
 genie_status_t genie_plan_open(const char *path, const genie_plan_options_t *options, genie_allocator_t allocator,
                                genie_plan_t **out_plan) GENIE_MUST_USE;
@@ -63,7 +64,9 @@ genie_status_t genie_plan_open_memory(const void *bytes, uint64_t size_bytes, co
 void genie_plan_close(genie_plan_t *plan);
 
 // The string at byte `offset` of STRINGS; lives as long as the plan.
-static inline const char *genie_plan_string(const genie_plan_t *plan, uint32_t offset) { return plan->strings + offset; }
+static inline const char *genie_plan_string(const genie_plan_t *plan, uint32_t offset) {
+  return plan->strings + offset;
+}
 
 // Index of the entry of this name; of entry 0 when `name` is NULL or "". NOT_FOUND lists the entries that exist.
 genie_status_t genie_plan_find_entry(const genie_plan_t *plan, const char *name, uint32_t *out_entry) GENIE_MUST_USE;
@@ -100,11 +103,12 @@ genie_status_t genie_plan_read_weights(const genie_plan_t *plan, uint64_t offset
 genie_status_t genie_plan_verify_weights(const genie_plan_t *plan) GENIE_MUST_USE;
 
 // Values of all expressions that `entry` may use, from its symbols' values (in order, within their ranges): writes
-// out_values[i] for expression i. `out_values` has room for `expr_count` numbers; those of other entries stay untouched.
+// out_values[i] for expression i. `out_values` has room for `expr_count` numbers; those of other entries stay
+// untouched.
 void genie_plan_evaluate(const genie_plan_t *plan, uint32_t entry, const int64_t *symbol_values, int64_t *out_values);
 
-// As genie_plan_evaluate, with the symbols taken from the dimensions of the bound inputs: input_dims[position][dim], as many
-// as the tensor's rank. INVALID_ARGUMENT names the input and dimension that is out of range or differs from its
+// As genie_plan_evaluate, with the symbols taken from the dimensions of the bound inputs: input_dims[position][dim], as
+// many as the tensor's rank. INVALID_ARGUMENT names the input and dimension that is out of range or differs from its
 // expression. Allocates nothing unless it fails.
 genie_status_t genie_plan_bind(const genie_plan_t *plan, uint32_t entry, const int64_t *const *input_dims,
                                int64_t *out_values) GENIE_MUST_USE;

@@ -27,7 +27,8 @@ static genie_status_t read_private_key(const char *path, EVP_PKEY **out_key) {
   if (key == NULL || EVP_PKEY_base_id(key) != EVP_PKEY_ED25519) {
     EVP_PKEY_free(key);
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                             "%s: no unencrypted Ed25519 private key in PEM (openssl genpkey -algorithm ed25519)", path);
+                             "%s: no unencrypted Ed25519 private key in PEM (openssl genpkey -algorithm ed25519)",
+                             path);
   }
   *out_key = key;
   return GENIE_OK;
@@ -128,7 +129,8 @@ static genie_status_t find_key_in(FILE *file, const char *path, const uint8_t ke
   for (int i = 0; i < kKeyBytes; ++i) {
     snprintf(text + 2 * i, 3, "%02x", key[i]);
   }
-  return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "the plan is signed by %s, which %s does not list", text, path);
+  return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "the plan is signed by %s, which %s does not list", text,
+                           path);
 }
 
 genie_status_t genie_plan_signature_find_key(const char *path, const uint8_t key[32]) {

@@ -12,8 +12,8 @@ genie_status_t genie_plan_signature_make(const char *key_path, uint8_t *page) GE
 // Checks the signature of a signed `page`. PERMISSION_DENIED when it does not match.
 genie_status_t genie_plan_signature_verify(const uint8_t *page) GENIE_MUST_USE;
 
-// Succeeds when `key` is listed in the file at `path`. PERMISSION_DENIED when it is not; INVALID_ARGUMENT names a line that
-// is no key.
+// Succeeds when `key` is listed in the file at `path`. PERMISSION_DENIED when it is not; INVALID_ARGUMENT names a line
+// that is no key.
 genie_status_t genie_plan_signature_find_key(const char *path, const uint8_t key[32]) GENIE_MUST_USE;
 
 #endif  // GENIE_RUNTIME_PLAN_SIGNATURE_H_

@@ -12,14 +12,15 @@
 // format allows and this version cannot run.
 genie_status_t genie_plan_verify(const genie_plan_t *plan) GENIE_MUST_USE;
 
-// verify_header.c: the header page of a file of `file_bytes`: version, flags, and section bounds. The page is in memory.
+// verify_header.c: the header page of a file of `file_bytes`: version, flags, and section bounds. The page is in
+// memory.
 genie_status_t genie_plan_verify_header(const genie_plan_header_t *header, uint64_t file_bytes) GENIE_MUST_USE;
 
 // verify_exprs.c: symbols and expressions; fills out_ranges[expr_count].
 genie_status_t genie_plan_verify_exprs(const genie_plan_t *plan, genie_plan_range_t *out_ranges) GENIE_MUST_USE;
 
-// verify_records.c: places, tensors, kernels, targets, code offsets, entries' lists, transfers. Fills out_owners[tensor_count]
-// with the entry whose input or output a tensor is (NONE for states and weights).
+// verify_records.c: places, tensors, kernels, targets, code offsets, entries' lists, transfers. Fills
+// out_owners[tensor_count] with the entry whose input or output a tensor is (NONE for states and weights).
 genie_status_t genie_plan_verify_records(const genie_plan_t *plan, const genie_plan_range_t *ranges,
                                          uint32_t *out_owners) GENIE_MUST_USE;
 
@@ -31,7 +32,9 @@ genie_status_t genie_plan_verify_instructions(const genie_plan_t *plan, const ge
 genie_status_t genie_plan_verify_schedule(const genie_plan_t *plan) GENIE_MUST_USE;
 
 // True when `offset` is a string of the plan.
-static inline bool genie_plan_has_string(const genie_plan_t *plan, uint32_t offset) { return offset < plan->string_bytes; }
+static inline bool genie_plan_has_string(const genie_plan_t *plan, uint32_t offset) {
+  return offset < plan->string_bytes;
+}
 
 // True when [first, first + count) lies within [0, total).
 static inline bool genie_plan_has_range(uint32_t first, uint32_t count, uint32_t total) {

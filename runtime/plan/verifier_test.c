@@ -1,9 +1,9 @@
 // Promises: a good plan verifies; each rule of the format, broken alone, is refused with its status and its place.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +45,7 @@ static void accepts_work_in_place(void **state) {
   example.indices[example.instructions[GENIE_PLAN_EXAMPLE_SCALE].b] = 0;
   example.slices[5] = example.slices[2];  // "add" reads the temporary and writes over it
   example.instructions[GENIE_PLAN_EXAMPLE_SAVE].a = 4;
-  example.entries[0].output_count = 1;    // "saved" alone is an output
+  example.entries[0].output_count = 1;  // "saved" alone is an output
   example.indices[example.entries[0].first_output] = 5;
   example.tensors[4] = example.tensors[1];
   example.tensors[4].offset = 64;

@@ -9,11 +9,13 @@ static genie_status_t fail_expr(uint32_t index, const char *what) {
 static genie_status_t check_symbol(const genie_plan_t *plan, uint32_t index) {
   const genie_plan_symbol_t *symbol = &plan->symbols[index];
   if (!genie_plan_has_string(plan, symbol->name)) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "symbols[%u]: name %u is outside strings", index, symbol->name);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "symbols[%u]: name %u is outside strings", index,
+                             symbol->name);
   }
   if (symbol->minimum < 0 || symbol->maximum < symbol->minimum || symbol->multiple < 1) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "symbols[%u]: range %lld to %lld in multiples of %lld", index,
-                             (long long)symbol->minimum, (long long)symbol->maximum, (long long)symbol->multiple);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "symbols[%u]: range %lld to %lld in multiples of %lld",
+                             index, (long long)symbol->minimum, (long long)symbol->maximum,
+                             (long long)symbol->multiple);
   }
   return GENIE_OK;
 }
@@ -78,7 +80,8 @@ static genie_status_t check_entry(const genie_plan_t *plan, uint32_t index, uint
 genie_status_t genie_plan_verify_exprs(const genie_plan_t *plan, genie_plan_range_t *out_ranges) {
   const uint32_t common = plan->entries[0].first_expr;
   if (common > plan->expr_count) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "entries[0]: first expression %u of %u", common, plan->expr_count);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "entries[0]: first expression %u of %u", common,
+                             plan->expr_count);
   }
   for (uint32_t i = 0; i < common; ++i) {
     if (plan->exprs[i].op != GENIE_PLAN_EXPR_CONSTANT) {

@@ -30,17 +30,19 @@ static bool is_zero(const uint8_t *bytes, size_t count) {
 
 static genie_status_t check_identity(const genie_plan_header_t *header, uint64_t file_bytes) {
   if (file_bytes < sizeof(header->magic) || memcmp(header->magic, GENIE_PLAN_MAGIC, sizeof(header->magic)) != 0) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "not a plan: the file does not start with " GENIE_PLAN_MAGIC);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "not a plan: the file does not start with " GENIE_PLAN_MAGIC);
   }
   if (file_bytes < GENIE_PLAN_HEADER_BYTES) {
     return genie_status_make(GENIE_STATUS_DATA_LOSS, "truncated: %llu bytes, less than the header",
                              (unsigned long long)file_bytes);
   }
   if (header->version_major > GENIE_PLAN_VERSION_MAJOR) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                             "the plan has format version %u.%u and this Genie reads up to %d: install a newer Genie, or "
-                             "compile the model again with this one's geniec",
-                             header->version_major, header->version_minor, GENIE_PLAN_VERSION_MAJOR);
+    return genie_status_make(
+        GENIE_STATUS_UNIMPLEMENTED,
+        "the plan has format version %u.%u and this Genie reads up to %d: install a newer Genie, or "
+        "compile the model again with this one's geniec",
+        header->version_major, header->version_minor, GENIE_PLAN_VERSION_MAJOR);
   }
   if (header->version_major == 0) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "header: format version 0.%u does not exist",
@@ -53,8 +55,8 @@ static genie_status_t check_identity(const genie_plan_header_t *header, uint64_t
 }
 
 static genie_status_t check_signature_fields(const genie_plan_header_t *header) {
-  const bool has_zeros = is_zero(header->signer_key, sizeof(header->signer_key)) &&
-                         is_zero(header->signature, sizeof(header->signature));
+  const bool has_zeros =
+      is_zero(header->signer_key, sizeof(header->signer_key)) && is_zero(header->signature, sizeof(header->signature));
   if (header->has_signature > 1 || (header->has_signature == 0 && !has_zeros)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "header: has_signature is %u beside %s signature",
                              header->has_signature, has_zeros ? "no" : "a");
@@ -73,16 +75,18 @@ static genie_status_t check_section(const genie_plan_header_t *header, uint32_t 
   uint64_t expected = 0;
   if (!genie_checked_align_u64(*inout_end, GENIE_PLAN_PAGE_BYTES, &expected) || section->offset != expected ||
       !genie_checked_add_u64(section->offset, section->size_bytes, inout_end) || *inout_end > header->file_bytes) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                             "section %u (kind %u): bytes %llu + %llu are not on the page after the one before, in a file of %llu",
-                             index, section->kind, (unsigned long long)section->offset,
-                             (unsigned long long)section->size_bytes, (unsigned long long)header->file_bytes);
+    return genie_status_make(
+        GENIE_STATUS_INVALID_ARGUMENT,
+        "section %u (kind %u): bytes %llu + %llu are not on the page after the one before, in a file of %llu", index,
+        section->kind, (unsigned long long)section->offset, (unsigned long long)section->size_bytes,
+        (unsigned long long)header->file_bytes);
   }
   const uint64_t unit = record_bytes(section->kind);
   if (section->reserved != 0 || (unit != 0 && section->size_bytes % unit != 0) ||
       (unit > 1 && section->size_bytes / unit >= GENIE_PLAN_NONE)) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "section %u (kind %u): %llu bytes are no list of %llu-byte records",
-                             index, section->kind, (unsigned long long)section->size_bytes, (unsigned long long)unit);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "section %u (kind %u): %llu bytes are no list of %llu-byte records", index, section->kind,
+                             (unsigned long long)section->size_bytes, (unsigned long long)unit);
   }
   return GENIE_OK;
 }
@@ -100,9 +104,9 @@ static genie_status_t check_kinds(const genie_plan_header_t *header) {
     }
     seen |= 1ull << kind;
   }
-#define GENIE_PLAN_SECTION(enumerator, name, number, record)                                           \
-  if ((seen >> (number) & 1) == 0) {                                                                   \
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "section " #name " is missing");           \
+#define GENIE_PLAN_SECTION(enumerator, name, number, record)                                 \
+  if ((seen >> (number) & 1) == 0) {                                                         \
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "section " #name " is missing"); \
   }
 #include "runtime/plan/section.def"
 #undef GENIE_PLAN_SECTION

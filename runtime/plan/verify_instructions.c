@@ -114,7 +114,8 @@ static genie_status_t check_operand(const scope_t *scope, uint32_t index) {
     return FAIL("instructions[%u]: slice %u is at another place", scope->instruction, index);
   }
   if (!genie_plan_entry_has_expr(plan, scope->entry, slice->bytes_expr)) {
-    return FAIL("instructions[%u]: the bytes of slice %u are an expression of another entry", scope->instruction, index);
+    return FAIL("instructions[%u]: the bytes of slice %u are an expression of another entry", scope->instruction,
+                index);
   }
   if (is_slab || plan->tensors[slice->index].role > GENIE_PLAN_ROLE_OUTPUT) {
     return GENIE_OK;
@@ -135,15 +136,16 @@ static bool overlaps(const genie_plan_slice_t *a, const genie_plan_slice_t *b) {
          a->offset < b->offset + b->maximum_bytes && b->offset < a->offset + a->maximum_bytes;
 }
 
-// A launch may overwrite what it reads only in place: a slice that is only read and one that is only written, of one start.
+// A launch may overwrite what it reads only in place: a slice that is only read and one that is only written, of one
+// start.
 static genie_status_t check_aliases(const scope_t *scope, uint32_t first, uint32_t count) {
   const genie_plan_t *plan = scope->plan;
   for (uint32_t i = 0; i < count; ++i) {
     const genie_plan_slice_t *a = &plan->slices[plan->indices[first + i]];
     for (uint32_t j = i + 1; j < count; ++j) {
       const genie_plan_slice_t *b = &plan->slices[plan->indices[first + j]];
-      const bool is_in_place = a->offset == b->offset && a->access + b->access == GENIE_PLAN_ACCESS_BOTH &&
-                               a->access != b->access;
+      const bool is_in_place =
+          a->offset == b->offset && a->access + b->access == GENIE_PLAN_ACCESS_BOTH && a->access != b->access;
       if (overlaps(a, b) && (a->access | b->access) != GENIE_PLAN_ACCESS_READ && !is_in_place) {
         return FAIL("instructions[%u]: arguments %u and %u overlap and one is written", scope->instruction, i, j);
       }
@@ -172,7 +174,8 @@ static genie_status_t check_launch(const scope_t *scope, const genie_plan_instru
     }
   }
   if (!genie_plan_entry_has_expr(plan, scope->entry, launch->d) || scope->ranges[launch->d].minimum < 0) {
-    return FAIL("instructions[%u]: grid %u is no expression of its entry or can be negative", scope->instruction, launch->d);
+    return FAIL("instructions[%u]: grid %u is no expression of its entry or can be negative", scope->instruction,
+                launch->d);
   }
   return check_aliases(scope, launch->b, kernel->arg_count);
 }
@@ -183,8 +186,8 @@ static genie_status_t check_copy(const scope_t *scope, const genie_plan_instruct
   const genie_plan_slice_t *source = &scope->plan->slices[copy->a];
   const genie_plan_slice_t *destination = &scope->plan->slices[copy->b];
   if (source->access != GENIE_PLAN_ACCESS_READ || destination->access != GENIE_PLAN_ACCESS_WRITE ||
-      source->bytes_expr != destination->bytes_expr ||
-      overlaps(source, destination) || (copy->c | copy->d | copy->e | copy->f) != 0) {
+      source->bytes_expr != destination->bytes_expr || overlaps(source, destination) ||
+      (copy->c | copy->d | copy->e | copy->f) != 0) {
     return FAIL("instructions[%u]: slices %u and %u are no source and destination of equal bytes", scope->instruction,
                 copy->a, copy->b);
   }

@@ -1,4 +1,5 @@
-// The records that instructions refer to: every index in bounds, every tensor within its memory, names that can be looked up.
+// The records that instructions refer to: every index in bounds, every tensor within its memory, names that can be
+// looked up.
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,8 @@ static genie_status_t check_storage(const genie_plan_t *plan, uint32_t index) {
     if (tensor->offset % GENIE_PLAN_SLICE_ALIGNMENT != 0 || tensor->offset > total ||
         tensor->maximum_bytes > total - tensor->offset) {
       return FAIL("tensors[%u]: bytes %llu + %llu are outside the %llu of its memory or not on 64", index,
-                  (unsigned long long)tensor->offset, (unsigned long long)tensor->maximum_bytes, (unsigned long long)total);
+                  (unsigned long long)tensor->offset, (unsigned long long)tensor->maximum_bytes,
+                  (unsigned long long)total);
     }
   } else if (tensor->offset != 0) {
     return FAIL("tensors[%u]: the offset of an input or output is not 0", index);
@@ -175,7 +177,9 @@ static genie_status_t check_states_disjoint(const genie_plan_t *plan, const geni
 
 //===-- Entries ---------------------------------------------------------------------------------------------------===//
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static genie_status_t check_distinct(const char **names, uint32_t count, const char *what, uint32_t index) {
   qsort(names, count, sizeof(*names), compare_names);
@@ -187,7 +191,8 @@ static genie_status_t check_distinct(const char **names, uint32_t count, const c
   return GENIE_OK;
 }
 
-// A list of an entry's inputs or outputs; takes ownership of its tensors for the entry. `names` has room for all tensors.
+// A list of an entry's inputs or outputs; takes ownership of its tensors for the entry. `names` has room for all
+// tensors.
 static genie_status_t check_list(const genie_plan_t *plan, uint32_t entry, uint32_t first, uint32_t count,
                                  genie_plan_role_t role, uint32_t *owners, const char **names) {
   const char *what = role == GENIE_PLAN_ROLE_INPUT ? "inputs" : "outputs";
@@ -197,7 +202,8 @@ static genie_status_t check_list(const genie_plan_t *plan, uint32_t entry, uint3
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t tensor = plan->indices[first + i];
     if (tensor >= plan->tensor_count || plan->tensors[tensor].role != role || owners[tensor] != GENIE_PLAN_NONE) {
-      return FAIL("entries[%u]: %s[%u] is tensor %u, which is none of that role or is listed twice", entry, what, i, tensor);
+      return FAIL("entries[%u]: %s[%u] is tensor %u, which is none of that role or is listed twice", entry, what, i,
+                  tensor);
     }
     owners[tensor] = entry;
     names[i] = genie_plan_string(plan, plan->tensors[tensor].name);
@@ -225,8 +231,8 @@ static genie_status_t check_symbol_binding(const genie_plan_t *plan, uint32_t en
   return FAIL("symbols[%u]: is not dimension %u of input tensor %u", index, symbol->bind_dim, symbol->bind_tensor);
 }
 
-static genie_status_t check_entry(const genie_plan_t *plan, uint32_t index, uint32_t first_instruction, uint32_t *owners,
-                                  const char **names) {
+static genie_status_t check_entry(const genie_plan_t *plan, uint32_t index, uint32_t first_instruction,
+                                  uint32_t *owners, const char **names) {
   const genie_plan_entry_t *entry = &plan->entries[index];
   if (!genie_plan_has_string(plan, entry->name)) {
     return FAIL("entries[%u]: name %u is outside strings", index, entry->name);
@@ -237,7 +243,8 @@ static genie_status_t check_entry(const genie_plan_t *plan, uint32_t index, uint
                 entry->instruction_count, first_instruction);
   }
   if (entry->stream_count < 1 || entry->stream_count > GENIE_PLAN_MAX_STREAMS ||
-      entry->event_count > GENIE_PLAN_MAX_EVENTS || (entry->reserved[0] | entry->reserved[1] | entry->reserved[2]) != 0) {
+      entry->event_count > GENIE_PLAN_MAX_EVENTS ||
+      (entry->reserved[0] | entry->reserved[1] | entry->reserved[2]) != 0) {
     return FAIL("entries[%u]: %u streams, %u events", index, entry->stream_count, entry->event_count);
   }
   GENIE_RETURN_IF_ERROR(
@@ -312,8 +319,8 @@ genie_status_t genie_plan_verify_records(const genie_plan_t *plan, const genie_p
   GENIE_RETURN_IF_ERROR(check_targets(plan));
   GENIE_RETURN_IF_ERROR(check_weight_chunks(plan));
   void *scratch = NULL;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(
-      plan->allocator, (size_t)plan->tensor_count + plan->entry_count, sizeof(void *), &scratch));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, (size_t)plan->tensor_count + plan->entry_count,
+                                                       sizeof(void *), &scratch));
   const genie_status_t status = check_tensors_and_entries(plan, ranges, out_owners, scratch);
   genie_allocator_free(plan->allocator, scratch);
   GENIE_RETURN_IF_ERROR(status);

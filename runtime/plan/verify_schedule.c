@@ -1,8 +1,9 @@
 // Order: every byte that is read was written before it in the same call, and no two streams touch a byte unordered.
 //
-// The list order of an entry is one order in which its streams may run: a stream runs its instructions in that order, and a
-// WAIT comes after the only SIGNAL of its event, so nothing can deadlock. Happens-before is tracked with one clock a
-// stream (Mattern's vector clocks); each memory is a sorted list of segments with their last writer and last readers.
+// The list order of an entry is one order in which its streams may run: a stream runs its instructions in that order,
+// and a WAIT comes after the only SIGNAL of its event, so nothing can deadlock. Happens-before is tracked with one
+// clock a stream (Mattern's vector clocks); each memory is a sorted list of segments with their last writer and last
+// readers.
 #include <string.h>
 
 #include "runtime/plan/verifier.h"
@@ -125,7 +126,8 @@ static genie_status_t check_read(schedule_t *schedule, uint32_t index) {
   uint64_t position = slice->offset;
   for (uint32_t i = find_segment(memory, position); position < end; ++i) {
     if (i == memory->count || memory->segments[i].begin > position) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: slices[%u] reads byte %llu before it is written",
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                               "instructions[%u]: slices[%u] reads byte %llu before it is written",
                                schedule->instruction, index, (unsigned long long)position);
     }
     segment_t *segment = &memory->segments[i];
@@ -196,8 +198,9 @@ static genie_status_t signal_event(schedule_t *schedule, uint32_t event) {
 
 static genie_status_t wait_for_event(schedule_t *schedule, uint32_t event) {
   if (!schedule->has_signal[event]) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: waits for event %u before it is signalled",
-                             schedule->instruction, event);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "instructions[%u]: waits for event %u before it is signalled", schedule->instruction,
+                             event);
   }
   vector_clock_t *clock = &schedule->streams[schedule->stream];
   for (uint32_t i = 0; i < GENIE_PLAN_MAX_STREAMS; ++i) {
@@ -235,8 +238,9 @@ static genie_status_t check_outputs(const schedule_t *schedule, const genie_plan
       position = memory->segments[s].end;
     }
     if (position != plan->tensors[tensor].maximum_bytes) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "tensors[%u]: output '%.64s' is not written from byte %llu on",
-                               tensor, genie_plan_string(plan, plan->tensors[tensor].name), (unsigned long long)position);
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                               "tensors[%u]: output '%.64s' is not written from byte %llu on", tensor,
+                               genie_plan_string(plan, plan->tensors[tensor].name), (unsigned long long)position);
     }
   }
   return GENIE_OK;

@@ -169,17 +169,18 @@ genie_status_t genie_plan_writer_add_string(genie_plan_writer_t *writer, const c
 
 static genie_status_t fail_file(const genie_plan_writer_t *writer, const char *action) {
   const int error = errno;
-  const genie_status_code_t code = error == ENOSPC || error == EDQUOT || error == EFBIG ? GENIE_STATUS_RESOURCE_EXHAUSTED
-                                   : error == ENOENT || error == ENOTDIR                ? GENIE_STATUS_NOT_FOUND
-                                   : error == EACCES || error == EROFS || error == EPERM ? GENIE_STATUS_PERMISSION_DENIED
-                                                                                         : GENIE_STATUS_UNAVAILABLE;
+  const genie_status_code_t code =
+      error == ENOSPC || error == EDQUOT || error == EFBIG  ? GENIE_STATUS_RESOURCE_EXHAUSTED
+      : error == ENOENT || error == ENOTDIR                 ? GENIE_STATUS_NOT_FOUND
+      : error == EACCES || error == EROFS || error == EPERM ? GENIE_STATUS_PERMISSION_DENIED
+                                                            : GENIE_STATUS_UNAVAILABLE;
   return genie_status_make(code, "%s: cannot %s: %s", writer->path, action, strerror(error));
 }
 
-static genie_status_t write_at(const genie_plan_writer_t *writer, uint64_t offset, const void *bytes, uint64_t size_bytes) {
+static genie_status_t write_at(const genie_plan_writer_t *writer, uint64_t offset, const void *bytes,
+                               uint64_t size_bytes) {
   for (uint64_t done = 0; done < size_bytes;) {
-    const ssize_t count =
-        pwrite(writer->file, (const char *)bytes + done, size_bytes - done, (off_t)(offset + done));
+    const ssize_t count = pwrite(writer->file, (const char *)bytes + done, size_bytes - done, (off_t)(offset + done));
     if (count < 0 && errno != EINTR) {
       return fail_file(writer, "write");
     }
@@ -229,7 +230,8 @@ static genie_status_t lay_out(genie_plan_writer_t *writer) {
   for (uint32_t kind = 1; kind < kSectionKinds; ++kind) {
     genie_plan_section_t *section = &header->sections[header->section_count++];
     section->kind = kind;
-    section->size_bytes = kind == GENIE_PLAN_SECTION_WEIGHTS ? writer->weights_bytes : writer->sections[kind].size_bytes;
+    section->size_bytes =
+        kind == GENIE_PLAN_SECTION_WEIGHTS ? writer->weights_bytes : writer->sections[kind].size_bytes;
     if (!genie_checked_align_u64(end, GENIE_PLAN_PAGE_BYTES, &section->offset) ||
         !genie_checked_add_u64(section->offset, section->size_bytes, &end)) {
       return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the plan has more than 2^64 bytes");
@@ -246,8 +248,8 @@ genie_status_t genie_plan_writer_begin(genie_plan_writer_t *writer, const char *
     GENIE_RETURN_IF_ERROR(genie_plan_writer_append(writer, GENIE_PLAN_SECTION_STRINGS, "", 1, NULL));
   }
   section_buffer_t *chunks = &writer->sections[GENIE_PLAN_SECTION_WEIGHT_CHUNKS];
-  const uint64_t chunk_count = weights_bytes / GENIE_PLAN_WEIGHT_CHUNK_BYTES +
-                               (weights_bytes % GENIE_PLAN_WEIGHT_CHUNK_BYTES != 0);
+  const uint64_t chunk_count =
+      weights_bytes / GENIE_PLAN_WEIGHT_CHUNK_BYTES + (weights_bytes % GENIE_PLAN_WEIGHT_CHUNK_BYTES != 0);
   GENIE_RETURN_IF_ERROR(reserve(writer->allocator, chunks, chunk_count * sizeof(genie_plan_digest_t)));
   chunks->size_bytes = chunk_count * sizeof(genie_plan_digest_t);
   writer->weights_bytes = weights_bytes;
@@ -304,8 +306,7 @@ static genie_status_t write_sections(genie_plan_writer_t *writer) {
   for (uint32_t i = 0; i < header->section_count; ++i) {
     genie_plan_section_t *section = &header->sections[i];
     const bool is_weights = section->kind == GENIE_PLAN_SECTION_WEIGHTS;
-    const section_buffer_t *buffer =
-        &writer->sections[is_weights ? GENIE_PLAN_SECTION_WEIGHT_CHUNKS : section->kind];
+    const section_buffer_t *buffer = &writer->sections[is_weights ? GENIE_PLAN_SECTION_WEIGHT_CHUNKS : section->kind];
     GENIE_RETURN_IF_ERROR(genie_plan_digest_of(buffer->bytes, buffer->size_bytes, &section->sha256));
     if (!is_weights) {
       GENIE_RETURN_IF_ERROR(write_at(writer, section->offset, buffer->bytes, buffer->size_bytes));
@@ -331,7 +332,8 @@ static genie_status_t publish(genie_plan_writer_t *writer, uint64_t file_bytes) 
   return GENIE_OK;
 }
 
-genie_status_t genie_plan_writer_finish(genie_plan_writer_t *writer, const char *signing_key, uint64_t *out_file_bytes) {
+genie_status_t genie_plan_writer_finish(genie_plan_writer_t *writer, const char *signing_key,
+                                        uint64_t *out_file_bytes) {
   GENIE_RETURN_IF_ERROR(genie_plan_writer_pad_weights(writer, writer->weights_bytes));
   if (writer->weights_done % GENIE_PLAN_WEIGHT_CHUNK_BYTES != 0) {
     GENIE_RETURN_IF_ERROR(finish_chunk(writer, writer->weights_done / GENIE_PLAN_WEIGHT_CHUNK_BYTES));

@@ -1,7 +1,8 @@
-// Writes a plan: records are collected in memory, weights stream to disk, and the file appears under its name whole or not at all.
+// Writes a plan: records are collected in memory, weights stream to disk, and the file appears under its name whole or
+// not at all.
 //
-// The order of calls is: append() and add_string() as often as needed, begin(), write_weights() for all weights in order,
-// finish(). The same calls give the same bytes. A writer belongs to one thread.
+// The order of calls is: append() and add_string() as often as needed, begin(), write_weights() for all weights in
+// order, finish(). The same calls give the same bytes. A writer belongs to one thread.
 #ifndef GENIE_RUNTIME_PLAN_WRITER_H_
 #define GENIE_RUNTIME_PLAN_WRITER_H_
 
@@ -32,8 +33,9 @@ genie_status_t genie_plan_writer_align(genie_plan_writer_t *writer, genie_plan_s
 // The record at `index`, to be completed in place; valid until the next append to its section.
 void *genie_plan_writer_record(genie_plan_writer_t *writer, genie_plan_section_kind_t section, uint64_t index);
 
-// Ends the records; opens a temporary file beside `path`. `manifest` are the bytes of a Manifest message. INVALID_ARGUMENT
-// when `path` is something other than a file; PERMISSION_DENIED or NOT_FOUND when its folder cannot be written.
+// Ends the records; opens a temporary file beside `path`. `manifest` are the bytes of a Manifest message.
+// INVALID_ARGUMENT when `path` is something other than a file; PERMISSION_DENIED or NOT_FOUND when its folder cannot be
+// written.
 genie_status_t genie_plan_writer_begin(genie_plan_writer_t *writer, const char *path, const void *manifest,
                                        uint64_t manifest_bytes, uint64_t weights_bytes) GENIE_MUST_USE;
 

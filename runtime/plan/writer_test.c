@@ -1,24 +1,25 @@
 // Promises: what is written reads back; equal input gives equal bytes; a failed write leaves no file; signatures hold.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
+#include "runtime/plan/writer.h"
+
 #include <cmocka.h>
 #include <dirent.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/plan_bad_case.h"
 #include "runtime/plan/reader.h"
-#include "runtime/plan/writer.h"
 
 static char folder[64];
 
@@ -174,8 +175,8 @@ static void a_signature_is_checked(void **state) {
   const genie_plan_options_t required = {.is_signature_required = true};
   expect(genie_plan_open(in_folder("s.gplan"), &required, genie_allocator_heap(), &plan), GENIE_STATUS_OK, NULL);
   genie_plan_close(plan);
-  expect(genie_plan_open(in_folder("u.gplan"), &required, genie_allocator_heap(), &plan), GENIE_STATUS_PERMISSION_DENIED,
-         "not signed");
+  expect(genie_plan_open(in_folder("u.gplan"), &required, genie_allocator_heap(), &plan),
+         GENIE_STATUS_PERMISSION_DENIED, "not signed");
   FILE *file = fopen(in_folder("s.gplan"), "r+b");
   fseek(file, offsetof(genie_plan_header_t, signature), SEEK_SET);
   fputc(0x5a, file);
@@ -203,12 +204,14 @@ static void only_trusted_keys_are_accepted(void **state) {
   expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_PERMISSION_DENIED,
          "does not list");
   options.trusted_keys_path = in_folder("base64");
-  expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_PERMISSION_DENIED, NULL);
+  expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_PERMISSION_DENIED,
+         NULL);
   options.trusted_keys_path = in_folder("wrong");
   expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_INVALID_ARGUMENT,
          "wrong:1");
   options.trusted_keys_path = in_folder("absent");
-  expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_NOT_FOUND, "absent");
+  expect(genie_plan_open(in_folder("t.gplan"), &options, genie_allocator_heap(), &plan), GENIE_STATUS_NOT_FOUND,
+         "absent");
 }
 
 static void a_call_takes_its_sizes_from_its_inputs(void **state) {
@@ -225,7 +228,8 @@ static void a_call_takes_its_sizes_from_its_inputs(void **state) {
   expect(genie_plan_bind(plan, 0, dims, values), GENIE_STATUS_INVALID_ARGUMENT, "input 'x': dimension 0 is 65");
   x[0] = 5;
   x[1] = 9;
-  expect(genie_plan_bind(plan, 0, dims, values), GENIE_STATUS_INVALID_ARGUMENT, "input 'x': dimension 1 is 9; it must be 8");
+  expect(genie_plan_bind(plan, 0, dims, values), GENIE_STATUS_INVALID_ARGUMENT,
+         "input 'x': dimension 1 is 9; it must be 8");
   x[1] = 8;
   y[0] = 5;
   expect(genie_plan_bind(plan, 0, dims, values), GENIE_STATUS_INVALID_ARGUMENT, "multiples of 2");

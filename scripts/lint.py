@@ -21,7 +21,7 @@ ARROWS = {
     "ir": [],
     "passes": ["ir"],
     "codegen": ["ir", "codegen/emit", "codegen/plan"],
-    "codegen/plan": ["ir", "codegen", "codegen/emit"],
+    "codegen/plan": ["ir", "codegen", "codegen/emit", "runtime/plan"],
     "codegen/emit": ["ir", "codegen", "codegen/plan", "runtime/plan"],
     "compiler": ["ir", "passes", "codegen", "codegen/plan", "codegen/emit", "runtime/plan"],
     "tools": ["runtime/plan"],

@@ -1,5 +1,4 @@
 // Promises: every plan of tests/corpus/plans/good opens, for ever; each of bad/ fails with the status in its name.
-#include <cmocka.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <setjmp.h>
@@ -10,6 +9,8 @@
 #include <string.h>
 
 #include "runtime/plan/reader.h"
+
+#include <cmocka.h>
 
 // The test runs in the repository's root.
 static const char kGood[] = "tests/corpus/plans/good";

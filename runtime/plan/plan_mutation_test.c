@@ -1,7 +1,6 @@
 // Promise: no change to the bytes of a plan makes the reader crash or read out of bounds. Thousands of plans that
 // differ from a good one in some bytes, with hashes that fit again so that the verifier sees the change, are refused or
 // verify; one that verifies can be evaluated and printed.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,8 @@
 #include "runtime/plan/disassemble.h"
 #include "runtime/plan/plan_bad_case.h"
 #include "runtime/plan/reader.h"
+
+#include <cmocka.h>
 
 enum { kMutations = 20000 };
 

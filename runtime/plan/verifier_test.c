@@ -1,5 +1,4 @@
 // Promises: a good plan verifies; each rule of the format, broken alone, is refused with its status and its place.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +9,8 @@
 
 #include "runtime/plan/plan_bad_case.h"
 #include "runtime/plan/reader.h"
+
+#include <cmocka.h>
 
 static void refuses_every_bad_case(void **state) {
   char folder[] = "/tmp/genie_verifier_XXXXXX";

@@ -1,7 +1,6 @@
 // Promises: what is written reads back; equal input gives equal bytes; a failed write leaves no file; signatures hold.
 #include "runtime/plan/writer.h"
 
-#include <cmocka.h>
 #include <dirent.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -20,6 +19,8 @@
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/plan_bad_case.h"
 #include "runtime/plan/reader.h"
+
+#include <cmocka.h>
 
 static char folder[64];
 

@@ -33,9 +33,11 @@ def Genie_ShapeVerified : NativeOpTrait<"ShapeVerified"> { let cppNamespace = ":
 class Genie_Op<string mnemonic, list<Trait> traits = []>
     : Op<Genie_Dialect, mnemonic, !listconcat(traits, [Genie_ShapeVerified])> {
   // The ATen overloads that import to this op, each "overload(arguments)": an argument is the name of an operand or
-  // attribute of this op in the schema's order, `name=default` where the schema has a default, `_name` to ignore it.
+  // attribute of this op in the schema's order, `name:schema_name` where the schema calls it otherwise, `name=default` for
+  // a default that this op lacks, `_name` to ignore it. Rules other than "direct" know the arguments: they need no list.
   list<string> aten = [];
-  // How the importer builds the op from those overloads: "direct" maps arguments by name.
+  // How the importer builds the op from those overloads: "direct" maps arguments, others are functions of
+  // compiler/import/pt2/rules.
   string importRule = "direct";
   // Result types from operand types and attributes.
   string shapeRule = ?;
@@ -53,6 +55,8 @@ class Genie_UnaryOp<string mnemonic, string text> : Genie_PureOp<mnemonic> {
   let summary = text;
   let arguments = (ins AnyRankedTensor:$x);
   let results = (outs AnyRankedTensor:$result);
+  let aten = [mnemonic # ".default"];
+  let importRule = "unary";
   let shapeRule = "elementwise";
   let costRule = "elementwise";
   let lowerRule = "pointwise";
@@ -63,6 +67,7 @@ class Genie_BinaryOp<string mnemonic, string text> : Genie_PureOp<mnemonic> {
   let summary = text;
   let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
   let results = (outs AnyRankedTensor:$result);
+  let importRule = "binary";
   let shapeRule = "broadcast";
   let costRule = "elementwise";
   let lowerRule = "pointwise";
@@ -70,6 +75,8 @@ class Genie_BinaryOp<string mnemonic, string text> : Genie_PureOp<mnemonic> {
 
 // As a binary op, with a boolean result.
 class Genie_CompareOp<string mnemonic, string text> : Genie_BinaryOp<mnemonic, text> {
+  let aten = [mnemonic # ".Tensor", mnemonic # ".Scalar"];
+  let importRule = "compare";
   let shapeRule = "broadcast_bool";
 }
 
@@ -78,6 +85,7 @@ class Genie_ReduceOp<string mnemonic, string text> : Genie_PureOp<mnemonic> {
   let summary = text;
   let arguments = (ins AnyRankedTensor:$x, DenseI64ArrayAttr:$axes, DefaultValuedAttr<BoolAttr, "false">:$keepdim);
   let results = (outs AnyRankedTensor:$result);
+  let importRule = "reduce";
   let shapeRule = "reduce";
   let costRule = "reduce";
   let lowerRule = "row";

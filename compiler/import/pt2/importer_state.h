@@ -29,6 +29,8 @@ struct pt2_importer {
   genie_pt2_value_table_t values;
   const struct pt2_mapping_table *mappings;
 
+  MlirOperation last_op;  // of the block, before the node in work
+
   // Of the node in work.
   int position;
   pt2_provenance_t provenance;

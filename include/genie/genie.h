@@ -58,7 +58,7 @@ typedef struct genie_model genie_model_t;
 typedef struct genie_model_options {
   // Refuse a plan that is not signed, and check the hashes of the weights when a session reads them.
   bool require_signed;
-  // A file of Ed25519 public keys, hex or base64, one a line: the plan must be signed by one of them. NULL: any signer.
+  // A file of Ed25519 public keys, PEM, or hex or base64 one a line: the plan must be signed by one of them. NULL: any signer.
   const char *trusted_keys;
   // Check the hashes of the weights when a session reads them.
   bool verify_weights;

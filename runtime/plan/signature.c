@@ -108,18 +108,29 @@ static char *strip(char *line) {
   return line;
 }
 
+// A public key as `openssl pkey -pubout` writes it is a base64 key behind a fixed prefix, between two lines of dashes.
+static bool is_pem_frame(const char *text) {
+  return strcmp(text, "-----BEGIN PUBLIC KEY-----") == 0 || strcmp(text, "-----END PUBLIC KEY-----") == 0;
+}
+
+static const char *skip_pem_prefix(const char *text) {
+  static const char kPrefix[] = "MCowBQYDK2VwAyEA";
+  const size_t length = sizeof(kPrefix) - 1;
+  return strlen(text) == length + 44 && memcmp(text, kPrefix, length) == 0 ? text + length : text;
+}
+
 static genie_status_t find_key_in(FILE *file, const char *path, const uint8_t key[kKeyBytes]) {
   char line[kKeyLineCapacity];
   for (int number = 1; fgets(line, sizeof(line), file) != NULL; ++number) {
-    const char *text = strip(line);
+    const char *text = skip_pem_prefix(strip(line));
     const size_t length = strlen(text);
     uint8_t candidate[kKeyBytes];
-    if (length == 0) {
+    if (length == 0 || is_pem_frame(text)) {
       continue;
     }
     if (!(length == 64 && parse_hex_key(text, candidate)) && !(length == 44 && parse_base64_key(text, candidate))) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                               "%s:%d: not an Ed25519 public key (64 hexadecimal or 44 base64 digits)", path, number);
+                               "%s:%d: not an Ed25519 public key (64 hexadecimal digits, 44 base64 digits, or PEM)", path, number);
     }
     if (memcmp(candidate, key, kKeyBytes) == 0) {
       return GENIE_OK;

@@ -24,14 +24,15 @@ class Module:
 
     def op(self, name, operands, result_types, attributes=""):
         """Names of the results of one op; `operands` are names that this or the constructor gave."""
-        first, self.count = self.count, self.count + len(result_types)
-        names = [f"%{first}"] if len(result_types) == 1 else [f"%{first}_{i}" for i in range(len(result_types))]
+        first, count, self.count = self.count, len(result_types), self.count + 1
+        names = [f"%{first}"] if count == 1 else [f"%{first}#{i}" for i in range(count)]
         for result, type_ in zip(names, result_types):
             self.types[result] = type_
         operand_types = ", ".join(self.types[operand] for operand in operands)
-        results = result_types[0] if len(result_types) == 1 else f"({', '.join(result_types)})"
+        results = result_types[0] if count == 1 else f"({', '.join(result_types)})"
         properties = f" <{{{attributes}}}>" if attributes else ""
-        self.lines.append(f'  {", ".join(names)} = "genie.{name}"({", ".join(operands)}){properties} : ({operand_types}) -> {results}')
+        defined = f"%{first}" if count == 1 else f"%{first}:{count}"
+        self.lines.append(f'  {defined} = "genie.{name}"({", ".join(operands)}){properties} : ({operand_types}) -> {results}')
         return names
 
     def output(self, *names):

@@ -145,15 +145,28 @@ static int count_exits(const genie_fuse_graph_t *graph, int group, int *out_last
   return count;
 }
 
+static bool has_exit_before_anchor(const genie_fuse_graph_t *graph, int group) {
+  for (int i = graph->groups[group].first; i != graph->groups[group].anchor; i = graph->nodes[i].next_member) {
+    if (genie_fuse_graph_escapes(graph, group, genie_rewrite_result(graph->nodes[i].op))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Joins pointwise ops behind the anchor as long as a point comes where only one value leaves: a value that is stored
 // and read again elsewhere gains nothing here. Ops after the last such point are given back.
+//
+// What others read of the prologue may lead back into the epilogue by way of them: then the group would be split.
 static void grow_epilogue(genie_fuse_graph_t *graph, int group) {
   const MlirValue space = genie_rewrite_result(graph->nodes[graph->groups[group].anchor].op);
+  const bool has_prologue_exit = has_exit_before_anchor(graph, group);
   int pending[MAX_EPILOGUE];
   int pending_count = 0;
   while (pending_count < MAX_EPILOGUE) {
     const int user = next_user(graph, group);
-    if (user < 0 || !is_epilogue_op(graph, group, user, space)) {
+    if (user < 0 || !is_epilogue_op(graph, group, user, space) ||
+        (has_prologue_exit && genie_fuse_graph_is_split(graph, group, user))) {
       break;
     }
     genie_fuse_graph_join(graph, group, user);
@@ -170,6 +183,9 @@ static void grow_epilogue(genie_fuse_graph_t *graph, int group) {
 
 // What epilogue ops add or multiply: light producers that only the epilogue reads.
 static genie_status_t grow_epilogue_producers(genie_fuse_graph_t *graph, int group) {
+  if (has_exit_before_anchor(graph, group)) {
+    return GENIE_OK;
+  }
   bool *is_root;
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(&graph->arena, (size_t)graph->node_count, sizeof(bool), (void **)&is_root));

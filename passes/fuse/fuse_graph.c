@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ir/evaluate.h"
 #include "ir/strided_view.h"
 
 //===-- Kinds of ops ----------------------------------------------------------------------------------------------===//
@@ -52,15 +53,6 @@ static bool is_argument_compile_time(const genie_fuse_graph_t *graph, MlirValue 
   return genie_ir_argument_role(graph->function, index, &name) == GENIE_IR_ARGUMENT_WEIGHT;
 }
 
-static bool has_static_results(MlirOperation op) {
-  for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
-    if (!genie_type_is_static(mlirValueGetType(mlirOperationGetResult(op, i)))) {
-      return false;
-    }
-  }
-  return true;
-}
-
 // Attributes may hold sizes: `size`'s expression and `slice`'s start.
 static bool has_symbolic_attribute(MlirOperation op) {
   static const char *const NAMES[] = {"expression", "start"};
@@ -90,8 +82,8 @@ static bool is_result_copy(MlirOperation op) {
 }
 
 static bool is_op_compile_time(const genie_fuse_graph_t *graph, const genie_fuse_node_t *node) {
-  if (node->info == NULL || is_result_copy(node->op) || mlirOperationGetNumResults(node->op) == 0 || !has_static_results(node->op) ||
-      has_symbolic_attribute(node->op) || genie_op_is(node->op, "genie.kernel")) {
+  if (node->info == NULL || is_result_copy(node->op) || has_symbolic_attribute(node->op) ||
+      !genie_evaluate_supports(node->op)) {
     return false;
   }
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(node->op); ++i) {

@@ -6,8 +6,9 @@
 
 #include "ir/strided_view.h"
 #include "passes/graph/rewrite.h"
+#include "passes/layout/channels_last.h"
 
-enum { LEAST_RANK = 3, GREATEST_RANK = 5, MAX_RESULTS = 64 };
+enum { MAX_RESULTS = 64 };
 
 static MlirBlock body_of(MlirOperation kernel) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
@@ -15,26 +16,6 @@ static MlirBlock body_of(MlirOperation kernel) {
 
 static bool is_family(MlirOperation kernel, const char *family) {
   return mlirStringRefEqual(genie_ir_string(kernel, "family"), mlirStringRefCreateFromCString(family));
-}
-
-// [0, 2, .., rank - 1, 1]
-static void channels_last(int rank, int64_t *out_order) {
-  out_order[0] = 0;
-  for (int i = 1; i + 1 < rank; ++i) {
-    out_order[i] = i + 1;
-  }
-  out_order[rank - 1] = 1;
-}
-
-static bool has_layout(MlirValue value) {
-  const MlirOperation kernel = genie_rewrite_definer_if(value, "genie.kernel");
-  if (mlirOperationIsNull(kernel) || !genie_ir_has(kernel, "layouts")) {
-    return false;
-  }
-  const MlirAttribute layouts = mlirOperationGetAttributeByName(kernel, mlirStringRefCreateFromCString("layouts"));
-  const MlirAttribute layout = mlirArrayAttrGetElement(layouts, mlirOpResultGetResultNumber(value));
-  return mlirDenseArrayGetNumElements(layout) >= LEAST_RANK &&
-         mlirDenseI64ArrayGetElement(layout, mlirDenseArrayGetNumElements(layout) - 1) == 1;
 }
 
 //===-- Who can read it -------------------------------------------------------------------------------------------===//
@@ -79,7 +60,7 @@ static bool reads_channels_last(MlirOperation kernel, MlirValue result) {
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(kernel); ++i) {
     const MlirValue operand = mlirOperationGetOperand(kernel, i);
     if (genie_value_type(operand).rank == genie_value_type(result).rank) {
-      if (has_layout(operand)) {
+      if (genie_channels_last_is(operand)) {
         has_any = true;
       } else if (genie_rewrite_same_dims(operand, result)) {
         return false;
@@ -120,8 +101,9 @@ static void choose_layouts(MlirOperation kernel) {
     for (int i = 0; i < rank; ++i) {
       order[i] = i;
     }
-    if (rank >= LEAST_RANK && rank <= GREATEST_RANK && wants_channels_last(kernel, r)) {
-      channels_last(rank, order);
+    if (rank >= GENIE_CHANNELS_LAST_LEAST_RANK && rank <= GENIE_CHANNELS_LAST_GREATEST_RANK &&
+        wants_channels_last(kernel, r)) {
+      genie_channels_last_order(rank, order);
       if (can_all_read(result, order)) {
         ++chosen_count;
       } else {

@@ -5,8 +5,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ir/strided_view.h"
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"
+#include "passes/layout/channels_last.h"
 
 // With at most this many rows a product streams the weight as it is stored (the gemv template), and nothing is copied.
 enum { MAX_STREAMED_ROWS = 4 };
@@ -29,8 +31,31 @@ static double rows_of(MlirOperation function, MlirOperation linear) {
   return rows;
 }
 
+// True when the image that a convolution reads has its channels side by side in memory.
+static bool reads_channels_last(MlirOperation kernel, MlirOperation conv) {
+  const MlirValue x = mlirOperationGetOperand(conv, 0);
+  MlirValue root = x;
+  for (MlirOperation op = genie_rewrite_definer(root); !mlirOperationIsNull(op) && genie_rewrite_is_view(op);
+       op = genie_rewrite_definer(root)) {
+    root = mlirOperationGetOperand(op, 0);
+  }
+  if (!mlirValueIsABlockArgument(root)) {
+    return false;
+  }
+  int64_t order[GENIE_IR_MAX_RANK];
+  const bool has_order =
+      genie_channels_last_is(mlirOperationGetOperand(kernel, mlirBlockArgumentGetArgNumber(root)));
+  if (has_order) {
+    genie_channels_last_order(genie_value_type(root).rank, order);
+  }
+  genie_strided_view_t view;
+  int64_t stride;
+  return genie_strided_view_of(x, has_order ? order : NULL, &view) &&
+         genie_dim_is_constant(view.strides[1], &stride) && stride == 1;
+}
+
 // The packing that the anchor's template wants of its weight; NULL if it wants it as it is.
-static const char *format_of(MlirOperation function, MlirOperation anchor) {
+static const char *format_of(MlirOperation function, MlirOperation kernel, MlirOperation anchor) {
   if (genie_op_is(anchor, "genie.linear")) {
     return rows_of(function, anchor) > MAX_STREAMED_ROWS ? "panel_n" : NULL;
   }
@@ -43,7 +68,7 @@ static const char *format_of(MlirOperation function, MlirOperation anchor) {
     return "conv_n";
   }
   const bool is_depthwise = genie_dim_value(weight.dims[0]) == groups && genie_dim_value(weight.dims[1]) == 1;
-  return is_depthwise && weight.rank == 4 ? "depthwise" : NULL;
+  return is_depthwise && weight.rank == 4 && reads_channels_last(kernel, anchor) ? "depthwise" : NULL;
 }
 
 static genie_status_t make_packed(packer_t *packer, MlirOperation kernel, MlirValue weight, const char *format,
@@ -79,7 +104,8 @@ static MlirValue packable_weight(MlirOperation kernel, MlirOperation anchor) {
     return (MlirValue){NULL};
   }
   const MlirValue outside = mlirOperationGetOperand(kernel, mlirBlockArgumentGetArgNumber(inside));
-  return genie_ir_is_compile_time(outside) ? outside : (MlirValue){NULL};
+  const bool is_computed = !mlirOperationIsNull(genie_rewrite_definer_if(outside, "genie.kernel"));
+  return !is_computed && genie_ir_is_compile_time(outside) ? outside : (MlirValue){NULL};
 }
 
 // Replaces the block argument behind the anchor's weight by the packed one and unpacks it in front of everything.
@@ -105,7 +131,7 @@ static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
   const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
   MlirOperation op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
-    const char *format = format_of(packer->function, op);
+    const char *format = format_of(packer->function, kernel, op);
     const MlirValue weight = format == NULL ? (MlirValue){NULL} : packable_weight(kernel, op);
     if (!mlirValueIsNull(weight)) {
       MlirValue packed;

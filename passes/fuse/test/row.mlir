@@ -1,4 +1,4 @@
-// RUN: geniec %s --run-pass=fuse-anchors | FileCheck %s
+// RUN: geniec %s --run-pass=fuse-anchors,fuse-pointwise | FileCheck %s
 // A row kernel computes what it reads, and stores a sum that is read again beside its own result.
 
 // CHECK-LABEL: func.func @sum_of_embeddings
@@ -28,3 +28,16 @@ func.func @residual_stream(%a: tensor<?x8xf32, affine_map<()[s0] -> (s0, 8)>> {g
   return %1, %0 : tensor<?x8xf32, affine_map<()[s0] -> (s0, 8)>>, tensor<?x8xf32, affine_map<()[s0] -> (s0, 8)>>
 }
 genie.weight @t {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<100x8xf32>
+
+// What others make of the stored producer cannot come back into the epilogue.
+// CHECK-LABEL: func.func @detour
+// CHECK: %[[K:.*]]:2 = genie.kernel "row"(%arg0)
+// CHECK: %[[L:.*]] = genie.kernel "pointwise"(%[[K]]#{{[01]}}, %[[K]]#{{[01]}})
+// CHECK: return %[[L]]
+func.func @detour(%x: tensor<8xf32> {genie.input = "x"}) -> (tensor<8xf32> {genie.output = "y"}) {
+  %0 = genie.sin %x : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = genie.flip %0 {axes = array<i64: 0>} : (tensor<8xf32>) -> tensor<8xf32>
+  %2 = genie.rms_norm %0 {normalized_rank = 1 : i64, eps = 1.0e-3 : f64} : (tensor<8xf32>) -> tensor<8xf32>
+  %3 = genie.maximum %2, %1 : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %3 : tensor<8xf32>
+}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/evaluate.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/base/string_builder.h"
 #include "runtime/plan/format.h"
@@ -181,7 +182,8 @@ static genie_status_t name_of_op(const builder_t *builder, MlirOperation op, cha
 
 static bool is_known_op(const builder_t *builder, MlirOperation op) {
   const genie_op_info_t *info = genie_op_info_get(op);
-  if (info == NULL || mlirOperationGetNumRegions(op) > 0 || mlirOperationGetNumResults(op) == 0) {
+  if (info == NULL || mlirOperationGetNumRegions(op) > 0 || mlirOperationGetNumResults(op) == 0 ||
+      !genie_evaluate_supports(op)) {
     return false;
   }
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {

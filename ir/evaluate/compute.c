@@ -276,6 +276,35 @@ static genie_status_t evaluate_index(MlirOperation op, int operand_count, const 
   return pick_axis(&operands[0], (int)axes[0], &operands[1], result);
 }
 
+// result[i.., j, k..] = x[i.., index[i.., j, k..], k..], where x may be larger than the index beside `axis`.
+static genie_status_t evaluate_gather(MlirOperation op, int operand_count, const genie_host_tensor_t *operands,
+                                      genie_host_tensor_t *result) {
+  (void)operand_count;
+  const genie_host_tensor_t *x = &operands[0];
+  const genie_host_tensor_t *index = &operands[1];
+  const int axis = (int)genie_ir_i64(op, "axis");
+  const size_t bytes = genie_dtype_bytes(x->dtype);
+  const int64_t count = genie_host_tensor_count(index);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t picked = read_index(index, i);
+    picked += picked < 0 ? x->dims[axis] : 0;
+    if (picked < 0 || picked >= x->dims[axis]) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "index %lld is outside %lld elements",
+                               (long long)read_index(index, i), (long long)x->dims[axis]);
+    }
+    int64_t position = 0;
+    int64_t stride = 1;
+    int64_t rest = i;
+    for (int dim = x->rank - 1; dim >= 0; --dim) {
+      position += (dim == axis ? picked : rest % index->dims[dim]) * stride;
+      stride *= x->dims[dim];
+      rest /= index->dims[dim];
+    }
+    memcpy((char *)element(result, i), element(x, position), bytes);
+  }
+  return GENIE_OK;
+}
+
 //===-- Table -----------------------------------------------------------------------------------------------------===//
 
 static bool has_one_index(MlirOperation op) {
@@ -296,6 +325,7 @@ static const struct {
     {"genie.linear", evaluate_product, NULL},
     {"genie.take", evaluate_take, NULL},
     {"genie.embedding", evaluate_embedding, NULL},
+    {"genie.gather", evaluate_gather, NULL},
     {"genie.index", evaluate_index, has_one_index},
 };
 

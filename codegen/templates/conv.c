@@ -100,10 +100,50 @@ GENIE_INLINE i64 b_step(const frame_t *frame) {
   return width != 0 && storage_bytes((int)genie_weight_dtype(frame)) == REAL_BYTES ? width : TILE_COLUMNS;
 }
 
-// The input coordinate that output coordinate `y` reads at a tap, or -1 outside the input.
-GENIE_INLINE i64 input_coordinate(bool is_transposed, i64 y, i64 tap, i64 size, i64 stride, i64 padding, i64 dilation) {
-  i64 x = is_transposed ? y + padding - tap * dilation : y * stride - padding + tap * dilation;
-  if (is_transposed) {
+// The pixels of a tile: the input coordinate of each at tap 0 and where it lies, in elements from [image][channel][0, 0, 0].
+typedef struct tile_pixels {
+  i64 rows;
+  i64 origin[3][TILE_ROWS];
+  i64 base[TILE_ROWS];
+  bool is_inside;  // every tap of every pixel lies in the input
+  bool is_run;     // a whole tile of neighbours in the last dimension
+} tile_pixels_t;
+
+GENIE_INLINE bool is_inside(i64 origin, i64 reach, i64 size) { return origin >= 0 && origin + reach < size; }
+
+static void find_pixels(const frame_t *frame, i64 pixel, i64 rows, tile_pixels_t *out) {
+  const i64 size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
+  const i64 reach0 = (genie_kernel_size0(frame) - 1) * genie_dilation0(frame);
+  const i64 reach1 = (genie_kernel_size1(frame) - 1) * genie_dilation1(frame);
+  const i64 reach2 = (genie_kernel_size2(frame) - 1) * genie_dilation2(frame);
+  out->rows = rows;
+  out->is_inside = true;
+  for (i64 row = 0; row < rows; ++row) {
+    const i64 y0 = (pixel + row) / (size1 * size2), y1 = (pixel + row) / size2 % size1, y2 = (pixel + row) % size2;
+    if (genie_is_transposed(frame)) {
+      out->origin[0][row] = y0 + genie_padding0(frame);
+      out->origin[1][row] = y1 + genie_padding1(frame);
+      out->origin[2][row] = y2 + genie_padding2(frame);
+      out->is_inside = false;
+      continue;
+    }
+    const i64 x0 = y0 * genie_stride0(frame) - genie_padding0(frame), x1 = y1 * genie_stride1(frame) - genie_padding1(frame);
+    const i64 x2 = y2 * genie_stride2(frame) - genie_padding2(frame);
+    out->origin[0][row] = x0;
+    out->origin[1][row] = x1;
+    out->origin[2][row] = x2;
+    out->base[row] = x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
+    out->is_inside = out->is_inside && is_inside(x0, reach0, genie_x_size0(frame)) &&
+                     is_inside(x1, reach1, genie_x_size1(frame)) && is_inside(x2, reach2, genie_x_size2(frame));
+  }
+  out->is_run = out->is_inside && rows == TILE_ROWS && pixel % size2 + rows <= size2;
+}
+
+// The coordinate that `origin` reads at a tap, or -1 outside the input.
+GENIE_INLINE i64 input_coordinate(const frame_t *frame, i64 origin, i64 tap, i64 size, i64 stride, i64 dilation) {
+  i64 x = origin + tap * dilation;
+  if (genie_is_transposed(frame)) {
+    x = origin - tap * dilation;
     if (x % stride != 0) {
       return -1;
     }
@@ -112,20 +152,22 @@ GENIE_INLINE i64 input_coordinate(bool is_transposed, i64 y, i64 tap, i64 size, 
   return x < 0 || x >= size ? -1 : x;
 }
 
-// Where pixel `pixel` of an image reads at tap (t0, t1, t2), in elements from [image][channel][0, 0, 0]; -1 outside.
-GENIE_INLINE i64 tap_offset(const frame_t *frame, i64 pixel, i64 t0, i64 t1, i64 t2) {
-  const i64 size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
-  const bool is_transposed = genie_is_transposed(frame) != 0;
-  const i64 x0 = input_coordinate(is_transposed, pixel / (size1 * size2), t0, genie_x_size0(frame), genie_stride0(frame),
-                                  genie_padding0(frame), genie_dilation0(frame));
-  const i64 x1 = input_coordinate(is_transposed, pixel / size2 % size1, t1, genie_x_size1(frame), genie_stride1(frame),
-                                  genie_padding1(frame), genie_dilation1(frame));
-  const i64 x2 = input_coordinate(is_transposed, pixel % size2, t2, genie_x_size2(frame), genie_stride2(frame),
-                                  genie_padding2(frame), genie_dilation2(frame));
-  if (x0 < 0 || x1 < 0 || x2 < 0) {
-    return -1;
+// Where each pixel reads at tap (t0, t1, t2); -1 outside.
+GENIE_INLINE void find_taps(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 t2, i64 offsets[TILE_ROWS]) {
+  const i64 shift = t0 * genie_dilation0(frame) * genie_x_stride0(frame) +
+                    t1 * genie_dilation1(frame) * genie_x_stride1(frame) + t2 * genie_dilation2(frame) * genie_x_stride2(frame);
+  for (i64 row = 0; row < tile->rows; ++row) {
+    if (tile->is_inside) {
+      offsets[row] = tile->base[row] + shift;
+      continue;
+    }
+    const i64 x0 = input_coordinate(frame, tile->origin[0][row], t0, genie_x_size0(frame), genie_stride0(frame), genie_dilation0(frame));
+    const i64 x1 = input_coordinate(frame, tile->origin[1][row], t1, genie_x_size1(frame), genie_stride1(frame), genie_dilation1(frame));
+    const i64 x2 = input_coordinate(frame, tile->origin[2][row], t2, genie_x_size2(frame), genie_stride2(frame), genie_dilation2(frame));
+    offsets[row] = x0 < 0 || x1 < 0 || x2 < 0
+                       ? -1
+                       : x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
   }
-  return x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
 }
 
 // One tap of a tile whose rows are contiguous in their channels.
@@ -146,19 +188,15 @@ GENIE_INLINE void pack_tap_rows(real_t *panel, i64 height, i64 rows, i64 channel
   }
 }
 
-// One tap of a tile of any strides, channel by channel: rows in a run lie `step` elements apart.
-GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, i64 rows, i64 channels, const char *base, int dtype,
-                                    const i64 offsets[TILE_ROWS], i64 channel_stride, i64 step) {
-  bool is_run = rows == TILE_ROWS && offsets[0] >= 0;
-  for (i64 row = 1; row < rows; ++row) {
-    is_run = is_run && offsets[row] == offsets[row - 1] + step;
-  }
-  if (is_run) {
+// One tap of a tile of any strides, channel by channel; the rows of a run lie `step` elements apart.
+GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels_t *tile, i64 channels, const char *base,
+                                    int dtype, const i64 offsets[TILE_ROWS], i64 channel_stride, i64 step) {
+  if (tile->is_run) {
     for (i64 channel = 0; channel < channels; ++channel) {
       const char *line = base + (offsets[0] + channel * channel_stride) * storage_bytes(dtype);
       GENIE_VECTORIZE
       for (i64 row = 0; row < TILE_ROWS; ++row) {
-        panel[channel * height + row] = load_1(line, dtype, row * step);
+        panel[channel * TILE_ROWS + row] = load_1(line, dtype, row * step);
       }
     }
     return;
@@ -166,7 +204,7 @@ GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, i64 rows, i64 cha
   for (i64 channel = 0; channel < channels; ++channel) {
     for (i64 row = 0; row < height; ++row) {
       panel[channel * height + row] =
-          row < rows && offsets[row] >= 0 ? load_1(base, dtype, offsets[row] + channel * channel_stride) : 0;
+          row < tile->rows && offsets[row] >= 0 ? load_1(base, dtype, offsets[row] + channel * channel_stride) : 0;
     }
   }
 }
@@ -177,17 +215,17 @@ static void pack_pixels(const frame_t *frame, i64 image, i64 group, i64 pixel, i
   const i64 channels = genie_channels(frame), channel_stride = genie_x_channel_stride(frame);
   const int dtype = (int)genie_x_dtype(frame);
   const char *base = genie_x(frame, image, group * channels);
+  tile_pixels_t tile;
+  find_pixels(frame, pixel, rows, &tile);
   for (i64 t0 = 0; t0 < genie_kernel_size0(frame); ++t0) {
     for (i64 t1 = 0; t1 < genie_kernel_size1(frame); ++t1) {
       for (i64 t2 = 0; t2 < genie_kernel_size2(frame); ++t2) {
         i64 offsets[TILE_ROWS];
-        for (i64 row = 0; row < rows; ++row) {
-          offsets[row] = tap_offset(frame, pixel + row, t0, t1, t2);
-        }
+        find_taps(frame, &tile, t0, t1, t2, offsets);
         if (channel_stride == 1) {
           pack_tap_rows(panel, height, rows, channels, base, dtype, offsets, zeros);
         } else {
-          pack_tap_channels(panel, height, rows, channels, base, dtype, offsets, channel_stride,
+          pack_tap_channels(panel, height, &tile, channels, base, dtype, offsets, channel_stride,
                             genie_stride2(frame) * genie_x_stride2(frame));
         }
         panel += channels * height;

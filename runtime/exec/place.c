@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "runtime/plan/digest.h"
+#include "runtime/exec/weight_reader.h"
 
 // ---- Weights ----
 
@@ -19,28 +19,6 @@ static void span_weights(const genie_plan_t *plan, uint32_t index, uint64_t *out
   }
   *out_begin = end == 0 ? 0 : begin;
   *out_bytes = end == 0 ? 0 : end - begin;
-}
-
-static genie_status_t check_chunk(const genie_plan_t *plan, uint64_t chunk, const void *bytes, uint64_t size_bytes) {
-  genie_plan_digest_t digest;
-  GENIE_RETURN_IF_ERROR(genie_plan_digest_of(bytes, size_bytes, &digest));
-  if (memcmp(&digest, &plan->weight_chunks[chunk], sizeof(digest)) != 0) {
-    return genie_status_make(GENIE_STATUS_DATA_LOSS, "the weights differ from their hash in chunk %llu (64 MiB each)",
-                             (unsigned long long)chunk);
-  }
-  return GENIE_OK;
-}
-
-// What is checked is what was read, not the file read once more.
-static genie_status_t read_verified_weights(const genie_plan_t *plan, uint8_t *destination) {
-  for (uint64_t offset = 0; offset < plan->weights_bytes; offset += GENIE_PLAN_WEIGHT_CHUNK_BYTES) {
-    const uint64_t left_bytes = plan->weights_bytes - offset;
-    const uint64_t chunk_bytes =
-        left_bytes < GENIE_PLAN_WEIGHT_CHUNK_BYTES ? left_bytes : GENIE_PLAN_WEIGHT_CHUNK_BYTES;
-    GENIE_RETURN_IF_ERROR(genie_plan_read_weights(plan, offset, chunk_bytes, destination + offset));
-    GENIE_RETURN_IF_ERROR(check_chunk(plan, offset / GENIE_PLAN_WEIGHT_CHUNK_BYTES, destination + offset, chunk_bytes));
-  }
-  return GENIE_OK;
 }
 
 static genie_status_t load_weights(const genie_model_t *model, uint32_t index, genie_place_t *place) {
@@ -60,9 +38,10 @@ static genie_status_t load_weights(const genie_model_t *model, uint32_t index, g
   if (size_bytes == 0) {
     return GENIE_OK;
   }
+  const uint32_t thread_count = place->device->worker_count;
   return model->has_weight_verification
-             ? read_verified_weights(plan, place->weights.address)
-             : genie_plan_read_weights(plan, place->weights_begin, size_bytes, place->weights.address);
+             ? genie_weight_reader_read_verified(plan, place->weights.address, thread_count)
+             : genie_weight_reader_read(plan, place->weights_begin, size_bytes, place->weights.address, thread_count);
 }
 
 // ---- State ----

@@ -182,7 +182,7 @@ static void test_tensors_travel_through_files(void **state) {
 
 static void test_each_command_answers(void **state) {
   (void)state;
-  static const char *const kCommands[] = {"run", "bench", "inspect", "verify"};
+  static const char *const kCommands[] = {"run", "bench", "inspect", "verify", "keygen"};
   for (size_t i = 0; i < sizeof(kCommands) / sizeof(kCommands[0]); ++i) {
     const finished_t *finished = RUN(kCommands[i], "--help");
     assert_done(finished);
@@ -255,6 +255,28 @@ static void test_a_wrong_plan_is_named(void **state) {
   assert_failed(RUN("run", "p.gplan", "--trusted-keys", "missing.keys"), 1, "p.gplan");
 }
 
+static void test_a_signed_plan_is_trusted_by_its_key_only(void **state) {
+  (void)state;
+  assert_done(RUN("keygen", "mine"));
+  assert_done(RUN("keygen", "other"));
+  assert_failed(RUN("keygen", "mine"), 1, "cannot create mine");
+  struct stat info;
+  assert_int_equal(stat(in_folder("mine"), &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0600);
+  char key[128];
+  snprintf(key, sizeof(key), "%s", in_folder("mine"));
+  const genie_sample_options_t options = {.signing_key = key};
+  assert_int_equal(genie_sample_plan_write(in_folder("signed.gplan"), &options), GENIE_OK);
+  assert_done(RUN("verify", "signed.gplan", "--require-signed", "--trusted-keys", "mine.pub"));
+  assert_done(RUN("run", "signed.gplan", "--require-signed", "--trusted-keys", "mine.pub", "--inputs", "x.safetensors"));
+  assert_failed(RUN("verify", "signed.gplan", "--trusted-keys", "other.pub"), 1, "other.pub does not list");
+  assert_failed(RUN("verify", "p.gplan", "--require-signed", "--trusted-keys", "mine.pub"), 1, "sign");
+  static const char *const kNames[] = {"mine", "mine.pub", "other", "other.pub", "signed.gplan"};
+  for (size_t i = 0; i < sizeof(kNames) / sizeof(kNames[0]); ++i) {
+    remove_file(kNames[i]);
+  }
+}
+
 static void set_byte(const char *name, long offset, int value) {
   FILE *file = fopen(in_folder(name), "r+b");
   assert_non_null(file);
@@ -312,6 +334,7 @@ int main(void) {
       cmocka_unit_test(test_a_wrong_input_is_named),
       cmocka_unit_test(test_wrong_usage_is_exit_status_2),
       cmocka_unit_test(test_a_wrong_plan_is_named),
+      cmocka_unit_test(test_a_signed_plan_is_trusted_by_its_key_only),
       cmocka_unit_test(test_a_newer_plan_is_named),
       cmocka_unit_test(test_a_plan_for_another_cpu_is_named),
       cmocka_unit_test(test_a_truncated_plan_is_refused_at_every_length),

@@ -121,5 +121,47 @@ static genie_status_t conv_of_pad(MlirOperation op, MlirValue *out_value) {
   return genie_rewrite_make(op, "genie.conv", 3, operands, count, attributes, out_value);
 }
 
-const genie_rule_t genie_simplify_product_rules[] = {
-    {"genie.matmul", matmul_to_linear}, {"genie.add", add_bias}, {"genie.conv", conv_of_pad}, {NULL, NULL}};
+static bool is_all(MlirOperation op, const char *name, int64_t expected) {
+  int64_t numbers[GENIE_IR_MAX_RANK];
+  const int count = genie_ir_i64_array(op, name, GENIE_IR_MAX_RANK, numbers);
+  for (int i = 0; i < count; ++i) {
+    if (numbers[i] != expected) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool has_one_pixel(MlirValue image) {
+  const genie_tensor_type_t type = genie_value_type(image);
+  for (int i = 2; i < type.rank; ++i) {
+    int64_t size;
+    if (!genie_dim_is_constant(type.dims[i], &size) || size != 1) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A convolution of single pixels -> linear, which has a kernel for few rows.
+static genie_status_t conv_of_pixels(MlirOperation op, MlirValue *out_value) {
+  const MlirValue weight = mlirOperationGetOperand(op, 1);
+  if (genie_ir_i64(op, "groups") != 1 || !has_one_pixel(operand0(op)) || !has_one_pixel(weight) ||
+      !is_all(op, "padding_low", 0) || !is_all(op, "padding_high", 0)) {
+    return GENIE_OK;
+  }
+  const genie_tensor_type_t x_type = genie_value_type(operand0(op)), weight_type = genie_value_type(weight);
+  MlirValue x, matrix, y;
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make_reshape(op, operand0(op), 2, x_type.dims, &x));
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make_reshape(op, weight, 2, weight_type.dims, &matrix));
+  const MlirValue operands[] = {x, matrix, genie_ir_operand(op, "bias")};
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make(op, "genie.linear", 3, operands, 0, NULL, &y));
+  const genie_tensor_type_t type = genie_value_type(genie_rewrite_result(op));
+  return genie_rewrite_make_reshape(op, y, type.rank, type.dims, out_value);
+}
+
+const genie_rule_t genie_simplify_product_rules[] = {{"genie.matmul", matmul_to_linear},
+                                                     {"genie.add", add_bias},
+                                                     {"genie.conv", conv_of_pad},
+                                                     {"genie.conv", conv_of_pixels},
+                                                     {NULL, NULL}};

@@ -27,21 +27,17 @@ static genie_status_t grow_prologue(genie_fuse_graph_t *graph, int group) {
   bool *is_root;
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(&graph->arena, (size_t)graph->node_count, sizeof(bool), (void **)&is_root));
-  MlirValue space = genie_rewrite_result(anchor);
-  double largest = 0;
   for (intptr_t k = 0; k < mlirOperationGetNumOperands(anchor); ++k) {
-    const MlirValue operand = mlirOperationGetOperand(anchor, k);
-    const int definer = genie_fuse_graph_definer(graph, operand);
+    const int definer = genie_fuse_graph_definer(graph, mlirOperationGetOperand(anchor, k));
     if (definer >= 0 && genie_fuse_graph_access(anchor, k) == GENIE_FUSE_ACCESS_INDEXED) {
       is_root[definer] = true;
-      const double elements = genie_fuse_graph_elements(graph, operand);
-      space = elements > largest ? operand : space;
-      largest = elements > largest ? elements : largest;
     }
   }
-  const bool is_row = strcmp(g->family, "row") == 0;
-  const bool has_extra_results = is_row && genie_rewrite_same_dims(space, genie_rewrite_result(anchor));
-  return genie_fuse_graph_grow_producers(graph, group, is_root, space, has_extra_results);
+  // What a row kernel reads at the index of its result, it can store as well.
+  const MlirValue result = genie_rewrite_result(anchor);
+  const bool is_space = strcmp(g->family, "row") == 0 &&
+                        genie_rewrite_same_dims(mlirOperationGetOperand(anchor, 0), result);
+  return genie_fuse_graph_grow_producers(graph, group, is_root, is_space ? result : (MlirValue){NULL});
 }
 
 // The number of ways in which the group reads `value`, views of it included.
@@ -200,7 +196,7 @@ static genie_status_t grow_epilogue_producers(genie_fuse_graph_t *graph, int gro
       }
     }
   }
-  return genie_fuse_graph_grow_producers(graph, group, is_root, genie_rewrite_result(graph->nodes[anchor].op), false);
+  return genie_fuse_graph_grow_producers(graph, group, is_root, (MlirValue){NULL});
 }
 
 //===-- Views behind ----------------------------------------------------------------------------------------------===//

@@ -99,6 +99,7 @@ static bool is_op_compile_time(const genie_fuse_graph_t *graph, const genie_fuse
 static void classify(const genie_fuse_graph_t *graph, genie_fuse_node_t *node) {
   node->group = GENIE_FUSE_NO_GROUP;
   node->next_member = -1;
+  node->repetition = 1;
   node->info = genie_op_info_get(node->op);
   node->is_compile_time = is_op_compile_time(graph, node);
   const char *family = genie_fuse_family(node->info);
@@ -157,6 +158,8 @@ int genie_fuse_graph_add_group(genie_fuse_graph_t *graph, const char *family, in
 
 void genie_fuse_graph_join(genie_fuse_graph_t *graph, int group, int node) {
   assert(graph->nodes[node].group == GENIE_FUSE_NO_GROUP);
+  const double repetition = genie_fuse_graph_repetition(graph, group, genie_rewrite_result(graph->nodes[node].op));
+  graph->nodes[node].repetition = repetition > 1 ? repetition : 1;
   graph->nodes[node].group = group;
   genie_fuse_group_t *g = &graph->groups[group];
   if (node < g->first) {

@@ -16,6 +16,7 @@ typedef struct genie_fuse_node {
   const genie_op_info_t *info;  // NULL: not of the genie dialect
   int group;                    // GENIE_FUSE_NO_GROUP until a pass decides
   int next_member;              // the next node of the group in block order, or -1
+  double repetition;            // of a member: how often its kernel evaluates each of its elements
   bool is_compile_time;         // known when the plan is made
   bool is_computed;             // must end in some kernel
   bool is_pointwise;            // is_computed, and can be evaluated at an index
@@ -82,11 +83,17 @@ int genie_fuse_graph_weight(const genie_fuse_graph_t *graph, int node);
 // True for an op that computes one element from the elements of its operands at the same index.
 bool genie_fuse_graph_is_elementwise(const genie_fuse_graph_t *graph, int node);
 
+// How often the kernel of `group` would evaluate each element of `value`, from how its members read it: more than once
+// where it is broadcast.
+double genie_fuse_graph_repetition(const genie_fuse_graph_t *graph, int group, MlirValue value);
+// True for an op that is too heavy to be evaluated by `group` as often as that: it is computed once, into a buffer.
+bool genie_fuse_graph_is_repeated(const genie_fuse_graph_t *graph, int group, int node);
+
 // Joins to `group` the producers of its members that can be evaluated at an index and that nobody else reads, and, where
-// `has_extra_results`, producers with the dimensions of `space` that others read as well. `is_root[i]` names the nodes to
-// start from: the definers of operands through which the group reads at an index.
-genie_status_t genie_fuse_graph_grow_producers(genie_fuse_graph_t *graph, int group, const bool *is_root, MlirValue space,
-                                               bool has_extra_results) GENIE_MUST_USE;
+// `space` is not null, producers with its dimensions that others read as well. `is_root[i]` names the nodes to start from:
+// the definers of operands through which the group reads at an index.
+genie_status_t genie_fuse_graph_grow_producers(genie_fuse_graph_t *graph, int group, const bool *is_root,
+                                               MlirValue space) GENIE_MUST_USE;
 
 // Upper bound of the number of elements of `value`.
 double genie_fuse_graph_elements(const genie_fuse_graph_t *graph, MlirValue value);

@@ -5,7 +5,7 @@
 // as a buffer becomes a copy.
 #include "passes/fuse/fuse_graph.h"
 
-enum { MAX_READERS = 16, MAX_MEMBERS = 96, LIGHT = 1 };
+enum { MAX_READERS = 16, MAX_MEMBERS = 96 };
 
 typedef struct readers {
   int groups[MAX_READERS];  // distinct
@@ -53,16 +53,9 @@ static bool has_room(const genie_fuse_graph_t *graph, int group) {
   return count < MAX_MEMBERS;
 }
 
-// A heavy op whose elements many readers share is computed once, into a buffer.
-static bool is_repeated(const genie_fuse_graph_t *graph, int node, int group) {
-  const double own = genie_fuse_graph_elements(graph, genie_rewrite_result(graph->nodes[node].op));
-  return genie_fuse_graph_weight(graph, node) > LIGHT &&
-         genie_fuse_graph_elements(graph, space_of(graph, group)) > own * 1.5;
-}
-
 static bool may_join(const genie_fuse_graph_t *graph, int node, const readers_t *readers) {
   return readers->count == 1 && !readers->is_demanded && !readers->is_overflown &&
-         has_room(graph, readers->groups[0]) && !is_repeated(graph, node, readers->groups[0]);
+         has_room(graph, readers->groups[0]) && !genie_fuse_graph_is_repeated(graph, readers->groups[0], node);
 }
 
 // A kernel among the readers that can store this result beside its own.

@@ -31,6 +31,17 @@ func.func @zeros_around_an_image_are_padding(%x: tensor<1x3x8x8xf32> {genie.inpu
       : (tensor<1x3x9x10xf32>, tensor<4x3x3x3xf32>) -> tensor<1x4x9x8xf32>
   return %1 : tensor<1x4x9x8xf32>
 }
+// CHECK-LABEL: func.func @convolution_of_single_pixels_is_linear
+// CHECK: genie.linear {{.*}} : (tensor<2x3xf32>, tensor<4x3xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+// CHECK-NEXT: genie.reshape
+func.func @convolution_of_single_pixels_is_linear(%x: tensor<2x3x1x1xf32> {genie.input = "x"}, %w: tensor<4x3x1x1xf32> {genie.weight = @p}, %b: tensor<4xf32> {genie.weight = @q})
+    -> (tensor<2x4x1x1xf32> {genie.output = "y"}) {
+  %0 = genie.conv %x, %w, %b {stride = array<i64: 1, 1>, padding_low = array<i64: 0, 0>, padding_high = array<i64: 0, 0>, dilation = array<i64: 1, 1>}
+      : (tensor<2x3x1x1xf32>, tensor<4x3x1x1xf32>, tensor<4xf32>) -> tensor<2x4x1x1xf32>
+  return %0 : tensor<2x4x1x1xf32>
+}
+genie.weight @p {file = "w.bin", offset = 0 : i64, strides = array<i64: 3, 1, 1, 1>} : tensor<4x3x1x1xf32>
+genie.weight @q {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<4xf32>
 genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 6, 1>} : tensor<8x6xf32>
 genie.weight @b {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<6xf32>
 genie.weight @k {file = "w.bin", offset = 0 : i64, strides = array<i64: 27, 9, 3, 1>} : tensor<4x3x3x3xf32>

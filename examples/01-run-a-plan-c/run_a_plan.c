@@ -1,10 +1,9 @@
 // Opens any plan, makes inputs of ones for its first entry, runs it, and prints what came out.
 //
 // usage: run_a_plan PLAN
+#include <genie/genie.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <genie/genie.h>
 
 enum { MOST_TENSORS = 64, MOST_SYMBOLS = 64, PRINTED_VALUES = 6 };
 
@@ -73,8 +72,8 @@ static int make_input(const genie_model_t *model, uint32_t index, const int64_t 
   return 1;
 }
 
-static int run_entry(const genie_model_t *model, genie_session_t *session, genie_tensor_t *inputs,
-                     uint32_t input_count, uint32_t output_count) {
+static int run_entry(const genie_model_t *model, genie_session_t *session, genie_tensor_t *inputs, uint32_t input_count,
+                     uint32_t output_count) {
   // Outputs with data NULL get memory of the session, valid until its next run.
   genie_tensor_t outputs[MOST_TENSORS] = {0};
   if (has_failed(genie_session_run(session, 0, inputs, input_count, outputs, output_count))) {

@@ -58,7 +58,8 @@ typedef struct genie_model genie_model_t;
 typedef struct genie_model_options {
   // Refuse a plan that is not signed, and check the hashes of the weights when a session reads them.
   bool require_signed;
-  // A file of Ed25519 public keys, PEM, or hex or base64 one a line: the plan must be signed by one of them. NULL: any signer.
+  // A file of Ed25519 public keys, PEM, or hex or base64 one a line: the plan must be signed by one of them. NULL: any
+  // signer.
   const char *trusted_keys;
   // Check the hashes of the weights when a session reads them.
   bool verify_weights;
@@ -124,8 +125,8 @@ GENIE_API genie_status_t genie_model_symbol_info(const genie_model_t *model, uin
 GENIE_API genie_status_t genie_model_state_info(const genie_model_t *model, uint32_t index,
                                                 genie_tensor_info_t *out_info) GENIE_MUST_USE;
 
-// The shape of an input when the entry's symbols have `symbol_values[genie_model_symbol_count()]`, which may be NULL when
-// there are none. OUT_OF_RANGE: a value is outside its symbol's range, or no multiple of what it must be.
+// The shape of an input when the entry's symbols have `symbol_values[genie_model_symbol_count()]`, which may be NULL
+// when there are none. OUT_OF_RANGE: a value is outside its symbol's range, or no multiple of what it must be.
 GENIE_API genie_status_t genie_model_input_shape(const genie_model_t *model, uint32_t entry, uint32_t index,
                                                  const int64_t *symbol_values,
                                                  int64_t out_shape[GENIE_MAX_RANK]) GENIE_MUST_USE;

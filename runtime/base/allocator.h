@@ -4,7 +4,8 @@
 
 #include "runtime/base/status.h"
 
-// A borrowed vtable; copied by value. `self` outlives everything allocated through it. Thread-safe if its functions are.
+// A borrowed vtable; copied by value. `self` outlives everything allocated through it. Thread-safe if its functions
+// are.
 typedef struct genie_allocator {
   void *self;
   // Returns NULL when there is no memory. `alignment` is a power of two, at most 4096.

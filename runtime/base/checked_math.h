@@ -32,7 +32,11 @@ static inline bool genie_checked_align_u64(uint64_t value, uint64_t alignment, u
 }
 
 // floor(a / b) and a - b * floor(a / b) for b > 0: the division of shape expressions (Python's // and %).
-static inline int64_t genie_floor_div_i64(int64_t a, int64_t b) { return a / b - (a % b != 0 && a < 0); }
-static inline int64_t genie_floor_mod_i64(int64_t a, int64_t b) { return a - b * genie_floor_div_i64(a, b); }
+static inline int64_t genie_floor_div_i64(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && a < 0);
+}
+static inline int64_t genie_floor_mod_i64(int64_t a, int64_t b) {
+  return a - b * genie_floor_div_i64(a, b);
+}
 
 #endif  // GENIE_RUNTIME_BASE_CHECKED_MATH_H_

@@ -171,8 +171,7 @@ static genie_status_t check_positional(const genie_config_table_t *table, const 
 
 genie_status_t genie_config_parse(const genie_config_table_t *table, int argc, const char *const *argv,
                                   genie_arena_t *arena, void *options, genie_config_list_t *out_positional) {
-  const parser_t parser = {
-      .table = table, .arena = arena, .options = options, .list_capacity = (size_t)argc + 1};
+  const parser_t parser = {.table = table, .arena = arena, .options = options, .list_capacity = (size_t)argc + 1};
   *out_positional = (genie_config_list_t){0};
   GENIE_RETURN_IF_ERROR(read_environment(&parser));
   bool has_ended = false;

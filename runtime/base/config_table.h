@@ -30,8 +30,8 @@ typedef struct genie_config_list {
 } genie_config_list_t;
 
 typedef struct genie_config_option {
-  const char *name;      // with its dashes: "--threads", "-o"
-  const char *alias;     // another spelling, or NULL
+  const char *name;   // with its dashes: "--threads", "-o"
+  const char *alias;  // another spelling, or NULL
   genie_config_kind_t kind;
   size_t offset;         // of the field in the options struct
   const char *value;     // what the help calls the value: "FILE"
@@ -43,13 +43,13 @@ typedef struct genie_config_option {
 typedef struct genie_config_table {
   const genie_config_option_t *options;
   size_t option_count;
-  const char *usage;         // after "usage: ": "genie run PLAN [OPTION...]"
-  const char *summary;       // one paragraph, or NULL
+  const char *usage;                              // after "usage: ": "genie run PLAN [OPTION...]"
+  const char *summary;                            // one paragraph, or NULL
   size_t minimum_positional, maximum_positional;  // arguments that are no options
 } genie_config_table_t;
 
-// Fills the fields of `options` (which hold the defaults) first from the environment, then from `argv[0 .. argc)`, which
-// starts after the program's name. "--name value" and "--name=value" are the same; "--" ends the options; "-" is
+// Fills the fields of `options` (which hold the defaults) first from the environment, then from `argv[0 .. argc)`,
+// which starts after the program's name. "--name value" and "--name=value" are the same; "--" ends the options; "-" is
 // positional. Lists and positional arguments live in `arena`. INVALID_ARGUMENT names the argument: the usage is wrong.
 genie_status_t genie_config_parse(const genie_config_table_t *table, int argc, const char *const *argv,
                                   genie_arena_t *arena, void *options,

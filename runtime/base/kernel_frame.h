@@ -1,7 +1,7 @@
 // The calling convention of compiled kernels: what the executor hands to code that codegen made.
 //
-// A kernel is a function `void kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end)`. Its work is a grid
-// of independent tasks; one call does the tasks [begin, end). Calls on disjoint ranges may run at the same time on
+// A kernel is a function `void kernel(const genie_kernel_frame_t *frame, int64_t begin, int64_t end)`. Its work is a
+// grid of independent tasks; one call does the tasks [begin, end). Calls on disjoint ranges may run at the same time on
 // different threads, each with a frame of its own that differs in `scratch` only.
 #ifndef GENIE_RUNTIME_BASE_KERNEL_FRAME_H_
 #define GENIE_RUNTIME_BASE_KERNEL_FRAME_H_

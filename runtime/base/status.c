@@ -16,7 +16,9 @@ static const struct {
   char message[16];
 } kOutOfMemory = {GENIE_STATUS_RESOURCE_EXHAUSTED, "out of memory"};
 
-static const status_record_t *record_of(genie_status_t status) { return (const status_record_t *)status; }
+static const status_record_t *record_of(genie_status_t status) {
+  return (const status_record_t *)status;
+}
 
 static genie_status_t make_record(genie_status_code_t code, const char *prefix, const char *format, va_list args) {
   va_list counted;
@@ -24,8 +26,7 @@ static genie_status_t make_record(genie_status_code_t code, const char *prefix, 
   const int body_length = vsnprintf(NULL, 0, format, counted);
   va_end(counted);
   const size_t prefix_length = strlen(prefix);
-  status_record_t *record =
-      body_length < 0 ? NULL : malloc(sizeof(*record) + prefix_length + (size_t)body_length + 1);
+  status_record_t *record = body_length < 0 ? NULL : malloc(sizeof(*record) + prefix_length + (size_t)body_length + 1);
   if (record == NULL) {
     return (genie_status_t)&kOutOfMemory;
   }
@@ -68,7 +69,9 @@ genie_status_code_t genie_status_code(genie_status_t status) {
   return status == GENIE_OK ? GENIE_STATUS_OK : record_of(status)->code;
 }
 
-const char *genie_status_message(genie_status_t status) { return status == GENIE_OK ? "" : record_of(status)->message; }
+const char *genie_status_message(genie_status_t status) {
+  return status == GENIE_OK ? "" : record_of(status)->message;
+}
 
 const char *genie_status_code_name(genie_status_code_t code) {
   switch (code) {

@@ -67,7 +67,7 @@ const char *genie_string_builder_get(const genie_string_builder_t *builder) {
 }
 
 genie_status_t genie_string_builder_status(const genie_string_builder_t *builder) {
-  return builder->has_failed ? genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %zu bytes of text",
-                                                 builder->length)
-                             : GENIE_OK;
+  return builder->has_failed
+             ? genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %zu bytes of text", builder->length)
+             : GENIE_OK;
 }

@@ -4,8 +4,8 @@
 
 #include "runtime/base/allocator.h"
 
-// In the caller's memory; not thread-safe. After a failed append `has_failed` stays true and appends do nothing, so that
-// a long sequence is checked once, at its end.
+// In the caller's memory; not thread-safe. After a failed append `has_failed` stays true and appends do nothing, so
+// that a long sequence is checked once, at its end.
 typedef struct genie_string_builder {
   genie_allocator_t allocator;
   char *text;  // zero-terminated once anything was appended

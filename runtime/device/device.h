@@ -25,11 +25,11 @@ typedef struct genie_device_memory {
 
 // What a launch runs: a kernel of a loaded module over a grid of tasks.
 typedef struct genie_device_launch {
-  uint32_t kernel;             // index into the plan's kernels
-  void *const *args;           // valid until the launch has finished
-  const int64_t *dims;         // likewise
-  int64_t task_count;          // 0 does nothing
-  int64_t least_tasks;         // fewer tasks than this are not worth a further thread
+  uint32_t kernel;      // index into the plan's kernels
+  void *const *args;    // valid until the launch has finished
+  const int64_t *dims;  // likewise
+  int64_t task_count;   // 0 does nothing
+  int64_t least_tasks;  // fewer tasks than this are not worth a further thread
 } genie_device_launch_t;
 
 typedef struct genie_device_ops {

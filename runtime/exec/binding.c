@@ -51,8 +51,7 @@ static genie_status_t mismatch(const genie_session_t *session, const char *what,
   append_expected(session, tensor, &text);
   genie_string_builder_format(&text, ", but the tensor given is ");
   append_given(given, &text);
-  const genie_status_t status =
-      genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s", genie_string_builder_get(&text));
+  const genie_status_t status = genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s", genie_string_builder_get(&text));
   genie_string_builder_deinit(&text);
   return status;
 }
@@ -88,8 +87,7 @@ static genie_status_t bind_shapes(const genie_session_t *session, genie_program_
     program->input_dims[i] = inputs[i].shape;
   }
   program->has_bound_shapes = false;
-  GENIE_RETURN_IF_ERROR(
-      genie_plan_bind(session->model->plan, program->entry, program->input_dims, program->values));
+  GENIE_RETURN_IF_ERROR(genie_plan_bind(session->model->plan, program->entry, program->input_dims, program->values));
   for (uint32_t i = 0; i < program->input_count; ++i) {
     memcpy(program->bound_shapes[i], inputs[i].shape, (size_t)inputs[i].rank * sizeof(int64_t));
   }
@@ -146,13 +144,13 @@ static genie_status_t check_overlap(const genie_session_t *session, const genie_
   for (uint32_t i = 0; i < program->input_count + index; ++i) {
     const genie_tensor_t *other = i < program->input_count ? &inputs[i] : &outputs[i - program->input_count];
     if (other->data != NULL && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
-                               name_of(session, tensor_of(session, output_index(session, program, index))),
-                               i < program->input_count ? "input" : "output",
-                               name_of(session, tensor_of(session, i < program->input_count
-                                                                       ? input_index(session, program, i)
-                                                                       : output_index(session, program,
-                                                                                      i - program->input_count))));
+      return genie_status_make(
+          GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
+          name_of(session, tensor_of(session, output_index(session, program, index))),
+          i < program->input_count ? "input" : "output",
+          name_of(session, tensor_of(session, i < program->input_count
+                                                  ? input_index(session, program, i)
+                                                  : output_index(session, program, i - program->input_count))));
     }
   }
   return GENIE_OK;
@@ -203,7 +201,9 @@ genie_status_t genie_binding_check_memory(const genie_session_t *session, const 
   return GENIE_OK;
 }
 
-static bool is_usable(const void *data) { return data != NULL && (uintptr_t)data % kAlignment == 0; }
+static bool is_usable(const void *data) {
+  return data != NULL && (uintptr_t)data % kAlignment == 0;
+}
 
 static void set_staged(genie_session_t *session, uint32_t output, bool is_staged) {
   const uint64_t bit = (uint64_t)1 << (output % 64);

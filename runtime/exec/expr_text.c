@@ -4,9 +4,9 @@
 enum { kMaxTextBytes = 240, kMaxDepth = 32 };
 
 typedef struct operator_text {
-  const char *infix;     // NULL: a function
+  const char *infix;  // NULL: a function
   const char *function;
-  int precedence;        // of the result; operands of less are put in parentheses
+  int precedence;  // of the result; operands of less are put in parentheses
 } operator_text_t;
 
 static const operator_text_t kOperators[] = {

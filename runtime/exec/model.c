@@ -6,11 +6,14 @@
 #include "runtime/exec/expr_text.h"
 #include "runtime/plan/verifier.h"
 
-
-const char *genie_version(void) { return GENIE_VERSION_STRING; }
+const char *genie_version(void) {
+  return GENIE_VERSION_STRING;
+}
 
 _Static_assert(GENIE_PLAN_VERSION_MAJOR == 1 && GENIE_PLAN_VERSION_MINOR == 0, "genie_plan_format_version() says so");
-const char *genie_plan_format_version(void) { return "1.0"; }
+const char *genie_plan_format_version(void) {
+  return "1.0";
+}
 
 // ---- Opening ----
 
@@ -133,7 +136,9 @@ static genie_status_t no_such(const char *what, uint32_t index, uint32_t count) 
   return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s %u: there are %u", what, index, count);
 }
 
-uint32_t genie_model_entry_count(const genie_model_t *model) { return model->plan->entry_count; }
+uint32_t genie_model_entry_count(const genie_model_t *model) {
+  return model->plan->entry_count;
+}
 
 const char *genie_model_entry_name(const genie_model_t *model, uint32_t entry) {
   return entry < model->plan->entry_count ? genie_plan_string(model->plan, model->plan->entries[entry].name) : "";
@@ -155,7 +160,9 @@ uint32_t genie_model_symbol_count(const genie_model_t *model, uint32_t entry) {
   return entry_of(model, entry)->symbol_count;
 }
 
-uint32_t genie_model_state_count(const genie_model_t *model) { return model->state_count; }
+uint32_t genie_model_state_count(const genie_model_t *model) {
+  return model->state_count;
+}
 
 genie_status_t genie_model_input_info(const genie_model_t *model, uint32_t entry, uint32_t index,
                                       genie_tensor_info_t *out_info) {
@@ -201,7 +208,8 @@ static genie_status_t check_symbol_values(const genie_model_t *model, uint32_t e
     const genie_plan_symbol_t *symbol = &model->plan->symbols[entry_of(model, entry)->first_symbol + i];
     if (values == NULL || values[i] < symbol->minimum || values[i] > symbol->maximum ||
         values[i] % symbol->multiple != 0) {
-      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "size %s is %lld; it must be %lld to %lld, a multiple of %lld",
+      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE,
+                               "size %s is %lld; it must be %lld to %lld, a multiple of %lld",
                                genie_plan_string(model->plan, symbol->name), values == NULL ? -1 : (long long)values[i],
                                (long long)symbol->minimum, (long long)symbol->maximum, (long long)symbol->multiple);
     }

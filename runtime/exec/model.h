@@ -8,10 +8,10 @@
 
 struct genie_model {
   genie_allocator_t allocator;
-  genie_arena_t arena;           // all below but the plan
+  genie_arena_t arena;  // all below but the plan
   genie_plan_t *plan;
-  genie_dim_t *exprs;            // range and text of those expressions that are dimensions of named tensors
-  uint32_t *states;              // indices of the plan's state tensors
+  genie_dim_t *exprs;  // range and text of those expressions that are dimensions of named tensors
+  uint32_t *states;    // indices of the plan's state tensors
   uint32_t state_count;
   bool has_weight_verification;  // sessions compare the weights with their hashes
 };
@@ -20,6 +20,7 @@ struct genie_model {
 void genie_model_describe_tensor(const genie_model_t *model, uint32_t tensor, genie_tensor_info_t *out_info);
 
 // Index of the plan's state tensor of this name. NOT_FOUND lists the states that exist.
-genie_status_t genie_model_find_state(const genie_model_t *model, const char *name, uint32_t *out_tensor) GENIE_MUST_USE;
+genie_status_t genie_model_find_state(const genie_model_t *model, const char *name,
+                                      uint32_t *out_tensor) GENIE_MUST_USE;
 
 #endif  // GENIE_RUNTIME_EXEC_MODEL_H_

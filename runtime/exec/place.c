@@ -78,7 +78,8 @@ genie_status_t genie_place_reset_state(const genie_model_t *model, uint32_t inde
   return GENIE_OK;
 }
 
-// The memory is zeroed when it is new, so only states with a value are set: a cache that is not used yet takes no pages.
+// The memory is zeroed when it is new, so only states with a value are set: a cache that is not used yet takes no
+// pages.
 static genie_status_t set_initial_state(const genie_model_t *model, uint32_t index, genie_place_t *place) {
   for (uint32_t i = 0; i < model->state_count; ++i) {
     const genie_plan_tensor_t *state = &model->plan->tensors[model->states[i]];
@@ -131,8 +132,7 @@ static genie_status_t create_streams(const genie_model_t *model, genie_place_t *
       genie_allocator_allocate_array(model->allocator, stream_count, sizeof(*place->streams), &streams));
   place->streams = streams;
   for (; place->stream_count < stream_count; ++place->stream_count) {
-    GENIE_RETURN_IF_ERROR(
-        place->device->ops->stream_create(place->device, &place->streams[place->stream_count]));
+    GENIE_RETURN_IF_ERROR(place->device->ops->stream_create(place->device, &place->streams[place->stream_count]));
   }
   return GENIE_OK;
 }

@@ -16,7 +16,7 @@ typedef struct genie_place {
   uint64_t weights_begin;
   genie_device_memory_t state;
   genie_device_memory_t slab;
-  uint64_t scratch_bytes;         // of all workers
+  uint64_t scratch_bytes;  // of all workers
 } genie_place_t;
 
 // Opens the device (`device_kind` NULL: the one that the plan names), loads code and weights and sets the state.

@@ -34,8 +34,7 @@ static uint32_t binding_of(const program_builder_t *builder, uint32_t tensor) {
   if (builder->plan->tensors[tensor].role == GENIE_PLAN_ROLE_INPUT) {
     return find_in_list(builder->plan->indices + entry->first_input, entry->input_count, tensor);
   }
-  return entry->input_count +
-         find_in_list(builder->plan->indices + entry->first_output, entry->output_count, tensor);
+  return entry->input_count + find_in_list(builder->plan->indices + entry->first_output, entry->output_count, tensor);
 }
 
 static void resolve_slice(const program_builder_t *builder, uint32_t index, void **slot) {
@@ -46,8 +45,8 @@ static void resolve_slice(const program_builder_t *builder, uint32_t index, void
   }
   const genie_plan_tensor_t *tensor = &builder->plan->tensors[slice->index];
   if (tensor->role == GENIE_PLAN_ROLE_INPUT || tensor->role == GENIE_PLAN_ROLE_OUTPUT) {
-    builder->program->pointers[builder->program->pointer_count++] = (genie_pointer_patch_t){
-        .slot = slot, .binding = binding_of(builder, slice->index), .offset = slice->offset};
+    builder->program->pointers[builder->program->pointer_count++] =
+        (genie_pointer_patch_t){.slot = slot, .binding = binding_of(builder, slice->index), .offset = slice->offset};
     return;
   }
   *slot = (uint8_t *)genie_place_tensor_address(&builder->places[tensor->place], tensor) + slice->offset;
@@ -73,8 +72,8 @@ static genie_status_t resolve_launch(const program_builder_t *builder, const gen
     resolve_size(builder, builder->plan->indices[instruction->c + i], &dims[i]);
   }
   step->kind = GENIE_STEP_LAUNCH;
-  step->launch = (genie_device_launch_t){
-      .kernel = instruction->a, .args = args, .dims = dims, .least_tasks = instruction->e};
+  step->launch =
+      (genie_device_launch_t){.kernel = instruction->a, .args = args, .dims = dims, .least_tasks = instruction->e};
   resolve_size(builder, instruction->d, &step->launch.task_count);
   ++builder->program->launch_count;
   return GENIE_OK;
@@ -110,12 +109,10 @@ static genie_status_t create_events(const program_builder_t *builder) {
   genie_program_t *program = builder->program;
   const uint32_t event_count = builder->entry->event_count;
   GENIE_RETURN_IF_ERROR(allocate(builder->arena, event_count, sizeof(*program->events), &program->events));
-  GENIE_RETURN_IF_ERROR(
-      allocate(builder->arena, event_count, sizeof(*program->event_places), &program->event_places));
+  GENIE_RETURN_IF_ERROR(allocate(builder->arena, event_count, sizeof(*program->event_places), &program->event_places));
   program->event_count = event_count;
   for (uint32_t i = 0; i < builder->entry->instruction_count; ++i) {
-    const genie_plan_instruction_t *instruction =
-        &builder->plan->instructions[builder->entry->first_instruction + i];
+    const genie_plan_instruction_t *instruction = &builder->plan->instructions[builder->entry->first_instruction + i];
     if (instruction->opcode == GENIE_PLAN_OPCODE_SIGNAL && program->events[instruction->a] == NULL) {
       genie_device_t *device = builder->places[instruction->place].device;
       program->event_places[instruction->a] = instruction->place;
@@ -147,8 +144,7 @@ static patch_bounds_t bound_patches(const genie_plan_t *plan, const genie_plan_e
 static genie_status_t resolve_steps(const program_builder_t *builder) {
   genie_program_t *program = builder->program;
   const patch_bounds_t bounds = bound_patches(builder->plan, builder->entry);
-  GENIE_RETURN_IF_ERROR(
-      allocate(builder->arena, bounds.pointer_count, sizeof(*program->pointers), &program->pointers));
+  GENIE_RETURN_IF_ERROR(allocate(builder->arena, bounds.pointer_count, sizeof(*program->pointers), &program->pointers));
   GENIE_RETURN_IF_ERROR(allocate(builder->arena, bounds.size_count, sizeof(*program->sizes), &program->sizes));
   GENIE_RETURN_IF_ERROR(
       allocate(builder->arena, builder->entry->instruction_count, sizeof(*program->steps), &program->steps));
@@ -189,8 +185,7 @@ static genie_status_t allocate_bindings(const program_builder_t *builder) {
   const size_t binding_count = (size_t)program->input_count + program->output_count;
   GENIE_RETURN_IF_ERROR(allocate(arena, binding_count, sizeof(*program->bindings), &program->bindings));
   GENIE_RETURN_IF_ERROR(allocate(arena, program->input_count, sizeof(*program->input_dims), &program->input_dims));
-  GENIE_RETURN_IF_ERROR(
-      allocate(arena, program->input_count, sizeof(*program->bound_shapes), &program->bound_shapes));
+  GENIE_RETURN_IF_ERROR(allocate(arena, program->input_count, sizeof(*program->bound_shapes), &program->bound_shapes));
   GENIE_RETURN_IF_ERROR(allocate(arena, builder->plan->expr_count, sizeof(*program->values), &program->values));
   return lay_out_staging(builder);
 }

@@ -56,17 +56,17 @@ typedef struct genie_program {
   uint32_t pointer_count;
   genie_size_patch_t *sizes;
   uint32_t size_count;
-  genie_device_event_t **events;   // one a plan's event of this entry
-  uint32_t *event_places;          // the place that made each
+  genie_device_event_t **events;  // one a plan's event of this entry
+  uint32_t *event_places;         // the place that made each
   uint32_t event_count;
-  int64_t *values;                 // of the plan's expressions, as of the last bound shapes; this entry's only
-  void **bindings;                 // [input_count + output_count] addresses of the current call
-  uint64_t *staging_offsets;       // [input_count + output_count] into the session's staging memory
+  int64_t *values;            // of the plan's expressions, as of the last bound shapes; this entry's only
+  void **bindings;            // [input_count + output_count] addresses of the current call
+  uint64_t *staging_offsets;  // [input_count + output_count] into the session's staging memory
   uint64_t staging_bytes;
-  const int64_t **input_dims;      // [input_count] scratch for binding
+  const int64_t **input_dims;               // [input_count] scratch for binding
   int64_t (*bound_shapes)[GENIE_MAX_RANK];  // [input_count] the shapes that `values` hold for
   bool has_bound_shapes;
-  uint64_t *launch_ns;             // [step_count] with a profile, else NULL
+  uint64_t *launch_ns;  // [step_count] with a profile, else NULL
   uint64_t profiled_run_count;
 } genie_program_t;
 

@@ -18,8 +18,8 @@ static genie_status_t create_places(genie_session_t *session, const genie_sessio
   session->places = places;
   while (session->place_count < count) {
     const uint32_t index = session->place_count++;
-    GENIE_RETURN_IF_ERROR(genie_place_init(session->model, index, options->device, options->thread_count,
-                                           &session->places[index]));
+    GENIE_RETURN_IF_ERROR(
+        genie_place_init(session->model, index, options->device, options->thread_count, &session->places[index]));
   }
   return GENIE_OK;
 }

@@ -1,5 +1,3 @@
-#include "genie/genie.h"
-
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "genie/genie.h"
 #include "tests/support/sample_plan.h"
+
+#include <cmocka.h>
 
 static char plan_path[64];
 

@@ -1,5 +1,5 @@
-// The steady path of a run allocates nothing and takes no lock: the linker redirects every such call here (--wrap), where
-// it is counted.
+// The steady path of a run allocates nothing and takes no lock: the linker redirects every such call here (--wrap),
+// where it is counted.
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,10 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "genie/genie.h"
 #include "tests/support/sample_plan.h"
+
+#include <cmocka.h>
 
 static atomic_int allocation_count;
 static atomic_int lock_count;

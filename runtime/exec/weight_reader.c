@@ -37,8 +37,7 @@ static genie_status_t read_piece(const read_job_t *job, uint64_t piece) {
   const uint64_t begin = piece * job->piece_bytes;
   const uint64_t left_bytes = job->size_bytes - begin;
   const uint64_t size_bytes = left_bytes < job->piece_bytes ? left_bytes : job->piece_bytes;
-  GENIE_RETURN_IF_ERROR(
-      genie_plan_read_weights(job->plan, job->offset + begin, size_bytes, job->destination + begin));
+  GENIE_RETURN_IF_ERROR(genie_plan_read_weights(job->plan, job->offset + begin, size_bytes, job->destination + begin));
   return job->is_verified ? check_chunk(job->plan, piece, job->destination + begin, size_bytes) : GENIE_OK;
 }
 
@@ -56,7 +55,9 @@ static genie_status_t read_pieces(read_job_t *job) {
   }
 }
 
-static void *thread_main(void *argument) { return (void *)read_pieces(argument); }
+static void *thread_main(void *argument) {
+  return (void *)read_pieces(argument);
+}
 
 // Keeps the first failure.
 static genie_status_t merge(genie_status_t first, genie_status_t second) {
@@ -74,8 +75,7 @@ static genie_status_t run_job(read_job_t *job, uint32_t thread_count) {
   thread_count = thread_count > kMostThreads ? kMostThreads : thread_count;
   thread_count = thread_count > piece_count ? (uint32_t)piece_count : thread_count;
   // Where the system gives no thread, the others do its pieces.
-  while (started_count + 1 < thread_count &&
-         pthread_create(&threads[started_count], NULL, thread_main, job) == 0) {
+  while (started_count + 1 < thread_count && pthread_create(&threads[started_count], NULL, thread_main, job) == 0) {
     ++started_count;
   }
   genie_status_t status = read_pieces(job);
@@ -89,11 +89,8 @@ static genie_status_t run_job(read_job_t *job, uint32_t thread_count) {
 
 genie_status_t genie_weight_reader_read(const genie_plan_t *plan, uint64_t offset, uint64_t size_bytes,
                                         void *destination, uint32_t thread_count) {
-  read_job_t job = {.plan = plan,
-                    .offset = offset,
-                    .size_bytes = size_bytes,
-                    .destination = destination,
-                    .piece_bytes = kPieceBytes};
+  read_job_t job = {
+      .plan = plan, .offset = offset, .size_bytes = size_bytes, .destination = destination, .piece_bytes = kPieceBytes};
   return run_job(&job, thread_count);
 }
 

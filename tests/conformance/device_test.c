@@ -1,5 +1,7 @@
 // What every device promises (runtime/device/device.h), on each device that this build has. A device that computes is
 // also asked for results; the null device executes nothing.
+#include "runtime/device/device.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,12 +10,10 @@
 
 #include <cmocka.h>
 
-#include "runtime/device/device.h"
+// ---- A module: two functions of this program, in a section of their own. Optimised code could refer to constants
+// outside of it. ----
 
-// ---- A module: two functions of this program, in a section of their own. Optimised code could refer to constants outside
-// of it. ----
-
-#define KERNEL                                                                                         \
+#define KERNEL                                                                                                       \
   __attribute__((section("genie_conformance_kernels"), used, noinline, optnone, no_sanitize("address", "undefined"), \
                  disable_sanitizer_instrumentation)) static void
 
@@ -57,10 +57,9 @@ static uint64_t offset_of(genie_kernel_fn_t kernel) {
 
 static genie_status_t load(genie_device_t *device, genie_device_module_t **out_module) {
   const uint64_t offsets[KERNEL_COUNT] = {[FILL] = offset_of(fill_kernel), [SCRATCH] = offset_of(scratch_kernel)};
-  return device->ops->module_load(
-      device, __start_genie_conformance_kernels,
-      (uint64_t)(__stop_genie_conformance_kernels - __start_genie_conformance_kernels), offsets, KERNEL_COUNT,
-      kScratchBytes, out_module);
+  return device->ops->module_load(device, __start_genie_conformance_kernels,
+                                  (uint64_t)(__stop_genie_conformance_kernels - __start_genie_conformance_kernels),
+                                  offsets, KERNEL_COUNT, kScratchBytes, out_module);
 }
 
 static int set_up(void **state) {

@@ -6,10 +6,10 @@
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/writer.h"
 
-// ---- Kernels: functions in a section of their own, which is the plan's code; not optimised, since optimised code could
-// refer to constants outside of it ----
+// ---- Kernels: functions in a section of their own, which is the plan's code; not optimised, since optimised code
+// could refer to constants outside of it ----
 
-#define KERNEL                                                                                         \
+#define KERNEL                                                                                                  \
   __attribute__((section("genie_sample_kernels"), used, noinline, optnone, no_sanitize("address", "undefined"), \
                  disable_sanitizer_instrumentation)) static void
 
@@ -42,9 +42,30 @@ extern const uint8_t __stop_genie_sample_kernels[];
 
 // Expressions that all entries share, by value; then those of "dynamic".
 enum { EXPR_2, EXPR_3, EXPR_4, EXPR_6, EXPR_16, EXPR_24, EXPR_S0, EXPR_COUNT_OF_X, EXPR_BYTES_OF_X, EXPR_END };
-enum { TENSOR_X, TENSOR_Y, TENSOR_W, TENSOR_DYNAMIC_X, TENSOR_DYNAMIC_Y, TENSOR_STEP, TENSOR_TOTAL, TENSOR_SUM, TENSOR_SUM_INITIAL };
-enum { SLICE_X, SLICE_W, SLICE_TEMPORARY_OUT, SLICE_TEMPORARY_IN, SLICE_Y, SLICE_DYNAMIC_X, SLICE_DYNAMIC_Y, SLICE_STEP,
-       SLICE_SUM_IN, SLICE_SUM_OUT, SLICE_TOTAL };
+enum {
+  TENSOR_X,
+  TENSOR_Y,
+  TENSOR_W,
+  TENSOR_DYNAMIC_X,
+  TENSOR_DYNAMIC_Y,
+  TENSOR_STEP,
+  TENSOR_TOTAL,
+  TENSOR_SUM,
+  TENSOR_SUM_INITIAL
+};
+enum {
+  SLICE_X,
+  SLICE_W,
+  SLICE_TEMPORARY_OUT,
+  SLICE_TEMPORARY_IN,
+  SLICE_Y,
+  SLICE_DYNAMIC_X,
+  SLICE_DYNAMIC_Y,
+  SLICE_STEP,
+  SLICE_SUM_IN,
+  SLICE_SUM_OUT,
+  SLICE_TOTAL
+};
 
 static const genie_plan_expr_t kExprs[] = {
     [EXPR_2] = {.op = GENIE_PLAN_EXPR_CONSTANT, .constant = 2},
@@ -59,16 +80,53 @@ static const genie_plan_expr_t kExprs[] = {
 };
 
 // Lists in INDICES, by their start.
-enum { LIST_2_3 = 0, LIST_S0_3 = 2, LIST_4 = 4, LIST_X = 5, LIST_Y = 6, LIST_DYNAMIC_X = 7, LIST_DYNAMIC_Y = 8,
-       LIST_STEP = 9, LIST_TOTAL = 10, LIST_ADD_XW = 11, LIST_ADD_TT = 14, LIST_DOUBLE = 17, LIST_COUNT = 19, LIST_ROW = 22 };
+enum {
+  LIST_2_3 = 0,
+  LIST_S0_3 = 2,
+  LIST_4 = 4,
+  LIST_X = 5,
+  LIST_Y = 6,
+  LIST_DYNAMIC_X = 7,
+  LIST_DYNAMIC_Y = 8,
+  LIST_STEP = 9,
+  LIST_TOTAL = 10,
+  LIST_ADD_XW = 11,
+  LIST_ADD_TT = 14,
+  LIST_DOUBLE = 17,
+  LIST_COUNT = 19,
+  LIST_ROW = 22
+};
 static const uint32_t kIndices[] = {
-    EXPR_2, EXPR_3, EXPR_S0, EXPR_3, EXPR_4, TENSOR_X, TENSOR_Y, TENSOR_DYNAMIC_X, TENSOR_DYNAMIC_Y, TENSOR_STEP,
-    TENSOR_TOTAL, SLICE_X, SLICE_W, SLICE_TEMPORARY_OUT, SLICE_TEMPORARY_IN, SLICE_TEMPORARY_IN, SLICE_Y,
-    SLICE_DYNAMIC_X, SLICE_DYNAMIC_Y, SLICE_SUM_IN, SLICE_STEP, SLICE_SUM_OUT, EXPR_3,
+    EXPR_2,
+    EXPR_3,
+    EXPR_S0,
+    EXPR_3,
+    EXPR_4,
+    TENSOR_X,
+    TENSOR_Y,
+    TENSOR_DYNAMIC_X,
+    TENSOR_DYNAMIC_Y,
+    TENSOR_STEP,
+    TENSOR_TOTAL,
+    SLICE_X,
+    SLICE_W,
+    SLICE_TEMPORARY_OUT,
+    SLICE_TEMPORARY_IN,
+    SLICE_TEMPORARY_IN,
+    SLICE_Y,
+    SLICE_DYNAMIC_X,
+    SLICE_DYNAMIC_Y,
+    SLICE_SUM_IN,
+    SLICE_STEP,
+    SLICE_SUM_OUT,
+    EXPR_3,
 };
 
-#define TENSOR_SLICE(access_, tensor, bytes, expr)                                                        \
-  {.space = GENIE_PLAN_SPACE_TENSOR, .access = GENIE_PLAN_ACCESS_##access_, .index = tensor, .maximum_bytes = bytes, \
+#define TENSOR_SLICE(access_, tensor, bytes, expr) \
+  {.space = GENIE_PLAN_SPACE_TENSOR,               \
+   .access = GENIE_PLAN_ACCESS_##access_,          \
+   .index = tensor,                                \
+   .maximum_bytes = bytes,                         \
    .bytes_expr = expr}
 #define SLAB_SLICE(access_, bytes, expr) \
   {.space = GENIE_PLAN_SPACE_SLAB, .access = GENIE_PLAN_ACCESS_##access_, .maximum_bytes = bytes, .bytes_expr = expr}
@@ -106,12 +164,16 @@ static genie_status_t write_tensors(genie_plan_writer_t *writer) {
       [TENSOR_X] = {"x", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
       [TENSOR_Y] = {"y", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
       [TENSOR_W] = {"w", {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 2, .first_dim = LIST_2_3, .maximum_bytes = 24}},
-      [TENSOR_DYNAMIC_X] = {"x", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
-      [TENSOR_DYNAMIC_Y] = {"y", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
+      [TENSOR_DYNAMIC_X] = {"x",
+                            {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
+      [TENSOR_DYNAMIC_Y] = {"y",
+                            {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_S0_3, .maximum_bytes = 96}},
       [TENSOR_STEP] = {"step", {.role = GENIE_PLAN_ROLE_INPUT, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
       [TENSOR_TOTAL] = {"total", {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
       [TENSOR_SUM] = {"sum", {.role = GENIE_PLAN_ROLE_STATE, .rank = 1, .first_dim = LIST_4, .maximum_bytes = 16}},
-      [TENSOR_SUM_INITIAL] = {"sum.initial", {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 1, .first_dim = LIST_4, .offset = 64, .maximum_bytes = 16}},
+      [TENSOR_SUM_INITIAL] =
+          {"sum.initial",
+           {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 1, .first_dim = LIST_4, .offset = 64, .maximum_bytes = 16}},
   };
   for (uint32_t i = 0; i < sizeof(kTensors) / sizeof(kTensors[0]); ++i) {
     genie_plan_tensor_t tensor = kTensors[i].record;
@@ -133,18 +195,37 @@ static genie_status_t write_instructions(genie_plan_writer_t *writer) {
       {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = LIST_COUNT, .d = EXPR_4, .e = 1, .f = module},
       {.opcode = GENIE_PLAN_OPCODE_COPY, .a = SLICE_SUM_IN, .b = SLICE_TOTAL},
   };
-  return append(writer, GENIE_PLAN_SECTION_INSTRUCTIONS, instructions,
-                sizeof(instructions) / sizeof(instructions[0]));
+  return append(writer, GENIE_PLAN_SECTION_INSTRUCTIONS, instructions, sizeof(instructions) / sizeof(instructions[0]));
 }
 
 static genie_status_t write_entries(genie_plan_writer_t *writer) {
   genie_plan_entry_t entries[] = {
-      {.first_expr = EXPR_S0, .first_input = LIST_X, .input_count = 1, .first_output = LIST_Y, .output_count = 1,
-       .instruction_count = 2, .stream_count = 1},
-      {.symbol_count = 1, .first_expr = EXPR_S0, .expr_count = 3, .first_input = LIST_DYNAMIC_X, .input_count = 1,
-       .first_output = LIST_DYNAMIC_Y, .output_count = 1, .first_instruction = 2, .instruction_count = 1, .stream_count = 1},
-      {.first_symbol = 1, .first_expr = EXPR_END, .first_input = LIST_STEP, .input_count = 1, .first_output = LIST_TOTAL,
-       .output_count = 1, .first_instruction = 3, .instruction_count = 2, .stream_count = 1},
+      {.first_expr = EXPR_S0,
+       .first_input = LIST_X,
+       .input_count = 1,
+       .first_output = LIST_Y,
+       .output_count = 1,
+       .instruction_count = 2,
+       .stream_count = 1},
+      {.symbol_count = 1,
+       .first_expr = EXPR_S0,
+       .expr_count = 3,
+       .first_input = LIST_DYNAMIC_X,
+       .input_count = 1,
+       .first_output = LIST_DYNAMIC_Y,
+       .output_count = 1,
+       .first_instruction = 2,
+       .instruction_count = 1,
+       .stream_count = 1},
+      {.first_symbol = 1,
+       .first_expr = EXPR_END,
+       .first_input = LIST_STEP,
+       .input_count = 1,
+       .first_output = LIST_TOTAL,
+       .output_count = 1,
+       .first_instruction = 3,
+       .instruction_count = 2,
+       .stream_count = 1},
   };
   genie_plan_symbol_t symbol = {.entry = 1, .minimum = 1, .maximum = 8, .multiple = 1, .bind_tensor = TENSOR_DYNAMIC_X};
   GENIE_RETURN_IF_ERROR(add_string(writer, "static", &entries[0].name));
@@ -157,8 +238,9 @@ static genie_status_t write_entries(genie_plan_writer_t *writer) {
 
 static genie_status_t write_code(genie_plan_writer_t *writer, const char *features) {
   const uint64_t code_bytes = (uint64_t)(__stop_genie_sample_kernels - __start_genie_sample_kernels);
-  const uint64_t offsets[] = {(uint64_t)((const uint8_t *)(uintptr_t)add_kernel - __start_genie_sample_kernels),
-                              (uint64_t)((const uint8_t *)(uintptr_t)double_rows_kernel - __start_genie_sample_kernels)};
+  const uint64_t offsets[] = {
+      (uint64_t)((const uint8_t *)(uintptr_t)add_kernel - __start_genie_sample_kernels),
+      (uint64_t)((const uint8_t *)(uintptr_t)double_rows_kernel - __start_genie_sample_kernels)};
   genie_plan_kernel_t kernels[] = {{.arg_count = 3}, {.arg_count = 2, .dim_count = 1, .scratch_bytes = 64}};
   genie_plan_target_t target = {.code_bytes = code_bytes};
   GENIE_RETURN_IF_ERROR(add_string(writer, "add_0", &kernels[0].name));
@@ -181,8 +263,7 @@ static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sam
   GENIE_RETURN_IF_ERROR(add_string(writer, "cpu", &place.device_kind));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, &place, 1));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_EXPRS, kExprs, EXPR_END));
-  GENIE_RETURN_IF_ERROR(
-      append(writer, GENIE_PLAN_SECTION_INDICES, kIndices, sizeof(kIndices) / sizeof(kIndices[0])));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_INDICES, kIndices, sizeof(kIndices) / sizeof(kIndices[0])));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SLICES, kSlices, sizeof(kSlices) / sizeof(kSlices[0])));
   GENIE_RETURN_IF_ERROR(write_tensors(writer));
   GENIE_RETURN_IF_ERROR(write_entries(writer));
@@ -195,8 +276,7 @@ static genie_status_t write_file(genie_plan_writer_t *writer, const char *path, 
   uint8_t *manifest_bytes = NULL;
   uint64_t manifest_size = 0;
   uint64_t file_bytes = 0;
-  genie_status_t status =
-      genie_plan_manifest_pack(&manifest, genie_allocator_heap(), &manifest_bytes, &manifest_size);
+  genie_status_t status = genie_plan_manifest_pack(&manifest, genie_allocator_heap(), &manifest_bytes, &manifest_size);
   GENIE_GOTO_IF_ERROR(status);
   GENIE_GOTO_IF_ERROR(write_records(writer, options));
   GENIE_GOTO_IF_ERROR(genie_plan_writer_begin(writer, path, manifest_bytes, manifest_size, sizeof(kWeights)));

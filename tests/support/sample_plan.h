@@ -2,7 +2,8 @@
 //
 //   "static"   x f32 [2, 3] -> y f32 [2, 3]: y = (x + w) + (x + w), with w = 1, 2, 3, 4, 5, 6; the sum is a temporary
 //   "dynamic"  x f32 [s0, 3] -> y f32 [s0, 3], s0 from 1 to 8: y = x + x, through a kernel that uses its scratch
-//   "count"    step f32 [4] -> total f32 [4]: the state "sum" grows by step, total is a copy of it; it starts as 10, 20, 30, 40
+//   "count"    step f32 [4] -> total f32 [4]: the state "sum" grows by step, total is a copy of it; it starts as 10,
+//   20, 30, 40
 //
 // The kernels are this program's own code for the CPU.
 #ifndef GENIE_TESTS_SUPPORT_SAMPLE_PLAN_H_

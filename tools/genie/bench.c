@@ -22,19 +22,46 @@ typedef struct bench_options {
 
 static const genie_config_option_t kOptions[] = {
     GENIE_CALL_OPTIONS(bench_options_t, call),
-    {.name = "--size", .kind = GENIE_CONFIG_LIST, .offset = offsetof(bench_options_t, sizes), .value = "NAME=N",
+    {.name = "--size",
+     .kind = GENIE_CONFIG_LIST,
+     .offset = offsetof(bench_options_t, sizes),
+     .value = "NAME=N",
      .help = "value of a dynamic size for made-up inputs; default: its maximum"},
-    {.name = "--seed", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, seed), .value = "N",
-     .maximum = INT64_MAX, .help = "of made-up inputs: floats in [-1, 1), integers in [0, --int-max); default 0"},
-    {.name = "--int-max", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, integer_bound), .value = "N",
-     .minimum = 1, .maximum = INT32_MAX, .help = "bound of made-up integers; default 2"},
-    {.name = "--seconds", .kind = GENIE_CONFIG_F64, .offset = offsetof(bench_options_t, seconds), .value = "X",
+    {.name = "--seed",
+     .kind = GENIE_CONFIG_I64,
+     .offset = offsetof(bench_options_t, seed),
+     .value = "N",
+     .maximum = INT64_MAX,
+     .help = "of made-up inputs: floats in [-1, 1), integers in [0, --int-max); default 0"},
+    {.name = "--int-max",
+     .kind = GENIE_CONFIG_I64,
+     .offset = offsetof(bench_options_t, integer_bound),
+     .value = "N",
+     .minimum = 1,
+     .maximum = INT32_MAX,
+     .help = "bound of made-up integers; default 2"},
+    {.name = "--seconds",
+     .kind = GENIE_CONFIG_F64,
+     .offset = offsetof(bench_options_t, seconds),
+     .value = "X",
      .help = "measure for this long, and at least 5 runs; default 2"},
-    {.name = "--runs", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, run_count), .value = "N",
-     .minimum = 1, .maximum = 10000000, .help = "measure this many runs instead"},
-    {.name = "--warm-up", .kind = GENIE_CONFIG_I64, .offset = offsetof(bench_options_t, warmup_count), .value = "N",
-     .minimum = 0, .maximum = 1000000, .help = "runs before the measured ones; default 3"},
-    {.name = "--profile", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(bench_options_t, has_profile),
+    {.name = "--runs",
+     .kind = GENIE_CONFIG_I64,
+     .offset = offsetof(bench_options_t, run_count),
+     .value = "N",
+     .minimum = 1,
+     .maximum = 10000000,
+     .help = "measure this many runs instead"},
+    {.name = "--warm-up",
+     .kind = GENIE_CONFIG_I64,
+     .offset = offsetof(bench_options_t, warmup_count),
+     .value = "N",
+     .minimum = 0,
+     .maximum = 1000000,
+     .help = "runs before the measured ones; default 3"},
+    {.name = "--profile",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(bench_options_t, has_profile),
      .help = "measure every launch, and list them by time"},
     {.name = "--json", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(bench_options_t, is_json), .help = "print JSON"},
     GENIE_TRUST_OPTIONS(bench_options_t, trust),
@@ -182,12 +209,13 @@ static void append_report(const genie_call_t *call, const samples_t *samples, bo
   genie_session_stats_t stats;
   genie_session_get_stats(call->session, &stats);
   const char *format =
-      is_json ? "\"runs\": %zu, \"min_ms\": %.6f, \"median_ms\": %.6f, \"p95_ms\": %.6f, \"p99_ms\": %.6f, "
-                "\"mean_ms\": %.6f, \"load_ms\": %.3f, \"threads\": %u, \"target\": \"%s\", \"launches_per_run\": %llu, "
-                "\"weight_bytes\": %llu, \"slab_bytes\": %llu, \"peak_memory_bytes\": %llu"
-              : "runs %zu\nmin    %10.4f ms\nmedian %10.4f ms\np95    %10.4f ms\np99    %10.4f ms\n"
-                "mean   %10.4f ms\nload   %10.3f ms\nthreads %u, target %s, %llu launches a run\n"
-                "bytes: weights %llu, temporaries %llu, peak of the process %llu\n";
+      is_json
+          ? "\"runs\": %zu, \"min_ms\": %.6f, \"median_ms\": %.6f, \"p95_ms\": %.6f, \"p99_ms\": %.6f, "
+            "\"mean_ms\": %.6f, \"load_ms\": %.3f, \"threads\": %u, \"target\": \"%s\", \"launches_per_run\": %llu, "
+            "\"weight_bytes\": %llu, \"slab_bytes\": %llu, \"peak_memory_bytes\": %llu"
+          : "runs %zu\nmin    %10.4f ms\nmedian %10.4f ms\np95    %10.4f ms\np99    %10.4f ms\n"
+            "mean   %10.4f ms\nload   %10.3f ms\nthreads %u, target %s, %llu launches a run\n"
+            "bytes: weights %llu, temporaries %llu, peak of the process %llu\n";
   genie_string_builder_format(text, format, samples->count, percentile_ms(samples, 0), percentile_ms(samples, 0.5),
                               percentile_ms(samples, 0.95), percentile_ms(samples, 0.99), mean_ms(samples),
                               (double)stats.load_ns / 1e6, stats.thread_count, stats.target,
@@ -224,8 +252,8 @@ genie_status_t genie_command_bench(genie_command_t *command) {
                                   .sizes = options.sizes};
   genie_call_t call;
   samples_t samples = {0};
-  genie_status_t status = genie_call_init(command, positional.values[0], &options.trust, &options.call, &fill,
-                                          options.has_profile, &call);
+  genie_status_t status =
+      genie_call_init(command, positional.values[0], &options.trust, &options.call, &fill, options.has_profile, &call);
   if (status == GENIE_OK) {
     status = measure(&call, command, &options, &samples);
   }

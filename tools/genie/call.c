@@ -21,9 +21,9 @@ static genie_status_t find_name(const genie_call_t *call, const genie_tensor_inf
   for (uint32_t i = 0; i < count && names.length < 2000; ++i) {
     genie_string_builder_format(&names, "%s'%s'", i == 0 ? "" : ", ", infos[i].name);
   }
-  const genie_status_t status = genie_status_make(
-      GENIE_STATUS_NOT_FOUND, "no %s '%.200s'; entry '%s' has %s", what, name,
-      genie_model_entry_name(call->model, call->entry), count == 0 ? "none" : genie_string_builder_get(&names));
+  const genie_status_t status = genie_status_make(GENIE_STATUS_NOT_FOUND, "no %s '%.200s'; entry '%s' has %s", what,
+                                                  name, genie_model_entry_name(call->model, call->entry),
+                                                  count == 0 ? "none" : genie_string_builder_get(&names));
   genie_string_builder_deinit(&names);
   return status;
 }
@@ -133,8 +133,8 @@ static genie_status_t parse_literal_values(genie_command_t *command, const char 
   return GENIE_OK;
 }
 
-static genie_status_t take_literal(genie_call_t *call, genie_command_t *command, const char *argument,
-                                   const char *name, const char *value) {
+static genie_status_t take_literal(genie_call_t *call, genie_command_t *command, const char *argument, const char *name,
+                                   const char *value) {
   const char *equals = strchr(value, '=');
   if (equals == NULL) {
     return genie_command_usage_error(command, "'%.100s': an input is NAME=@FILE.npy or NAME=2x3xf32=1,2,...", argument);
@@ -186,7 +186,7 @@ static void fill_random(const genie_tensor_t *tensor, int64_t integer_bound, uin
     return;
   }
   // Every value is one that the dtype holds.
-  const int64_t dtype_bound = tensor->dtype == GENIE_DTYPE_BOOL                ? 2
+  const int64_t dtype_bound = tensor->dtype == GENIE_DTYPE_BOOL       ? 2
                               : genie_dtype_bytes(tensor->dtype) == 1 ? 127
                               : genie_dtype_bytes(tensor->dtype) == 2 ? INT16_MAX
                                                                       : INT32_MAX;
@@ -233,8 +233,7 @@ static genie_status_t choose_sizes(const genie_call_t *call, genie_command_t *co
   return GENIE_OK;
 }
 
-static genie_status_t fill_missing_inputs(genie_call_t *call, genie_command_t *command,
-                                          const genie_call_fill_t *fill) {
+static genie_status_t fill_missing_inputs(genie_call_t *call, genie_command_t *command, const genie_call_fill_t *fill) {
   int64_t *sizes = NULL;
   uint64_t state = fill->seed;
   GENIE_RETURN_IF_ERROR(choose_sizes(call, command, fill, &sizes));

@@ -7,10 +7,10 @@
 
 // How inputs that nothing was given for are made up.
 typedef struct genie_call_fill {
-  bool is_enabled;           // false: a missing input is an error
+  bool is_enabled;  // false: a missing input is an error
   uint64_t seed;
-  int64_t integer_bound;     // integers are in [0, integer_bound)
-  genie_config_list_t sizes; // "NAME=N": values of dynamic sizes; others take their maximum
+  int64_t integer_bound;      // integers are in [0, integer_bound)
+  genie_config_list_t sizes;  // "NAME=N": values of dynamic sizes; others take their maximum
 } genie_call_fill_t;
 
 // In the caller's memory; zero-initialised is empty.
@@ -20,14 +20,14 @@ typedef struct genie_call {
   genie_session_t *session;
   uint32_t entry;
   uint32_t input_count, output_count;
-  genie_tensor_info_t *input_infos;    // [input_count]
-  genie_tensor_info_t *output_infos;   // [output_count]
-  genie_tensor_t *inputs;              // [input_count]
-  bool *is_given;                      // [input_count]
-  genie_tensor_t *outputs;             // [output_count]; zeroed: the session's memory
-  genie_tensor_file_t *files;          // that inputs lie in
+  genie_tensor_info_t *input_infos;   // [input_count]
+  genie_tensor_info_t *output_infos;  // [output_count]
+  genie_tensor_t *inputs;             // [input_count]
+  bool *is_given;                     // [input_count]
+  genie_tensor_t *outputs;            // [output_count]; zeroed: the session's memory
+  genie_tensor_file_t *files;         // that inputs lie in
   size_t file_count;
-  void **buffers;                      // [input_count] that made-up inputs lie in
+  void **buffers;  // [input_count] that made-up inputs lie in
 } genie_call_t;
 
 // Opens the plan at `path`, reads the inputs, checks them by name, and makes the session.

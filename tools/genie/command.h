@@ -37,17 +37,18 @@ typedef struct genie_trust_options {
   const char *trusted_keys;
 } genie_trust_options_t;
 
-#define GENIE_TRUST_OPTIONS(type, field)                                                              \
-  {.name = "--require-signed",                                                                        \
-   .kind = GENIE_CONFIG_FLAG,                                                                         \
-   .offset = offsetof(type, field) + offsetof(genie_trust_options_t, is_signature_required),          \
-   .variable = "GENIE_REQUIRE_SIGNED",                                                                \
-   .help = "refuse a plan that is not signed"},                                                       \
-  {                                                                                                   \
-    .name = "--trusted-keys", .kind = GENIE_CONFIG_STRING,                                            \
-    .offset = offsetof(type, field) + offsetof(genie_trust_options_t, trusted_keys), .value = "FILE", \
-    .variable = "GENIE_TRUSTED_KEYS", .help = "the plan must be signed by a key listed in FILE"       \
-  }
+#define GENIE_TRUST_OPTIONS(type, field)                                                     \
+  {.name = "--require-signed",                                                               \
+   .kind = GENIE_CONFIG_FLAG,                                                                \
+   .offset = offsetof(type, field) + offsetof(genie_trust_options_t, is_signature_required), \
+   .variable = "GENIE_REQUIRE_SIGNED",                                                       \
+   .help = "refuse a plan that is not signed"},                                              \
+      {.name = "--trusted-keys",                                                             \
+       .kind = GENIE_CONFIG_STRING,                                                          \
+       .offset = offsetof(type, field) + offsetof(genie_trust_options_t, trusted_keys),      \
+       .value = "FILE",                                                                      \
+       .variable = "GENIE_TRUSTED_KEYS",                                                     \
+       .help = "the plan must be signed by a key listed in FILE"}
 
 // How an entry is run.
 typedef struct genie_call_options {
@@ -58,34 +59,34 @@ typedef struct genie_call_options {
   genie_config_list_t inputs;
 } genie_call_options_t;
 
-#define GENIE_CALL_OPTIONS(type, field)                                                                            \
-  {.name = "--entry",                                                                                              \
-   .kind = GENIE_CONFIG_STRING,                                                                                    \
-   .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),                                        \
-   .value = "NAME",                                                                                                \
-   .help = "the entry to run; default: the first"},                                                                \
-      {.name = "--threads",                                                                                        \
-       .kind = GENIE_CONFIG_I64,                                                                                   \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, thread_count),                             \
-       .value = "N",                                                                                               \
-       .minimum = 0,                                                                                               \
-       .maximum = 1024,                                                                                            \
-       .variable = "GENIE_THREADS",                                                                                \
-       .help = "threads that compute; 0, the default: one for each CPU"},                                          \
-      {.name = "--device",                                                                                         \
-       .kind = GENIE_CONFIG_STRING,                                                                                \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, device),                                   \
-       .value = "KIND",                                                                                            \
-       .help = "run all places on this kind of device; 'null' executes nothing"},                                  \
-      {.name = "--inputs",                                                                                         \
-       .kind = GENIE_CONFIG_STRING,                                                                                \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs_file),                              \
-       .value = "FILE",                                                                                            \
-       .help = "a safetensors file with the inputs by name"},                                                      \
-  {                                                                                                                \
-    .name = "--input", .kind = GENIE_CONFIG_LIST,                                                                  \
-    .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs), .value = "NAME=VALUE",               \
-    .help = "an input: NAME=@FILE.npy, or NAME=2x3xf32=1,2,... (one value fills it); may be repeated"              \
-  }
+#define GENIE_CALL_OPTIONS(type, field)                                                \
+  {.name = "--entry",                                                                  \
+   .kind = GENIE_CONFIG_STRING,                                                        \
+   .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),            \
+   .value = "NAME",                                                                    \
+   .help = "the entry to run; default: the first"},                                    \
+      {.name = "--threads",                                                            \
+       .kind = GENIE_CONFIG_I64,                                                       \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, thread_count), \
+       .value = "N",                                                                   \
+       .minimum = 0,                                                                   \
+       .maximum = 1024,                                                                \
+       .variable = "GENIE_THREADS",                                                    \
+       .help = "threads that compute; 0, the default: one for each CPU"},              \
+      {.name = "--device",                                                             \
+       .kind = GENIE_CONFIG_STRING,                                                    \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, device),       \
+       .value = "KIND",                                                                \
+       .help = "run all places on this kind of device; 'null' executes nothing"},      \
+      {.name = "--inputs",                                                             \
+       .kind = GENIE_CONFIG_STRING,                                                    \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs_file),  \
+       .value = "FILE",                                                                \
+       .help = "a safetensors file with the inputs by name"},                          \
+      {.name = "--input",                                                              \
+       .kind = GENIE_CONFIG_LIST,                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs),       \
+       .value = "NAME=VALUE",                                                          \
+       .help = "an input: NAME=@FILE.npy, or NAME=2x3xf32=1,2,... (one value fills it); may be repeated"}
 
 #endif  // GENIE_TOOLS_GENIE_COMMAND_H_

@@ -8,10 +8,10 @@
 // too. Integers and bools follow the same rule.
 typedef struct genie_comparison {
   bool is_equal;
-  bool has_same_type;          // dtype and shape; if false, the rest is unset
-  double largest;              // the largest finite |expected|
-  double difference;           // the largest |actual - expected|; infinite where only one is a number
-  uint64_t worst;              // element with the largest difference
+  bool has_same_type;  // dtype and shape; if false, the rest is unset
+  double largest;      // the largest finite |expected|
+  double difference;   // the largest |actual - expected|; infinite where only one is a number
+  uint64_t worst;      // element with the largest difference
   uint64_t mismatch_count;
 } genie_comparison_t;
 

@@ -14,11 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "runtime/plan/format.h"
 #include "tests/support/sample_plan.h"
 #include "tools/tensor_file/tensor_file.h"
+
+#include <cmocka.h>
 
 enum { kMostArguments = 16, kMostText = 65536, kNoLimit = 0 };
 
@@ -116,11 +116,12 @@ static const char *in_folder(const char *name) {
   return path;
 }
 
-static void remove_file(const char *name) { assert_int_equal(unlink(in_folder(name)), 0); }
+static void remove_file(const char *name) {
+  assert_int_equal(unlink(in_folder(name)), 0);
+}
 
 static void write_f32(const char *file, const char *name, float *values, int64_t rows, int64_t columns) {
-  genie_named_tensor_t tensor = {
-      name, {.data = values, .dtype = GENIE_DTYPE_F32, .rank = 2, .shape = {rows, columns}}};
+  genie_named_tensor_t tensor = {name, {.data = values, .dtype = GENIE_DTYPE_F32, .rank = 2, .shape = {rows, columns}}};
   const genie_tensor_set_t set = {&tensor, 1};
   assert_int_equal(genie_safetensors_write(in_folder(file), &set, genie_allocator_heap()), GENIE_OK);
 }
@@ -268,7 +269,8 @@ static void test_a_signed_plan_is_trusted_by_its_key_only(void **state) {
   const genie_sample_options_t options = {.signing_key = key};
   assert_int_equal(genie_sample_plan_write(in_folder("signed.gplan"), &options), GENIE_OK);
   assert_done(RUN("verify", "signed.gplan", "--require-signed", "--trusted-keys", "mine.pub"));
-  assert_done(RUN("run", "signed.gplan", "--require-signed", "--trusted-keys", "mine.pub", "--inputs", "x.safetensors"));
+  assert_done(
+      RUN("run", "signed.gplan", "--require-signed", "--trusted-keys", "mine.pub", "--inputs", "x.safetensors"));
   assert_failed(RUN("verify", "signed.gplan", "--trusted-keys", "other.pub"), 1, "other.pub does not list");
   assert_failed(RUN("verify", "p.gplan", "--require-signed", "--trusted-keys", "mine.pub"), 1, "sign");
   static const char *const kNames[] = {"mine", "mine.pub", "other", "other.pub", "signed.gplan"};

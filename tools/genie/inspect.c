@@ -13,9 +13,13 @@ typedef struct inspect_options {
 } inspect_options_t;
 
 static const genie_config_option_t kOptions[] = {
-    {.name = "--summary", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(inspect_options_t, is_summary),
+    {.name = "--summary",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(inspect_options_t, is_summary),
      .help = "print the entries, their inputs and outputs, and the sizes only"},
-    {.name = "--json", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(inspect_options_t, is_json),
+    {.name = "--json",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(inspect_options_t, is_json),
      .help = "print the summary as JSON"},
     GENIE_TRUST_OPTIONS(inspect_options_t, trust),
 };
@@ -61,8 +65,8 @@ static genie_status_t append_entry(const genie_model_t *model, uint32_t entry, g
     genie_string_builder_format(text, "  size %s: %lld to %lld, a multiple of %lld\n", info.name,
                                 (long long)info.minimum, (long long)info.maximum, (long long)info.multiple);
   }
-  GENIE_RETURN_IF_ERROR(append_infos(model, entry, "input", genie_model_input_count(model, entry),
-                                     genie_model_input_info, text));
+  GENIE_RETURN_IF_ERROR(
+      append_infos(model, entry, "input", genie_model_input_count(model, entry), genie_model_input_info, text));
   return append_infos(model, entry, "output", genie_model_output_count(model, entry), genie_model_output_info, text);
 }
 
@@ -86,10 +90,9 @@ static genie_status_t append_summary(const genie_model_t *model, const genie_pla
         (unsigned long long)plan->places[i].state_bytes);
   }
   for (uint32_t i = 0; i < plan->target_count; ++i) {
-    genie_string_builder_format(text, "target %s: %llu bytes of code, needs %s\n",
-                                genie_plan_string(plan, plan->targets[i].name),
-                                (unsigned long long)plan->targets[i].code_bytes,
-                                genie_plan_string(plan, plan->targets[i].features));
+    genie_string_builder_format(
+        text, "target %s: %llu bytes of code, needs %s\n", genie_plan_string(plan, plan->targets[i].name),
+        (unsigned long long)plan->targets[i].code_bytes, genie_plan_string(plan, plan->targets[i].features));
   }
   genie_string_builder_format(text, "%u kernels, %u instructions, %llu bytes of weights, %llu bytes in all, %s\n",
                               plan->kernel_count, plan->instruction_count, (unsigned long long)plan->weights_bytes,
@@ -205,9 +208,8 @@ genie_status_t genie_command_inspect(genie_command_t *command) {
   genie_string_builder_t text;
   GENIE_RETURN_IF_ERROR(genie_plan_open(positional.values[0], &plan_options, command->allocator, &plan));
   genie_string_builder_init(command->allocator, &text);
-  genie_status_t status = options.is_summary || options.is_json
-                              ? summarise(positional.values[0], &options, plan, &text)
-                              : genie_plan_disassemble(plan, &text);
+  genie_status_t status = options.is_summary || options.is_json ? summarise(positional.values[0], &options, plan, &text)
+                                                                : genie_plan_disassemble(plan, &text);
   if (status == GENIE_OK) {
     status = genie_string_builder_status(&text);
   }

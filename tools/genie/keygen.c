@@ -1,12 +1,11 @@
 // genie keygen: an Ed25519 key pair, to sign plans with and to trust them by.
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "tools/genie/command.h"
 
@@ -22,8 +21,10 @@ static const genie_config_table_t kTable = {
     .options = kOptions,
     .option_count = sizeof(kOptions) / sizeof(kOptions[0]),
     .usage = "genie keygen FILE",
-    .summary = "Writes a new private key to FILE (for `geniec --sign FILE`), readable by its owner only, and its public key to\n"
-               "FILE.pub (for `--trusted-keys FILE.pub`). Refuses to replace a file.",
+    .summary =
+        "Writes a new private key to FILE (for `geniec --sign FILE`), readable by its owner only, and its public key "
+        "to\n"
+        "FILE.pub (for `--trusted-keys FILE.pub`). Refuses to replace a file.",
     .minimum_positional = 1,
     .maximum_positional = 1,
 };
@@ -48,12 +49,12 @@ static genie_status_t write_new_file(const char *path, mode_t mode, BIO *content
 
 static genie_status_t write_key(EVP_PKEY *key, const char *path, bool is_private) {
   BIO *memory = BIO_new(BIO_s_mem());
-  const int is_encoded = memory == NULL  ? 0
-                         : is_private ? PEM_write_bio_PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL)
-                                      : PEM_write_bio_PUBKEY(memory, key);
-  const genie_status_t status =
-      is_encoded == 1 ? write_new_file(path, is_private ? kPrivateMode : kPublicMode, memory)
-                      : genie_status_make(GENIE_STATUS_INTERNAL, "OpenSSL cannot encode an Ed25519 key");
+  const int is_encoded = memory == NULL ? 0
+                         : is_private   ? PEM_write_bio_PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL)
+                                        : PEM_write_bio_PUBKEY(memory, key);
+  const genie_status_t status = is_encoded == 1
+                                    ? write_new_file(path, is_private ? kPrivateMode : kPublicMode, memory)
+                                    : genie_status_make(GENIE_STATUS_INTERNAL, "OpenSSL cannot encode an Ed25519 key");
   BIO_free(memory);
   return status;
 }

@@ -21,19 +21,38 @@ typedef struct run_options {
 
 static const genie_config_option_t kOptions[] = {
     GENIE_CALL_OPTIONS(run_options_t, call),
-    {.name = "--outputs", .kind = GENIE_CONFIG_STRING, .offset = offsetof(run_options_t, outputs_file), .value = "FILE",
+    {.name = "--outputs",
+     .kind = GENIE_CONFIG_STRING,
+     .offset = offsetof(run_options_t, outputs_file),
+     .value = "FILE",
      .help = "write all outputs to a safetensors file"},
-    {.name = "--output", .kind = GENIE_CONFIG_LIST, .offset = offsetof(run_options_t, outputs), .value = "NAME=@FILE",
+    {.name = "--output",
+     .kind = GENIE_CONFIG_LIST,
+     .offset = offsetof(run_options_t, outputs),
+     .value = "NAME=@FILE",
      .help = "write an output to an npy file; NAME=- or - prints one or all; may be repeated"},
-    {.name = "--expect", .kind = GENIE_CONFIG_STRING, .offset = offsetof(run_options_t, expect_file), .value = "FILE",
+    {.name = "--expect",
+     .kind = GENIE_CONFIG_STRING,
+     .offset = offsetof(run_options_t, expect_file),
+     .value = "FILE",
      .help = "compare the outputs with those in a safetensors file; exit status 1 when one differs"},
-    {.name = "--rtol", .kind = GENIE_CONFIG_F64, .offset = offsetof(run_options_t, rtol), .value = "X",
+    {.name = "--rtol",
+     .kind = GENIE_CONFIG_F64,
+     .offset = offsetof(run_options_t, rtol),
+     .value = "X",
      .help = "allowed difference relative to the output's largest value; default by dtype: f32 1e-5"},
-    {.name = "--atol", .kind = GENIE_CONFIG_F64, .offset = offsetof(run_options_t, atol), .value = "X",
+    {.name = "--atol",
+     .kind = GENIE_CONFIG_F64,
+     .offset = offsetof(run_options_t, atol),
+     .value = "X",
      .help = "allowed absolute difference, in addition; default 0"},
-    {.name = "--json", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(run_options_t, is_json),
+    {.name = "--json",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(run_options_t, is_json),
      .help = "print the outputs that --output prints, and the comparison, as JSON"},
-    {.name = "--stats", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(run_options_t, has_stats),
+    {.name = "--stats",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(run_options_t, has_stats),
      .help = "print times and memory to stderr"},
     GENIE_TRUST_OPTIONS(run_options_t, trust),
 };
@@ -42,7 +61,8 @@ static const genie_config_table_t kTable = {
     .options = kOptions,
     .option_count = sizeof(kOptions) / sizeof(kOptions[0]),
     .usage = "genie run PLAN [OPTION...]",
-    .summary = "Runs an entry of a plan once. Without --outputs, --output and --expect it prints the start of each output.",
+    .summary =
+        "Runs an entry of a plan once. Without --outputs, --output and --expect it prints the start of each output.",
     .minimum_positional = 1,
     .maximum_positional = 1,
 };
@@ -66,7 +86,8 @@ static genie_status_t describe_mismatch(const genie_call_t *call, uint32_t index
     genie_string_builder_format(&text, "differs in %llu elements, most at ",
                                 (unsigned long long)comparison->mismatch_count);
     genie_tensor_text_position(actual, comparison->worst, &text);
-    genie_string_builder_format(&text, ": %.9g where %.9g is expected, a difference of %.3g (%.3g of the largest value)",
+    genie_string_builder_format(&text,
+                                ": %.9g where %.9g is expected, a difference of %.3g (%.3g of the largest value)",
                                 genie_element_get(actual->dtype, actual->data, comparison->worst),
                                 genie_element_get(expected->dtype, expected->data, comparison->worst),
                                 comparison->difference, comparison->difference / comparison->largest);
@@ -99,8 +120,8 @@ static genie_status_t compare_set(const genie_call_t *call, const run_options_t 
     if (found != GENIE_OK) {
       return genie_status_annotate(found, "%s", options->expect_file);
     }
-    const genie_comparison_t comparison = genie_comparison_make(&call->outputs[index], &expected->tensors[i].tensor,
-                                                                options->rtol, options->atol);
+    const genie_comparison_t comparison =
+        genie_comparison_make(&call->outputs[index], &expected->tensors[i].tensor, options->rtol, options->atol);
     if (!comparison.is_equal) {
       return describe_mismatch(call, index, &expected->tensors[i].tensor, &comparison);
     }

@@ -15,9 +15,9 @@ static const struct {
   const char *descr;  // without the byte order
   genie_dtype_t dtype;
 } kDtypes[] = {
-    {"f4", GENIE_DTYPE_F32}, {"f8", GENIE_DTYPE_F64}, {"f2", GENIE_DTYPE_F16}, {"i1", GENIE_DTYPE_I8},
-    {"i2", GENIE_DTYPE_I16}, {"i4", GENIE_DTYPE_I32}, {"i8", GENIE_DTYPE_I64}, {"u1", GENIE_DTYPE_U8},
-    {"b1", GENIE_DTYPE_BOOL},
+    {"f4", GENIE_DTYPE_F32}, {"f8", GENIE_DTYPE_F64}, {"f2", GENIE_DTYPE_F16},
+    {"i1", GENIE_DTYPE_I8},  {"i2", GENIE_DTYPE_I16}, {"i4", GENIE_DTYPE_I32},
+    {"i8", GENIE_DTYPE_I64}, {"u1", GENIE_DTYPE_U8},  {"b1", GENIE_DTYPE_BOOL},
 };
 enum { kDtypeCount = sizeof(kDtypes) / sizeof(kDtypes[0]) };
 
@@ -93,8 +93,8 @@ static genie_status_t parse_descr(cursor_t *cursor, genie_dtype_t *out_dtype) {
       return GENIE_OK;
     }
   }
-  return UNIMPLEMENTED("dtype '%.*s' has no Genie dtype; bf16 travels in safetensors",
-                       (int)(length < 16 ? length : 16), descr);
+  return UNIMPLEMENTED("dtype '%.*s' has no Genie dtype; bf16 travels in safetensors", (int)(length < 16 ? length : 16),
+                       descr);
 }
 
 static genie_status_t parse_shape(cursor_t *cursor, genie_tensor_t *tensor) {
@@ -219,11 +219,11 @@ static genie_status_t make_header(const genie_tensor_t *tensor, char out_header[
     shape[used - 1] = '\0';
   }
   char text[400];
-  const int text_length =
-      snprintf(text, sizeof(text), "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }",
-               genie_dtype_bytes(tensor->dtype) == 1 ? '|' : '<', descr, shape);
+  const int text_length = snprintf(text, sizeof(text), "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }",
+                                   genie_dtype_bytes(tensor->dtype) == 1 ? '|' : '<', descr, shape);
   const size_t prefix_bytes = kMagicBytes + 4;
-  const size_t total = (prefix_bytes + (size_t)text_length + 1 + kHeaderAlignment - 1) & ~(size_t)(kHeaderAlignment - 1);
+  const size_t total =
+      (prefix_bytes + (size_t)text_length + 1 + kHeaderAlignment - 1) & ~(size_t)(kHeaderAlignment - 1);
   memset(out_header, ' ', total);
   memcpy(out_header, kMagic, kMagicBytes);
   out_header[kMagicBytes] = 1;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "tools/tensor_file/tensor_file.h"
+
+#include <cmocka.h>
 
 enum { kPrefixBytes = 10 };
 
@@ -84,7 +84,8 @@ static void test_what_is_no_plain_array_is_refused(void **state) {
 
 static void test_a_truncated_file_is_refused(void **state) {
   (void)state;
-  static const char kFile[] = "\x93NUMPY\x01\x00\x3a\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n0000";
+  static const char kFile[] =
+      "\x93NUMPY\x01\x00\x3a\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n0000";
   for (size_t size = 0; size < sizeof(kFile) - 1; ++size) {
     genie_tensor_t tensor;
     const genie_status_t status = genie_npy_parse(kFile, size, &tensor);
@@ -132,8 +133,8 @@ static void test_bf16_is_sent_elsewhere(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_headers_of_numpy_are_read),    cmocka_unit_test(test_what_is_no_plain_array_is_refused),
-      cmocka_unit_test(test_a_truncated_file_is_refused),  cmocka_unit_test(test_what_is_written_is_read),
+      cmocka_unit_test(test_headers_of_numpy_are_read),   cmocka_unit_test(test_what_is_no_plain_array_is_refused),
+      cmocka_unit_test(test_a_truncated_file_is_refused), cmocka_unit_test(test_what_is_written_is_read),
       cmocka_unit_test(test_bf16_is_sent_elsewhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

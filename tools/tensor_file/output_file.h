@@ -6,9 +6,9 @@
 
 // In the caller's memory; one thread. Deinitialising without a commit leaves nothing behind.
 typedef struct genie_output_file {
-  const char *path;          // borrowed
-  int file;                  // -1: closed
-  bool is_temporary;         // written beside `path` and renamed; a pipe or device is written in place
+  const char *path;   // borrowed
+  int file;           // -1: closed
+  bool is_temporary;  // written beside `path` and renamed; a pipe or device is written in place
   char temporary_path[4096];
 } genie_output_file_t;
 
@@ -16,7 +16,8 @@ typedef struct genie_output_file {
 genie_status_t genie_output_file_init(const char *path, genie_output_file_t *out_file) GENIE_MUST_USE;
 
 // RESOURCE_EXHAUSTED: the disk is full or a limit of the system is reached.
-genie_status_t genie_output_file_write(genie_output_file_t *file, const void *bytes, uint64_t size_bytes) GENIE_MUST_USE;
+genie_status_t genie_output_file_write(genie_output_file_t *file, const void *bytes,
+                                       uint64_t size_bytes) GENIE_MUST_USE;
 
 // Makes the file appear; then only deinit is left to call.
 genie_status_t genie_output_file_commit(genie_output_file_t *file) GENIE_MUST_USE;

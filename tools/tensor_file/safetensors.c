@@ -1,9 +1,8 @@
 // The safetensors format: a little-endian u64 header length, a JSON header that maps names to dtype, shape and offsets,
 // then the data.
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "runtime/base/string_builder.h"
 #include "tools/tensor_file/output_file.h"
@@ -15,8 +14,8 @@ static const struct {
   const char *name;
   genie_dtype_t dtype;
 } kDtypes[] = {
-    {"F32", GENIE_DTYPE_F32}, {"F64", GENIE_DTYPE_F64}, {"F16", GENIE_DTYPE_F16}, {"BF16", GENIE_DTYPE_BF16},
-    {"I8", GENIE_DTYPE_I8},   {"I16", GENIE_DTYPE_I16}, {"I32", GENIE_DTYPE_I32}, {"I64", GENIE_DTYPE_I64},
+    {"F32", GENIE_DTYPE_F32}, {"F64", GENIE_DTYPE_F64},   {"F16", GENIE_DTYPE_F16}, {"BF16", GENIE_DTYPE_BF16},
+    {"I8", GENIE_DTYPE_I8},   {"I16", GENIE_DTYPE_I16},   {"I32", GENIE_DTYPE_I32}, {"I64", GENIE_DTYPE_I64},
     {"U8", GENIE_DTYPE_U8},   {"BOOL", GENIE_DTYPE_BOOL},
 };
 enum { kDtypeCount = sizeof(kDtypes) / sizeof(kDtypes[0]) };
@@ -36,8 +35,9 @@ static genie_status_t parse_dtype(const char *tensor, const json_t *value, genie
       return GENIE_OK;
     }
   }
-  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "safetensors: tensor '%.*s' has dtype '%.32s', which Genie lacks",
-                           kMaxNameBytes, tensor, name);
+  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
+                           "safetensors: tensor '%.*s' has dtype '%.32s', which Genie lacks", kMaxNameBytes, tensor,
+                           name);
 }
 
 static genie_status_t parse_shape(const char *name, const json_t *value, genie_tensor_t *tensor) {
@@ -96,15 +96,13 @@ static genie_status_t parse_tensor(const char *name, const json_t *value, const 
 static genie_status_t parse_header(json_t *header, const uint8_t *data, uint64_t data_bytes, genie_arena_t *arena,
                                    genie_tensor_set_t *out_set) {
   void *tensors = NULL;
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(arena, json_object_size(header), sizeof(*out_set->tensors), &tensors));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, json_object_size(header), sizeof(*out_set->tensors), &tensors));
   *out_set = (genie_tensor_set_t){.tensors = tensors};
   const char *name = NULL;
   json_t *value = NULL;
   json_object_foreach(header, name, value) {
     if (strcmp(name, "__metadata__") != 0) {
-      GENIE_RETURN_IF_ERROR(
-          parse_tensor(name, value, data, data_bytes, arena, &out_set->tensors[out_set->count]));
+      GENIE_RETURN_IF_ERROR(parse_tensor(name, value, data, data_bytes, arena, &out_set->tensors[out_set->count]));
       ++out_set->count;
     }
   }

@@ -1,16 +1,16 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "tools/tensor_file/tensor_file.h"
+
+#include <cmocka.h>
 
 static char folder[] = "/tmp/genie-safetensors-XXXXXX";
 

@@ -30,7 +30,9 @@ enum {
   kPageBytes = 4096,
 };
 
-static cpu_device_t *cpu_device_of(genie_device_t *device) { return (cpu_device_t *)device; }
+static cpu_device_t *cpu_device_of(genie_device_t *device) {
+  return (cpu_device_t *)device;
+}
 
 static genie_status_t no_memory(uint64_t size_bytes) {
   return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no %llu bytes of memory",
@@ -39,7 +41,9 @@ static genie_status_t no_memory(uint64_t size_bytes) {
 
 // ---- Memory ----
 
-static bool is_mapped(uint64_t size_bytes) { return size_bytes >= kHugePageBytes; }
+static bool is_mapped(uint64_t size_bytes) {
+  return size_bytes >= kHugePageBytes;
+}
 
 // Maps whole huge pages: one TLB entry covers 2 MiB, and pages that are never touched cost nothing.
 static void *map_huge(uint64_t size_bytes) {
@@ -269,8 +273,8 @@ genie_status_t genie_cpu_device_create(uint32_t worker_count, genie_allocator_t 
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(cpu_device_t), &memory));
   cpu_device_t *device = memory;
-  device->base = (genie_device_t){
-      .ops = &kOps, .allocator = allocator, .kind = "cpu", .features = genie_cpu_feature_list()};
+  device->base =
+      (genie_device_t){.ops = &kOps, .allocator = allocator, .kind = "cpu", .features = genie_cpu_feature_list()};
   const genie_status_t status = genie_thread_pool_create(worker_count, allocator, &device->pool);
   if (status != GENIE_OK) {
     destroy(&device->base);

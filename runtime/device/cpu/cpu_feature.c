@@ -80,6 +80,8 @@ const char *genie_cpu_feature_list(void) {
 
 #else
 
-const char *genie_cpu_feature_list(void) { return ""; }
+const char *genie_cpu_feature_list(void) {
+  return "";
+}
 
 #endif

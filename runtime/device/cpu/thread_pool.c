@@ -9,8 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// What a thread is told and tells. The caller offers a share; the thread takes it, or the caller takes it back when it is
-// done with its own first: a thread that sleeps, or that the scheduler runs something else in place of, delays nobody.
+// What a thread is told and tells. The caller offers a share; the thread takes it, or the caller takes it back when it
+// is done with its own first: a thread that sleeps, or that the scheduler runs something else in place of, delays
+// nobody.
 typedef enum share_state {
   SHARE_NONE,     // set by whoever ends a share
   SHARE_OFFERED,  // by the caller
@@ -18,8 +19,8 @@ typedef enum share_state {
   SHARE_END,      // by the destructor: the thread returns
 } share_state_t;
 
-// Each thread has a mailbox of its own: it never looks at work that is not for it, and a range wakes only as many threads
-// as it uses.
+// Each thread has a mailbox of its own: it never looks at work that is not for it, and a range wakes only as many
+// threads as it uses.
 typedef struct pool_thread {
   _Alignas(64) atomic_uint share;  // share_state_t
   atomic_uint is_asleep;
@@ -57,7 +58,9 @@ static void futex_wait(atomic_uint *word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
 
-static void futex_wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
+static void futex_wake(atomic_uint *word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
 
 // A kernel is code from a plan: it has no type record in front of it for the sanitizer to compare.
 #if defined(__clang__)
@@ -86,8 +89,8 @@ static void wait_for_share(pool_thread_t *thread) {
     }
     pause_briefly();
   }
-  // The caller sets the share before it reads is_asleep, this thread sets is_asleep before it reads the share; all in one
-  // total order, so that one of them sees the other.
+  // The caller sets the share before it reads is_asleep, this thread sets is_asleep before it reads the share; all in
+  // one total order, so that one of them sees the other.
   atomic_store(&thread->is_asleep, 1);
   while (atomic_load(&thread->share) == SHARE_NONE) {
     futex_wait(&thread->share, SHARE_NONE);
@@ -177,7 +180,9 @@ void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_wo
   atomic_flag_clear_explicit(&pool->is_busy, memory_order_release);
 }
 
-uint32_t genie_thread_pool_worker_count(const genie_thread_pool_t *pool) { return pool->worker_count; }
+uint32_t genie_thread_pool_worker_count(const genie_thread_pool_t *pool) {
+  return pool->worker_count;
+}
 
 enum { kMaxCpus = 8192 };
 

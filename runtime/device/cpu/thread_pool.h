@@ -1,9 +1,9 @@
 // A pool of pinned threads for fork-join work: the caller forks a range, works on its share, and joins.
 //
-// One range runs at a time, in contiguous shares. A caller that is done with its share does those that no thread has begun.
-// A caller that finds the pool busy with another's range works through its own alone, so that callers never wait for each
-// other. Between ranges the threads spin for some tens of microseconds and then sleep.
-// genie_thread_pool_run() takes no lock and allocates nothing.
+// One range runs at a time, in contiguous shares. A caller that is done with its share does those that no thread has
+// begun. A caller that finds the pool busy with another's range works through its own alone, so that callers never wait
+// for each other. Between ranges the threads spin for some tens of microseconds and then sleep. genie_thread_pool_run()
+// takes no lock and allocates nothing.
 #ifndef GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_
 #define GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_
 
@@ -36,9 +36,9 @@ void genie_thread_pool_destroy(genie_thread_pool_t *pool);
 
 uint32_t genie_thread_pool_worker_count(const genie_thread_pool_t *pool);
 
-// Runs all tasks of `work`, each exactly once, as contiguous ranges, and returns when the last has finished. Its effects
-// are visible to the caller, and the caller's earlier effects to the tasks. Thread-safe; a work's scratch is used by one
-// call at a time.
+// Runs all tasks of `work`, each exactly once, as contiguous ranges, and returns when the last has finished. Its
+// effects are visible to the caller, and the caller's earlier effects to the tasks. Thread-safe; a work's scratch is
+// used by one call at a time.
 void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_work_t *work);
 
 #endif  // GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_

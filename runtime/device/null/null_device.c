@@ -1,12 +1,12 @@
 // The null device: it checks what it is told and executes nothing. Clone this folder to start a new device; every
 // function says what a real one does here. docs/add-a-device.md is the guide.
 //
-// Uses of its own: a plan runs on it in no time (what does the executor itself cost?), and a plan of any target loads on
-// it (is this plan whole?), because it has every feature.
+// Uses of its own: a plan runs on it in no time (what does the executor itself cost?), and a plan of any target loads
+// on it (is this plan whole?), because it has every feature.
 #include "runtime/device/device_registry.h"
 
-// A device embeds genie_device_t as its first member, so that a cast gets from one to the other. A real device keeps its
-// driver's context here.
+// A device embeds genie_device_t as its first member, so that a cast gets from one to the other. A real device keeps
+// its driver's context here.
 typedef struct null_device {
   genie_device_t base;
 } null_device_t;
@@ -97,8 +97,8 @@ static void event_destroy(genie_device_t *device, genie_device_event_t *event) {
 }
 
 // On the steady path: no allocation, no lock, no check of what the verifier has checked. `args` and `dims` stay valid
-// until the launch has finished, so a device that copies them late need not copy them early. A device whose kernels take
-// a grid maps the tasks [0, task_count) to it here.
+// until the launch has finished, so a device that copies them late need not copy them early. A device whose kernels
+// take a grid maps the tasks [0, task_count) to it here.
 static genie_status_t launch(genie_device_t *device, genie_device_stream_t *stream, genie_device_module_t *module,
                              const genie_device_launch_t *launch) {
   (void)device;
@@ -155,7 +155,9 @@ static genie_status_t library_call(genie_device_t *device, genie_device_stream_t
   return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "the null device has no library function '%.64s'", function);
 }
 
-static void destroy(genie_device_t *device) { genie_allocator_free(device->allocator, device); }
+static void destroy(genie_device_t *device) {
+  genie_allocator_free(device->allocator, device);
+}
 
 static const genie_device_ops_t kOps = {
     .destroy = destroy,

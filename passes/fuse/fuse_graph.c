@@ -196,6 +196,9 @@ bool genie_fuse_graph_escapes(const genie_fuse_graph_t *graph, int group, MlirVa
     const MlirOperation user = mlirOpOperandGetOwner(use);
     const int node = genie_fuse_graph_node(graph, user);
     if (node >= 0 && graph->nodes[node].group == group) {
+      if (genie_fuse_graph_access(user, mlirOpOperandGetOperandNumber(use)) == GENIE_FUSE_ACCESS_STRIDED) {
+        return true;
+      }
       continue;
     }
     const bool is_inlined = node >= 0 && genie_fuse_graph_is_inlined(graph, node, GENIE_FUSE_ACCESS_INDEXED);

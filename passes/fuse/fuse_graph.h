@@ -59,7 +59,8 @@ void genie_fuse_graph_join(genie_fuse_graph_t *graph, int group, int node);
 // Takes back the joining of `node`.
 void genie_fuse_graph_leave(genie_fuse_graph_t *graph, int node);
 
-// True when `value`, computed in `group`, is read outside it, other than through views that nobody outside reads.
+// True when `value`, computed in `group`, is read outside it, other than through views that nobody outside reads, or by
+// its anchor with strides: then it needs a buffer.
 bool genie_fuse_graph_escapes(const genie_fuse_graph_t *graph, int group, MlirValue value);
 
 // Moves all of `other` into `group`; `other` is empty from then on.

@@ -33,8 +33,10 @@ static bool is_readable(MlirValue value, const int64_t *order) {
     }
     const bool is_indexed = genie_op_has_rule(user, "pointwise") || genie_op_has_rule(user, "row") ||
                             (genie_op_has_rule(user, "attention") && mlirOpOperandGetOperandNumber(use) >= 3);
+    const bool is_strided = genie_op_has_rule(user, "conv") || genie_op_has_rule(user, "pool") ||
+                            genie_op_has_rule(user, "gemm") || genie_op_has_rule(user, "attention");
     genie_strided_view_t view;
-    if (!is_indexed && !genie_strided_view_of(value, order, &view)) {
+    if (!is_indexed && !(is_strided && genie_strided_view_of(value, order, &view))) {
       return false;
     }
   }

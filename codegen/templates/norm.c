@@ -25,7 +25,7 @@ GENIE_INLINE real_t first_pass(const frame_t *frame, i64 row, i64 columns) {
   for (i64 low = 0; low < columns; low += BLOCK) {
     const i64 high = genie_min_i64(low + BLOCK, columns);
     real_t sum = 0;
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(4)
     for (i64 c = low; c < high; ++c) {
       const real_t x = genie_x(frame, row, c);
       if (is_buffered) {
@@ -43,7 +43,7 @@ GENIE_INLINE real_t variance(const frame_t *frame, i64 row, i64 columns, real_t 
   for (i64 low = 0; low < columns; low += BLOCK) {
     const i64 high = genie_min_i64(low + BLOCK, columns);
     real_t sum = 0;
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(4)
     for (i64 c = low; c < high; ++c) {
       const real_t difference = get(frame, row, c) - mean;
       sum += difference * difference;

@@ -14,7 +14,7 @@ typedef double total_t;
 
 GENIE_INLINE real_t extremum_or_product(const frame_t *frame, i64 operation, i64 row, i64 columns) {
   real_t value = reduce_neutral(operation);
-  GENIE_VECTORIZE
+  GENIE_VECTORIZE_CHAINS(4)
   for (i64 c = 0; c < columns; ++c) {
     value = reduce_join(operation, value, genie_x(frame, row, c));
   }
@@ -27,7 +27,7 @@ GENIE_INLINE total_t sum_of(const frame_t *frame, i64 row, i64 columns, int powe
   for (i64 low = 0; low < columns; low += BLOCK) {
     const i64 high = genie_min_i64(low + BLOCK, columns);
     real_t sum = 0;
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(4)
     for (i64 c = low; c < high; ++c) {
       const real_t x = genie_x(frame, row, c);
       sum += power == 1 ? x : (x - mean) * (x - mean);

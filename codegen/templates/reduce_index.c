@@ -10,14 +10,14 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 columns = genie_size(frame), is_max = genie_is_max(frame);
   for (i64 row = begin; row < end; ++row) {
     real_t extreme = is_max ? GENIE_LOWEST : GENIE_HIGHEST;
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(4)
     for (i64 c = 0; c < columns; ++c) {
       const real_t x = genie_x(frame, row, c);
       extreme = is_max ? real_max(extreme, x) : real_min(extreme, x);
     }
     const int is_number = extreme == extreme;
     i64 index = INT64_MAX;
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(4)
     for (i64 c = 0; c < columns; ++c) {
       const real_t x = genie_x(frame, row, c);
       const int is_hit = is_number ? x == extreme : x != x;

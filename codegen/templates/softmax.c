@@ -8,7 +8,7 @@ void genie_store(const frame_t *frame, i64 row, i64 column, real_t value);
 
 GENIE_INLINE real_t load_row(const frame_t *frame, i64 row, i64 columns, real_t *buffer) {
   real_t largest = GENIE_LOWEST;
-  GENIE_VECTORIZE
+  GENIE_VECTORIZE_CHAINS(4)
   for (i64 c = 0; c < columns; ++c) {
     const real_t x = genie_x(frame, row, c);
     buffer[c] = x;
@@ -19,7 +19,7 @@ GENIE_INLINE real_t load_row(const frame_t *frame, i64 row, i64 columns, real_t 
 
 GENIE_INLINE void softmax_row(const frame_t *frame, i64 row, i64 columns, real_t *buffer, real_t largest) {
   real_t sum = 0;
-  GENIE_VECTORIZE
+  GENIE_VECTORIZE_CHAINS(2)
   for (i64 c = 0; c < columns; ++c) {
     const real_t power = GENIE_MATH(exp)(buffer[c] - largest);
     buffer[c] = power;
@@ -37,7 +37,7 @@ GENIE_INLINE void log_softmax_row(const frame_t *frame, i64 row, i64 columns, re
   real_t sum = 0;
   {
 #pragma clang fp reassociate(on)
-    GENIE_VECTORIZE
+    GENIE_VECTORIZE_CHAINS(2)
     for (i64 c = 0; c < columns; ++c) {
       sum += GENIE_MATH(exp)(buffer[c] - largest);
     }

@@ -14,6 +14,9 @@ typedef int64_t i64;
 typedef genie_kernel_frame_t frame_t;
 
 #define GENIE_VECTORIZE _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
+// As above for a loop that reduces, where one chain of additions would wait for itself; `n` chains run side by side.
+#define GENIE_VECTORIZE_CHAINS(n) GENIE_PRAGMA(clang loop vectorize(assume_safety) interleave_count(n))
+#define GENIE_PRAGMA(text) _Pragma(#text)
 #define GENIE_UNROLL _Pragma("clang loop unroll(full)")
 #define GENIE_INLINE static inline __attribute__((always_inline))
 

@@ -10,6 +10,9 @@ typedef struct genie_codegen_options {
   bool has_timing;            // report the time of each step to stderr
   const char *signing_key;    // path of an Ed25519 private key in PEM, or NULL
   const char *producer;       // "geniec 0.1.0 (git hash)", for the manifest
+  const char *source_name;    // the model's file name or names, for the manifest; NULL: unknown
+  const char *source_sha256;  // of the file, 64 hexadecimal digits; NULL: unknown. The module's attribute
+                              // `genie.framework` ("torch 2.13.0") goes to the manifest as well
 } genie_codegen_options_t;
 
 // What a compile reports.

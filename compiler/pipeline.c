@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "compiler/source_digest.h"
 #include "compiler/text_file.h"
 #include "compiler/version.h"
 #include "passes/pass.h"
@@ -25,6 +26,8 @@ typedef struct pipeline {
   genie_codegen_code_t *code;
   genie_codegen_options_t codegen;
   genie_codegen_report_t report;
+  genie_source_digest_t *digest;
+  char source_name[256], source_sha256[65];
 } pipeline_t;
 
 typedef struct stage {
@@ -269,8 +272,35 @@ static void print_report(const pipeline_t *pipeline, const char *output) {
   }
 }
 
+// "model.pt2", or "prefill.pt2, decode.pt2".
+static void name_sources(pipeline_t *pipeline) {
+  size_t length = 0;
+  for (int i = 0; i < pipeline->input_count && length < sizeof pipeline->source_name; ++i) {
+    const char *slash = strrchr(pipeline->inputs[i].path, '/');
+    length += (size_t)snprintf(pipeline->source_name + length, sizeof pipeline->source_name - length, "%s%s",
+                               i > 0 ? ", " : "", slash != NULL ? slash + 1 : pipeline->inputs[i].path);
+  }
+}
+
+static genie_status_t start_digest(pipeline_t *pipeline) {
+  const char *paths[GENIE_SOURCE_DIGEST_MAX_FILES];
+  if (pipeline->input_count > GENIE_SOURCE_DIGEST_MAX_FILES) {
+    return GENIE_OK;
+  }
+  for (int i = 0; i < pipeline->input_count; ++i) {
+    paths[i] = pipeline->inputs[i].path;
+  }
+  return genie_source_digest_start(pipeline->input_count, paths, &pipeline->digest);
+}
+
 static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase) {
   (void)phase;
+  name_sources(pipeline);
+  pipeline->codegen.source_name = pipeline->source_name;
+  if (pipeline->digest != NULL) {
+    GENIE_RETURN_IF_ERROR(genie_source_digest_wait(pipeline->digest, pipeline->source_sha256));
+    pipeline->codegen.source_sha256 = pipeline->source_sha256;
+  }
   char fallback[PATH_MAX];
   default_output(pipeline->inputs[0].path, fallback);
   const char *output = pipeline->options->output != NULL ? pipeline->options->output : fallback;
@@ -361,6 +391,9 @@ static genie_status_t run(pipeline_t *pipeline) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--emit=%s: give one of %s", emit, names);
   }
   GENIE_RETURN_IF_ERROR(run_stage(pipeline, STAGE_IMPORT));
+  if (!options->check && options->run_pass == NULL && strcmp(stages[last].name, "emit") == 0) {
+    GENIE_RETURN_IF_ERROR(start_digest(pipeline));
+  }
   if (options->check) {
     return GENIE_OK;
   }
@@ -395,6 +428,7 @@ genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int i
     mlirModuleDestroy(pipeline.plan);
   }
   genie_codegen_code_destroy(pipeline.code);
+  genie_source_digest_destroy(pipeline.digest);
   if (!mlirModuleIsNull(pipeline.module)) {
     mlirModuleDestroy(pipeline.module);
   }

@@ -61,7 +61,7 @@ static const char *module_text(MlirModule module, const char *name, size_t capac
 }
 
 static bool parse_digest(const char *hex, genie_plan_digest_t *out_digest) {
-  if (strlen(hex) != 2 * sizeof(out_digest->bytes)) {
+  if (hex == NULL || strlen(hex) != 2 * sizeof(out_digest->bytes)) {
     return false;
   }
   for (size_t i = 0; i < sizeof(out_digest->bytes); ++i) {
@@ -75,17 +75,14 @@ static bool parse_digest(const char *hex, genie_plan_digest_t *out_digest) {
 }
 
 static genie_status_t begin_file(emission_t *emission) {
-  char source[256];
   char framework[64];
-  char digest[80];
   char memory[64];
   genie_plan_manifest_t manifest = {
       .producer = emission->options->producer,
-      .source_name = module_text(emission->module, "genie.source", sizeof(source), source),
+      .source_name = emission->options->source_name,
       .framework_version = module_text(emission->module, "genie.framework", sizeof(framework), framework),
   };
-  module_text(emission->module, "genie.source_sha256", sizeof(digest), digest);
-  manifest.has_source_sha256 = parse_digest(digest, &manifest.source_sha256);
+  manifest.has_source_sha256 = parse_digest(emission->options->source_sha256, &manifest.source_sha256);
   snprintf(memory, sizeof(memory), "memory: %llu bytes",
            (unsigned long long)(emission->weights->size_bytes + emission->summary.slab_bytes +
                                 emission->summary.state_bytes));

@@ -782,6 +782,16 @@ static genie_status_t import_program(pt2_importer_t *im) {
   return import_outputs(im, &entry);
 }
 
+// The module's attribute `genie.framework` = "torch 2.13.0".
+static void note_framework(const genie_pt2_program_t *program, MlirModule module) {
+  char text[96];
+  snprintf(text, sizeof text, "torch %s", program->torch_version);
+  if (program->torch_version[0] != '\0') {
+    mlirOperationSetAttributeByName(mlirModuleGetOperation(module), ref("genie.framework"),
+                                    mlirStringAttrGet(mlirModuleGetContext(module), ref(text)));
+  }
+}
+
 genie_status_t genie_import_pt2(const genie_import_options_t *options, const char *path, MlirModule module,
                                 genie_findings_t *findings) {
   genie_pt2_program_t program;
@@ -794,6 +804,7 @@ genie_status_t genie_import_pt2(const genie_import_options_t *options, const cha
                        .module = module,
                        .builder = {.context = context, .location = mlirLocationUnknownGet(context)}};
   genie_arena_init(genie_allocator_heap(), (size_t)2 << 30, &im.arena);
+  note_framework(&program, module);
   const genie_status_t status = import_program(&im);
   genie_status_free(im.failure);
   genie_arena_deinit(&im.arena);

@@ -184,9 +184,53 @@ static int input_named(const pt2_importer_t *im, const char *name) {
   return -1;
 }
 
+// Ops whose result may share storage with their operand.
+static bool may_alias(const char *overload) {
+  static const char *const stems[] = {"alias",   "detach", "to",        "contiguous", "view",     "reshape",   "flatten",
+                                      "permute", "t",      "transpose", "swapaxes",   "swapdims", "unsqueeze", "squeeze",
+                                      "slice",   "select", "narrow",    "split",      "chunk",    "unbind",    "unflatten",
+                                      "movedim", "diagonal", "expand",  "numpy_T",    "mT",       "split_with_sizes"};
+  const size_t length = strcspn(overload, ".");
+  for (size_t i = 0; i < sizeof stems / sizeof stems[0]; ++i) {
+    if (strlen(stems[i]) == length && strncmp(overload, stems[i], length) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Names that lead to a graph input through views.
+enum { ALIAS_CAPACITY = 4096 };
+typedef struct alias_list {
+  int count;
+  struct {
+    const char *name;
+    int input;
+  } items[ALIAS_CAPACITY];
+} alias_list_t;
+
+static int alias_find(const pt2_importer_t *im, const alias_list_t *list, const char *name) {
+  for (int i = list->count - 1; i >= 0; --i) {
+    if (strcmp(list->items[i].name, name) == 0) {
+      return list->items[i].input;
+    }
+  }
+  return input_named(im, name);
+}
+
+static void alias_add(alias_list_t *list, const genie_pt2_arg_t *arg, int input) {
+  for (int i = 0; arg->kind == GENIE_PT2_LIST && i < arg->count; ++i) {
+    alias_add(list, &arg->items[i], input);
+  }
+  if (arg->kind == GENIE_PT2_TENSOR && list->count < ALIAS_CAPACITY) {
+    list->items[list->count].name = arg->text;
+    list->items[list->count++].input = input;
+  }
+}
+
 // Which inputs are written: those of mutation outputs (functional graphs), and those that an in-place op writes through
-// any chain of aliases (graphs as torch.export gives them).
-static void find_mutations(const pt2_importer_t *im, entry_t *entry) {
+// any chain of views (graphs as torch.export gives them).
+static genie_status_t find_mutations(pt2_importer_t *im, entry_t *entry) {
   const genie_pt2_program_t *program = im->program;
   for (int i = 0; i < program->output_spec_count; ++i) {
     const genie_pt2_output_spec_t *spec = &program->output_specs[i];
@@ -197,37 +241,25 @@ static void find_mutations(const pt2_importer_t *im, entry_t *entry) {
       }
     }
   }
-  enum { ALIAS_CAPACITY = 1024 };
-  struct {
-    const char *name;
-    int input;
-  } aliases[ALIAS_CAPACITY];
-  int alias_count = 0;
+  alias_list_t *aliases;
+  GENIE_RETURN_IF_ERROR(allocate(im, 1, sizeof *aliases, &aliases));
   for (int i = 0; i < im->graph->node_count; ++i) {
     const genie_pt2_node_t *node = &im->graph->nodes[i];
-    if (node->input_count == 0 || node->inputs[0].arg.kind != GENIE_PT2_TENSOR) {
-      continue;
-    }
-    const char *overload = pt2_overload_of(node->target), *name = node->inputs[0].arg.text;
+    const char *overload = pt2_overload_of(node->target);
     const bool is_write = pt2_overload_is_in_place(overload) && strcmp(overload, "detach_.default") != 0;
-    if (!is_write && strcmp(overload, "alias.default") != 0 && strncmp(overload, "detach", 6) != 0 &&
-        strncmp(overload, "to.", 3) != 0 && strcmp(overload, "contiguous.default") != 0) {
+    if (node->input_count == 0 || node->inputs[0].arg.kind != GENIE_PT2_TENSOR || (!is_write && !may_alias(overload))) {
       continue;
     }
-    int input = -1;
-    for (int j = 0; j < alias_count && input < 0; ++j) {
-      input = strcmp(aliases[j].name, name) == 0 ? aliases[j].input : -1;
-    }
-    input = input >= 0 ? input : input_named(im, name);
+    const int input = alias_find(im, aliases, node->inputs[0].arg.text);
     if (input < 0) {
       continue;
     }
     entry->is_mutated[input] = entry->is_mutated[input] || is_write;
-    if (alias_count < ALIAS_CAPACITY && node->output_count > 0 && node->outputs[0].kind == GENIE_PT2_TENSOR) {
-      aliases[alias_count].name = node->outputs[0].text;
-      aliases[alias_count++].input = input;
+    for (int j = 0; j < node->output_count; ++j) {
+      alias_add(aliases, &node->outputs[j], input);
     }
   }
+  return GENIE_OK;
 }
 
 //===-- Arguments -------------------------------------------------------------------------------------------------===//
@@ -327,7 +359,7 @@ static genie_status_t import_arguments(pt2_importer_t *im, entry_t *entry) {
   GENIE_RETURN_IF_ERROR(allocate(im, (size_t)count, sizeof *entry->argument_of_input, &entry->argument_of_input));
   GENIE_RETURN_IF_ERROR(allocate(im, (size_t)count, sizeof *entry->is_mutated, &entry->is_mutated));
   GENIE_RETURN_IF_ERROR(allocate(im, (size_t)count, sizeof *entry->states, &entry->states));
-  find_mutations(im, entry);
+  GENIE_RETURN_IF_ERROR(find_mutations(im, entry));
   for (int i = 0; i < count; ++i) {
     entry->argument_of_input[i] = -1;
     if (im->program->input_specs[i].kind == GENIE_PT2_INPUT_USER) {
@@ -535,39 +567,6 @@ static void check_result(pt2_importer_t *im, const genie_pt2_arg_t *arg) {
   }
 }
 
-// Makes the result of an in-place op the value of the tensor that it writes.
-static void write_in_place(pt2_importer_t *im, const genie_pt2_node_t *node) {
-  const genie_pt2_arg_t *target = node->input_count > 0 ? &node->inputs[0].arg : NULL;
-  const int index = target != NULL && target->kind == GENIE_PT2_TENSOR
-                        ? genie_pt2_value_table_find(&im->values, target->text)
-                        : -1;
-  if (index < 0 || pt2_has_failed(im)) {
-    pt2_refuse(im, "mutation", "an in-place op without a tensor to write", "use the functional op");
-    return;
-  }
-  genie_pt2_tensor_t *tensor = &im->values.tensors[index];
-  if (tensor->is_weight) {
-    pt2_refuse(im, "mutation", "writes a parameter", "make it a buffer: register_buffer");
-    return;
-  }
-  if (genie_pt2_value_table_is_shared(&im->values, index, im->position)) {
-    pt2_refuse(im, "mutation", "writes through a view of a tensor that is read later",
-               "export with genie.export, which makes the graph functional");
-    return;
-  }
-  const genie_tensor_type_t type = pt2_type(tensor->value);
-  MlirValue value = pt2_cast(im, im->in_place_result, type.dtype);
-  value = pt2_expand(im, value, type.rank, type.dims);
-  if (pt2_has_failed(im)) {
-    return;
-  }
-  tensor->value = value;
-  tensor->is_written = true;
-  if (node->output_count > 0 && node->outputs[0].kind == GENIE_PT2_TENSOR) {
-    genie_pt2_value_table_alias(&im->values, node->outputs[0].text, index);
-  }
-}
-
 static void refuse_unknown(pt2_importer_t *im, const char *target) {
   const char *overload = pt2_overload_of(target);
   const size_t stem = strcspn(overload, ".");
@@ -609,7 +608,7 @@ static genie_status_t import_node(pt2_importer_t *im, const genie_pt2_node_t *no
   } else {
     im->mapping->rule(im, node);
     if (im->is_in_place && !pt2_has_failed(im)) {
-      write_in_place(im, node);
+      pt2_write_in_place(im, node);
     }
   }
   im->is_in_place = false;

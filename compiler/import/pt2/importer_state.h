@@ -79,6 +79,12 @@ genie_status_t pt2_type_of_meta(pt2_importer_t *im, const genie_pt2_tensor_meta_
 genie_status_t pt2_size_of_export(pt2_importer_t *im, const genie_pt2_size_t *size, bool can_add_symbols,
                                   MlirAffineExpr *out_size) GENIE_MUST_USE;
 
+//===-- in_place.c ------------------------------------------------------------------------------------------------===//
+
+// Makes `im->in_place_result` the value of the tensor that the node writes, its first argument; through views, that of the
+// tensors that it is a view of, and of the other views that are read later.
+void pt2_write_in_place(pt2_importer_t *im, const genie_pt2_node_t *node);
+
 //===-- provenance.c ----------------------------------------------------------------------------------------------===//
 
 genie_status_t pt2_provenance_of(genie_arena_t *arena, const genie_pt2_node_t *node,

@@ -120,6 +120,8 @@ int64_t pt2_static_dim(pt2_importer_t *im, MlirValue value, int axis);
 genie_tensor_type_t pt2_result_type(pt2_importer_t *im, const pt2_node_t *node, int index);
 // How many tensors the node yields.
 int pt2_result_count(const pt2_node_t *node);
+// True when the export says that the argument lies densely in row-major order. False may also mean that it is not known.
+bool pt2_is_contiguous(const pt2_importer_t *im, const genie_pt2_arg_t *arg);
 bool pt2_dtype_is_float(genie_dtype_t dtype);
 // PyTorch's promotion of two element types.
 genie_dtype_t pt2_promote(genie_dtype_t a, genie_dtype_t b);
@@ -173,9 +175,13 @@ genie_ir_attribute_t pt2_attr_size(const pt2_importer_t *im, const char *name, M
 
 // Binds result `index`. The driver compares its type with what the export says.
 void pt2_bind(pt2_importer_t *im, const pt2_node_t *node, int index, MlirValue value);
-// Binds result 0 to a value that shares storage with argument `name`, so that a write to one is refused while the other lives.
+// Binds a result to a value that shares storage with argument `name`, computed from it by reshape, permute and slice: a
+// write to one is a write to the other.
 void pt2_bind_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value);
 void pt2_bind_view_at(pt2_importer_t *im, const pt2_node_t *node, const char *name, int index, MlirValue value);
+// Binds result 0 to a value that may share storage with argument `name` or not: a write to one is refused while the other
+// lives.
+void pt2_bind_maybe_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value);
 // Binds result 0 to the very tensor that argument `name` is.
 void pt2_bind_alias(pt2_importer_t *im, const pt2_node_t *node, const char *name);
 

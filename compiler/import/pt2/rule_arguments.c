@@ -229,6 +229,23 @@ genie_tensor_type_t pt2_result_type(pt2_importer_t *im, const pt2_node_t *node, 
   return status == GENIE_OK ? known : type;
 }
 
+bool pt2_is_contiguous(const pt2_importer_t *im, const genie_pt2_arg_t *arg) {
+  const genie_pt2_tensor_meta_t *meta =
+      arg != NULL && arg->kind == GENIE_PT2_TENSOR ? genie_pt2_graph_tensor(im->graph, arg->text) : NULL;
+  int64_t expected = 1;
+  for (int i = meta != NULL ? meta->rank - 1 : -1; i >= 0; --i) {
+    if (meta->strides[i].expression != NULL || meta->sizes[i].expression != NULL) {
+      // Strides over dynamic sizes: contiguous tensors have the only form that export gives them, outermost first.
+      return i == 0 && meta->strides[i].expression == NULL && meta->strides[i].value == expected;
+    }
+    if (meta->sizes[i].value != 1 && meta->strides[i].value != expected) {
+      return false;
+    }
+    expected *= meta->sizes[i].value > 0 ? meta->sizes[i].value : 1;
+  }
+  return meta != NULL;
+}
+
 bool pt2_dtype_is_float(genie_dtype_t dtype) {
   return dtype == GENIE_DTYPE_F32 || dtype == GENIE_DTYPE_F64 || dtype == GENIE_DTYPE_F16 || dtype == GENIE_DTYPE_BF16;
 }
@@ -283,6 +300,14 @@ static int tensor_index(pt2_importer_t *im, const pt2_node_t *node, const char *
 
 void pt2_bind_view_at(pt2_importer_t *im, const pt2_node_t *node, const char *name, int index, MlirValue value) {
   bind(im, node, index, value, tensor_index(im, node, name));
+}
+
+void pt2_bind_maybe_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value) {
+  const int parent = tensor_index(im, node, name), count = im->values.tensor_count;
+  bind(im, node, 0, value, parent);
+  if (im->values.tensor_count > count) {
+    im->values.tensors[count].origin = (MlirValue){NULL};
+  }
 }
 
 void pt2_bind_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value) {

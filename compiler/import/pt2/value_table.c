@@ -61,11 +61,17 @@ void genie_pt2_value_table_alias(genie_pt2_value_table_t *table, const char *nam
   }
 }
 
-genie_pt2_tensor_t *genie_pt2_value_table_bind(genie_pt2_value_table_t *table, const char *name, MlirValue value, int base) {
+genie_pt2_tensor_t *genie_pt2_value_table_bind(genie_pt2_value_table_t *table, const char *name, MlirValue value,
+                                               int parent) {
   assert(table->tensor_count < table->tensor_capacity && "tensors beyond the capacity given");
   const int index = table->tensor_count++;
-  table->tensors[index] =
-      (genie_pt2_tensor_t){.value = value, .base = base >= 0 ? table->tensors[base].base : index, .last_use = -1};
+  const genie_pt2_tensor_t *owner = parent >= 0 ? &table->tensors[parent] : NULL;
+  table->tensors[index] = (genie_pt2_tensor_t){.value = value,
+                                               .base = owner != NULL ? owner->base : index,
+                                               .parent = parent,
+                                               .origin = owner != NULL ? owner->value : (MlirValue){NULL},
+                                               .view = value,
+                                               .last_use = -1};
   genie_pt2_value_table_alias(table, name, index);
   return &table->tensors[index];
 }
@@ -73,15 +79,4 @@ genie_pt2_tensor_t *genie_pt2_value_table_bind(genie_pt2_value_table_t *table, c
 int genie_pt2_value_table_find(const genie_pt2_value_table_t *table, const char *name) {
   const genie_pt2_name_t *slot = slot_of(table, name);
   return slot->text != NULL ? slot->tensor : -1;
-}
-
-bool genie_pt2_value_table_is_shared(const genie_pt2_value_table_t *table, int tensor, int position) {
-  const int base = table->tensors[tensor].base;
-  for (int i = 0; i < table->tensor_count; ++i) {
-    const genie_pt2_tensor_t *other = &table->tensors[i];
-    if (i != tensor && other->base == base && (other->last_use > position || other->is_persistent)) {
-      return true;
-    }
-  }
-  return false;
 }

@@ -1,8 +1,8 @@
 // The tensors of a graph under import: which IR value each name has now, and who shares storage with whom.
 //
 // A name leads to a tensor; several names may lead to one (aliases, results of in-place ops). A tensor that is a view has
-// the tensor whose storage it reads as its `base`. In-place ops replace a tensor's value, which is right only while no
-// other tensor of the same storage is read later.
+// a `parent`, whose storage it reads, and the `base` that owns the storage. In-place ops replace a tensor's value, and then
+// those of its parents and of all other views that are read later: in_place.c does so.
 #ifndef GENIE_COMPILER_IMPORT_PT2_VALUE_TABLE_H_
 #define GENIE_COMPILER_IMPORT_PT2_VALUE_TABLE_H_
 
@@ -12,6 +12,9 @@
 typedef struct genie_pt2_tensor {
   MlirValue value;        // null: it could not be imported
   int base;               // index of the tensor that owns the storage; its own where it does
+  int parent;             // index of the tensor that this is a view of; -1 if none
+  MlirValue origin;       // the parent's value from which `view` was computed; null: whether it is a view is not known
+  MlirValue view;         // this tensor's value then
   int last_use;           // position of the last reader of any of its names; -1 if none
   bool is_weight;         // a parameter or constant: never written
   bool is_persistent;     // a buffer or user input: writes are seen after the call
@@ -38,15 +41,12 @@ void genie_pt2_value_table_note_use(genie_pt2_value_table_t *table, const char *
 // The last position noted for the name itself; -1 if none.
 int genie_pt2_value_table_last_use(const genie_pt2_value_table_t *table, const char *name);
 
-// Binds `name` to a new tensor. `base` is -1 or the tensor whose storage it shares.
-genie_pt2_tensor_t *genie_pt2_value_table_bind(genie_pt2_value_table_t *table, const char *name, MlirValue value, int base);
+// Binds `name` to a new tensor. `parent` is -1 or the tensor whose storage it shares.
+genie_pt2_tensor_t *genie_pt2_value_table_bind(genie_pt2_value_table_t *table, const char *name, MlirValue value,
+                                               int parent);
 // Binds `name` to an existing tensor.
 void genie_pt2_value_table_alias(genie_pt2_value_table_t *table, const char *name, int tensor);
 // The tensor's index, -1 when the name is unbound.
 int genie_pt2_value_table_find(const genie_pt2_value_table_t *table, const char *name);
-
-// True when another tensor of the same storage is read after `position`, or is a persistent one: a write to `tensor`
-// alone would then be wrong.
-bool genie_pt2_value_table_is_shared(const genie_pt2_value_table_t *table, int tensor, int position);
 
 #endif  // GENIE_COMPILER_IMPORT_PT2_VALUE_TABLE_H_

@@ -17,16 +17,20 @@ static void rule_copy_of_self(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_tensor(im, node, "self"));
 }
 
-// May or may not return its operand itself, so the result counts as a view of it.
+// Returns its operand itself where that is contiguous.
 static void rule_contiguous(pt2_importer_t *im, const pt2_node_t *node) {
-  pt2_bind_view(im, node, "self", pt2_tensor(im, node, "self"));
+  if (pt2_is_contiguous(im, pt2_arg(node, "self")) && pt2_int(im, node, "memory_format", 1) == 1) {
+    pt2_bind_alias(im, node, "self");
+  } else {
+    pt2_bind_maybe_view(im, node, "self", pt2_tensor(im, node, "self"));
+  }
 }
 
 // `to.*` returns its operand where nothing changes; `_to_copy` and `type_as` of another dtype are new tensors.
 void pt2_rule_cast(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = pt2_tensor(im, node, "self");
   const genie_tensor_type_t type = pt2_result_type(im, node, 0);
-  const bool is_copy = strncmp(pt2_mapping(im)->overload, "_to_copy", 8) == 0;
+  const bool is_copy = strncmp(pt2_mapping(im)->overload, "_to_copy", 8) == 0 || pt2_bool(im, node, "copy", false);
   if (type.dtype == pt2_type(x).dtype && !is_copy) {
     pt2_bind_alias(im, node, "self");
   } else {

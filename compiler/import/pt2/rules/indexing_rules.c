@@ -194,6 +194,29 @@ static void rule_index_fill(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_build(im, "genie.index_copy", 3, (MlirValue[]){x, index, source}, 1, &attribute));
 }
 
+// take_along_dim: gather, its operand and index broadcast to each other in the other dimensions; flat without dim
+static void rule_take_along(pt2_importer_t *im, const pt2_node_t *node) {
+  MlirValue x = pt2_tensor(im, node, "self"), index = pt2_tensor(im, node, "indices");
+  if (pt2_arg(node, "dim") == NULL) {
+    const genie_tensor_type_t x_type = pt2_type(x), index_type = pt2_type(index);
+    const MlirAffineExpr x_count = genie_dim_product(pt2_context(im), x_type.rank, x_type.dims);
+    const MlirAffineExpr index_count = genie_dim_product(pt2_context(im), index_type.rank, index_type.dims);
+    x = pt2_reshape(im, x, 1, &x_count);
+    index = pt2_reshape(im, index, 1, &index_count);
+  }
+  const int axis = pt2_axis(im, node, "dim", 0, pt2_rank(x));
+  genie_tensor_type_t wide = pt2_result_type(im, node, 0);
+  if (wide.rank != pt2_rank(x) || pt2_rank(index) != wide.rank) {
+    pt2_refuse(im, "shape", "operand and index differ in dimensions", "give both as many");
+    return;
+  }
+  index = pt2_expand(im, index, wide.rank, wide.dims);
+  wide.dims[axis] = pt2_dim(im, x, axis);
+  x = pt2_expand(im, x, wide.rank, wide.dims);
+  const genie_ir_attribute_t attribute = pt2_attr_i64(im, "axis", axis);
+  pt2_bind(im, node, 0, pt2_build(im, "genie.gather", 2, (MlirValue[]){x, index}, 1, &attribute));
+}
+
 // Results whose sizes depend on data have no place in a plan.
 static void rule_data_dependent(pt2_importer_t *im, const pt2_node_t *node) {
   (void)node;
@@ -210,6 +233,7 @@ const pt2_rule_row_t pt2_indexing_composites[] = {
     {"scatter_reduce.two", rule_scatter},
     {"index_add.default", rule_index_add},
     {"index_select.default", rule_index_select},
+    {"take_along_dim.default", rule_take_along},
     {"index_fill.int_Scalar", rule_index_fill},
     {"index_fill.int_Tensor", rule_index_fill},
     {"nonzero.default", rule_data_dependent},

@@ -13,6 +13,10 @@ static void bind_view(pt2_importer_t *im, const pt2_node_t *node, MlirValue valu
   pt2_bind_view(im, node, self_name(node), value);
 }
 
+static bool starts_with(const pt2_importer_t *im, const char *prefix) {
+  return strncmp(pt2_mapping(im)->overload, prefix, strlen(prefix)) == 0;
+}
+
 // view, reshape, flatten, unsqueeze, squeeze and their like
 void pt2_rule_reshape(pt2_importer_t *im, const pt2_node_t *node) {
   const genie_tensor_type_t type = pt2_result_type(im, node, 0);
@@ -20,16 +24,18 @@ void pt2_rule_reshape(pt2_importer_t *im, const pt2_node_t *node) {
   if (type.dtype != pt2_type(x).dtype) {
     pt2_refuse(im, "overload", "reinterprets bytes as another dtype", "convert with .to(dtype)");
   }
-  bind_view(im, node, pt2_reshape(im, x, type.rank, type.dims));
+  const MlirValue result = pt2_reshape(im, x, type.rank, type.dims);
+  const bool may_copy = starts_with(im, "reshape") || starts_with(im, "flatten") || starts_with(im, "ravel");
+  if (may_copy && !pt2_is_contiguous(im, &node->inputs[0].arg)) {
+    pt2_bind_maybe_view(im, node, self_name(node), result);
+  } else {
+    bind_view(im, node, result);
+  }
 }
 
 void pt2_rule_expand(pt2_importer_t *im, const pt2_node_t *node) {
   const genie_tensor_type_t type = pt2_result_type(im, node, 0);
   bind_view(im, node, pt2_expand(im, self_of(im, node), type.rank, type.dims));
-}
-
-static bool starts_with(const pt2_importer_t *im, const char *prefix) {
-  return strncmp(pt2_mapping(im)->overload, prefix, strlen(prefix)) == 0;
 }
 
 // Which dimension of x each dimension of the result is.
@@ -371,19 +377,29 @@ static void rule_roll(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_reshape(im, x, type.rank, type.dims));
 }
 
-// diff: x[1:] - x[:-1] along a dimension (n = 1)
+// diff: x[1:] - x[:-1] along a dimension, n times, of what prepend, x and append are when joined
 static void rule_diff(pt2_importer_t *im, const pt2_node_t *node) {
-  const MlirValue x = self_of(im, node);
+  MlirValue x = self_of(im, node);
+  const genie_dtype_t dtype = pt2_result_type(im, node, 0).dtype;
   const int axis = pt2_axis(im, node, "dim", -1, pt2_rank(x));
-  if (pt2_int(im, node, "n", 1) != 1 || pt2_arg(node, "prepend") != NULL || pt2_arg(node, "append") != NULL) {
-    pt2_refuse(im, "argument", "diff with n, prepend or append", "apply diff once to the joined tensor");
-    return;
+  const int64_t times = pt2_int(im, node, "n", 1);
+  MlirValue parts[3];
+  int count = 0;
+  if (pt2_arg(node, "prepend") != NULL) {
+    parts[count++] = pt2_operand(im, node, "prepend", dtype);
   }
-  const MlirAffineExpr one = pt2_constant_dim(im, 1), length = genie_dim_sub(pt2_dim(im, x, axis), one);
-  const MlirValue later = pt2_slice(im, x, axis, one, length, 1);
-  const MlirValue earlier = pt2_slice(im, x, axis, pt2_constant_dim(im, 0), length, 1);
-  const bool is_bool = pt2_type(x).dtype == GENIE_DTYPE_BOOL;
-  pt2_bind(im, node, 0, pt2_binary(im, is_bool ? "genie.ne" : "genie.sub", later, earlier));
+  parts[count++] = pt2_cast(im, x, dtype);
+  if (pt2_arg(node, "append") != NULL) {
+    parts[count++] = pt2_operand(im, node, "append", dtype);
+  }
+  x = pt2_concat(im, count, parts, axis);
+  for (int64_t i = 0; i < times && !pt2_has_failed(im); ++i) {
+    const MlirAffineExpr one = pt2_constant_dim(im, 1), length = genie_dim_sub(pt2_dim(im, x, axis), one);
+    const MlirValue later = pt2_slice(im, x, axis, one, length, 1);
+    const MlirValue earlier = pt2_slice(im, x, axis, pt2_constant_dim(im, 0), length, 1);
+    x = pt2_binary(im, dtype == GENIE_DTYPE_BOOL ? "genie.ne" : "genie.sub", later, earlier);
+  }
+  pt2_bind(im, node, 0, x);
 }
 
 // diagonal: elements (i, i + offset), by a flat view and a strided slice

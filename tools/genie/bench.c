@@ -1,7 +1,6 @@
 // genie bench: how long an entry takes, as a distribution over many runs.
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "tools/genie/call.h"
@@ -149,9 +148,17 @@ static double mean_ms(const samples_t *samples) {
   return sum / (double)samples->count / 1e6;
 }
 
+// VmHWM: the peak since this program began. (getrusage() counts what the process was before exec, too.) 0: not known.
 static uint64_t peak_memory_bytes(void) {
-  struct rusage usage;
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  unsigned long long kibibytes = 0;
+  char line[256];
+  while (file != NULL && fgets(line, sizeof(line), file) != NULL && sscanf(line, "VmHWM: %llu kB", &kibibytes) != 1) {
+  }
+  if (file != NULL) {
+    fclose(file);
+  }
+  return kibibytes * 1024;
 }
 
 // ---- Profile ----

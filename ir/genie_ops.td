@@ -131,6 +131,9 @@ def Genie_SignOp : Genie_UnaryOp<"sign", "-1, 0 or 1">;
 def Genie_SinOp : Genie_UnaryOp<"sin", "Sine">;
 def Genie_CosOp : Genie_UnaryOp<"cos", "Cosine">;
 def Genie_TanOp : Genie_UnaryOp<"tan", "Tangent">;
+def Genie_AtanOp : Genie_UnaryOp<"atan", "Arc tangent"> {
+  let aten = ["atan.default", "arctan.default"];
+}
 def Genie_ErfOp : Genie_UnaryOp<"erf", "Error function">;
 def Genie_FloorOp : Genie_UnaryOp<"floor", "Largest integer not above x">;
 def Genie_CeilOp : Genie_UnaryOp<"ceil", "Smallest integer not below x">;

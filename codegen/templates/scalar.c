@@ -97,6 +97,7 @@ typedef _Bool bool;
   UNARY(sin, T, MATH(sin, T)(x))                                                                     \
   UNARY(cos, T, MATH(cos, T)(x))                                                                     \
   UNARY(tan, T, MATH(tan, T)(x))                                                                     \
+  UNARY(atan, T, MATH(atan2, T)(x, (T)1))                                                            \
   UNARY(erf, T, MATH(erf, T)(x))                                                                     \
   UNARY(floor, T, B(__builtin_floor)(x))                                                             \
   UNARY(ceil, T, B(__builtin_ceil)(x))                                                               \

@@ -41,7 +41,7 @@ X = (5, 37)
 
 UNARY = {
     **{name: (getattr(torch, name), floats(X)) for name in (
-        "relu sigmoid tanh exp expm1 abs neg sign sin cos tan erf floor ceil round trunc reciprocal isnan isinf square erfc"
+        "relu sigmoid tanh exp expm1 abs neg sign sin cos tan erf floor ceil round trunc reciprocal isnan isinf square erfc atan"
     ).split()},
     **{name: (getattr(torch, name), positive(X)) for name in "log log1p log2 log10 sqrt rsqrt".split()},
     **{name: (getattr(F, name), floats((4, 33))) for name in

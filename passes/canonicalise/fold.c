@@ -1,5 +1,5 @@
 // fold: small values that follow from constants alone become constants. Large ones, and those that need weights, stay
-// expressions that are evaluated when the plan is made.
+// expressions that are evaluated when the plan is made; what follows from indices (iota) is cheap to evaluate in kernels.
 #include "ir/evaluate.h"
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"
@@ -10,8 +10,6 @@ static genie_status_t refuse_weight(void *self, MlirStringRef name, genie_host_t
   (void)self, (void)out_tensor;
   return genie_status_make(GENIE_STATUS_INTERNAL, "folding reads the weight %.*s", (int)name.length, name.data);
 }
-
-static bool is_source(MlirOperation op) { return genie_op_is(op, "genie.constant") || genie_op_is(op, "genie.iota"); }
 
 static bool follows_from_constants(MlirOperation op, const genie_pointer_map_t *known) {
   if (mlirOperationGetNumResults(op) != 1 || !genie_rewrite_is_pure(op) ||
@@ -56,7 +54,7 @@ static genie_status_t replace_by_constant(MlirOperation op, MlirOperation *out_c
 static genie_status_t fold_ops(const genie_op_list_t *list, genie_pointer_map_t *known) {
   for (int i = 0; i < list->count; ++i) {
     MlirOperation op = list->ops[i];
-    if (!is_source(op)) {
+    if (!genie_op_is(op, "genie.constant")) {
       if (!follows_from_constants(op, known)) {
         continue;
       }

@@ -61,7 +61,7 @@ typedef struct genie_model_options {
   // A file of Ed25519 public keys, PEM, or hex or base64 one a line: the plan must be signed by one of them. NULL: any
   // signer.
   const char *trusted_keys;
-  // Check the hashes of the weights when a session reads them.
+  // Check the hashes of the weights when a session reads them: about half a second of one core for each GB.
   bool verify_weights;
   uint64_t reserved[4];  // 0
 } genie_model_options_t;

@@ -9,6 +9,14 @@
 
 enum { GENIE_HOOK_MAX_ARGS = 256 };
 
+// The part of a space that lies in one operand of a concatenation along `axis`: hooks that are made while it is set take
+// their index along the axis from `start`, and every concatenation with the same sizes there reads operand `operand`.
+typedef struct genie_hook_piece {
+  MlirOperation concat;  // null: the whole space
+  int axis, operand;
+  MlirAffineExpr start, whole;  // where the piece begins, and the size of the axis
+} genie_hook_piece_t;
+
 // The LLVM side of a lowering.
 struct genie_lowering_state {
   genie_template_library_t *library;
@@ -20,6 +28,7 @@ struct genie_lowering_state {
   int input_count, output_count;
   int dim_count;
   MlirAffineExpr dims[GENIE_LOWER_MAX_DIMS];  // symbols, in the order in which the frame carries them
+  genie_hook_piece_t piece;
   // Outputs may take over inputs (see code.h); arguments that may share memory have one alias class.
   uint64_t in_place[GENIE_IR_MAX_RESULTS];
   int alias_class[GENIE_HOOK_MAX_ARGS];
@@ -41,6 +50,7 @@ typedef struct genie_hook {
   LLVMBuilderRef builder;
   LLVMValueRef function;
   LLVMValueRef frame;
+  LLVMValueRef piece_index;  // along the axis of the state's piece
   genie_hook_memo_t *memo;
   int memo_count, memo_capacity;
 } genie_hook_t;
@@ -159,6 +169,9 @@ void genie_region_find_in_place(genie_lowering_t *lowering);
 // What output `output` stores for each index of `space_dims`: the value evaluated there, and where its element goes.
 bool genie_region_stored_value(const genie_lowering_t *lowering, int output, int rank, const MlirAffineExpr *space_dims,
                                MlirValue *out_value, genie_strided_view_t *out_view);
+
+// True when concatenation `op` joins along the axis of the lowering's piece in operands of the same sizes.
+bool genie_region_is_cut_alike(const genie_lowering_t *lowering, MlirOperation op);
 
 // Corresponding groups of dimensions of a reshape, from left to right: [to_first, to_last) and [from_first, from_last)
 // have one product. Starts from {0}; false after the last group.

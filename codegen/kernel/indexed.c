@@ -256,9 +256,14 @@ genie_status_t genie_indexed_emit_concat(genie_hook_t *hook, MlirOperation op, L
   const int64_t axis = genie_ir_i64(op, "axis");
   const intptr_t count = mlirOperationGetNumOperands(op);
   MlirAffineExpr start = genie_dim_constant(hook->lowering->context, 0);
-  branch_t branch = branch_begin(hook, type.dtype);
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
+  const genie_hook_piece_t *piece = &hook->state->piece;
+  if (index[axis] == hook->piece_index && genie_region_is_cut_alike(hook->lowering, op)) {
+    at[axis] = LLVMBuildNSWSub(hook->builder, index[axis], genie_hook_size(hook, piece->start), "");
+    return genie_hook_evaluate(hook, mlirOperationGetOperand(op, piece->operand), at, out_result);
+  }
+  branch_t branch = branch_begin(hook, type.dtype);
   for (intptr_t i = 0; i < count; ++i) {
     MlirValue operand = mlirOperationGetOperand(op, i);
     MlirAffineExpr next = genie_dim_add(start, genie_value_type(operand).dims[axis]);

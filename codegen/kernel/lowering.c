@@ -135,6 +135,15 @@ genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *na
   return GENIE_OK;
 }
 
+genie_status_t genie_lower_define_nothing(genie_lowering_t *lowering, const char *name) {
+  genie_hook_t hook;
+  if (genie_hook_begin(lowering, name, &hook)) {
+    LLVMBuildRetVoid(hook.builder);
+    genie_hook_end(&hook);
+  }
+  return GENIE_OK;
+}
+
 genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,
                                           const genie_lower_space_t *space) {
   genie_hook_t hook;
@@ -270,6 +279,10 @@ static genie_status_t collect_stores(const genie_lowering_t *lowering, int first
   MlirAffineExpr dims[GENIE_IR_MAX_RANK];
   for (int k = 0; k < space->rank; ++k) {
     dims[space->order[k]] = space->dims[k];
+  }
+  const genie_hook_piece_t *piece = &lowering->state->piece;
+  if (!mlirOperationIsNull(piece->concat)) {
+    dims[piece->axis] = piece->whole;
   }
   for (int r = 0; r < lowering->state->output_count; ++r) {
     if (!belongs_to(lowering, mlirOperationGetOperand(lowering->yield, r), first, count)) {

@@ -98,6 +98,9 @@ genie_status_t genie_lower_define_size(genie_lowering_t *lowering, const char *n
 genie_status_t genie_lower_define_i64(genie_lowering_t *lowering, const char *name, int64_t value) GENIE_MUST_USE;
 genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *name, double value) GENIE_MUST_USE;
 
+// `void name(..)` that does nothing.
+genie_status_t genie_lower_define_nothing(genie_lowering_t *lowering, const char *name) GENIE_MUST_USE;
+
 // `T *name(frame, i0, ..)`: the address of an element of a strided view whose root is a block argument or a constant.
 // The pointer has the storage type of the root. Strides for C loops come from genie_lower_define_size(view->strides[d]).
 genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,

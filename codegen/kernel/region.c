@@ -173,6 +173,24 @@ bool genie_region_stored_value(const genie_lowering_t *lowering, int output, int
   }
 }
 
+//===-- Pieces ----------------------------------------------------------------------------------------------------===//
+
+bool genie_region_is_cut_alike(const genie_lowering_t *lowering, MlirOperation op) {
+  const genie_hook_piece_t *piece = &lowering->state->piece;
+  if (mlirOperationIsNull(piece->concat) || genie_ir_i64(op, "axis") != piece->axis ||
+      mlirOperationGetNumOperands(op) != mlirOperationGetNumOperands(piece->concat)) {
+    return false;
+  }
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
+    const genie_tensor_type_t a = genie_value_type(mlirOperationGetOperand(op, i));
+    const genie_tensor_type_t b = genie_value_type(mlirOperationGetOperand(piece->concat, i));
+    if (a.rank != b.rank || !mlirAffineExprEqual(a.dims[piece->axis], b.dims[piece->axis])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 //===-- Order in memory -------------------------------------------------------------------------------------------===//
 
 // A strided view of an argument that has the shape of `value` and that `value` is computed of, element by element.

@@ -180,15 +180,28 @@ static void genie_indexed_trace_permute(genie_trace_t *trace, MlirOperation op, 
   trace_value(trace, mlirOperationGetOperand(op, 0), own);
 }
 
-// Ops that treat one axis apart and the others alike.
+// Ops that treat one axis apart and the others alike. From here on nobody knows what the axis walks.
 static void trace_axis(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
-  pin(trace, map.at[genie_ir_i64(op, "axis")]);
+  const int64_t axis = genie_ir_i64(op, "axis");
+  pin(trace, map.at[axis]);
+  map.at[axis] = -1;
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
     trace_value(trace, mlirOperationGetOperand(op, i), map);
   }
 }
 static void genie_indexed_trace_slice(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_axis(trace, op, map); }
-static void genie_indexed_trace_concat(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_axis(trace, op, map); }
+
+// A concatenation that the piece cuts reads one operand, where it is walked along the axis of the piece.
+static void genie_indexed_trace_concat(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
+  const genie_hook_piece_t *piece = &trace->lowering->state->piece;
+  const int walked = mlirOperationIsNull(piece->concat) ? -1 : trace->map[piece->axis];
+  if (walked >= 0 && map.at[genie_ir_i64(op, "axis")] == walked && genie_region_is_cut_alike(trace->lowering, op)) {
+    trace_value(trace, mlirOperationGetOperand(op, piece->operand), map);
+  } else {
+    trace_axis(trace, op, map);
+  }
+}
+
 static void genie_indexed_trace_slice_scatter(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
   trace_axis(trace, op, map);
 }
@@ -198,6 +211,7 @@ static void genie_indexed_trace_flip(genie_trace_t *trace, MlirOperation op, dim
   const int count = genie_ir_i64_array(op, "axes", GENIE_IR_MAX_RANK, axes);
   for (int i = 0; i < count; ++i) {
     pin(trace, map.at[axes[i]]);
+    map.at[axes[i]] = -1;
   }
   trace_value(trace, mlirOperationGetOperand(op, 0), map);
 }
@@ -209,6 +223,7 @@ static void genie_indexed_trace_pad(genie_trace_t *trace, MlirOperation op, dim_
   for (int d = 0; d < rank; ++d) {
     if (low[d] != 0 || high[d] != 0) {
       pin(trace, map.at[d]);
+      map.at[d] = -1;
     }
   }
   trace_value(trace, mlirOperationGetOperand(op, 0), map);
@@ -328,5 +343,10 @@ void genie_trace_split_index(const genie_trace_t *trace, const genie_lower_space
     }
     covered += space->arg_dims[a];
     split_argument(trace, hook, LLVMGetParam(hook->function, (unsigned)a + 1), first, next, out_index);
+  }
+  const genie_hook_piece_t *piece = &hook->state->piece;
+  if (!mlirOperationIsNull(piece->concat)) {
+    out_index[piece->axis] = LLVMBuildNSWAdd(hook->builder, genie_hook_size(hook, piece->start), out_index[piece->axis], "");
+    hook->piece_index = out_index[piece->axis];
   }
 }

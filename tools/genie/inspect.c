@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "runtime/plan/disassemble.h"
+#include "runtime/plan/manifest.h"
 #include "runtime/plan/reader.h"
 #include "tools/genie/command.h"
 #include "tools/genie/tensor_text.h"
@@ -76,8 +77,29 @@ static genie_status_t state_info(const genie_model_t *model, uint32_t entry, uin
   return genie_model_state_info(model, index, out_info);
 }
 
+// Where the plan comes from: what its manifest knows.
+static genie_status_t append_manifest(const genie_plan_t *plan, genie_string_builder_t *text) {
+  genie_plan_manifest_t manifest;
+  GENIE_RETURN_IF_ERROR(genie_plan_manifest_read(plan, &manifest));
+  genie_string_builder_format(text, "made by %s from %s", manifest.producer,
+                              manifest.source_name[0] != '\0' ? manifest.source_name : "a module");
+  if (manifest.framework_version[0] != '\0') {
+    genie_string_builder_format(text, " of %s", manifest.framework_version);
+  }
+  if (manifest.has_source_sha256) {
+    genie_string_builder_format(text, ", SHA-256 ");
+    for (size_t i = 0; i < sizeof(manifest.source_sha256.bytes); ++i) {
+      genie_string_builder_format(text, "%02x", manifest.source_sha256.bytes[i]);
+    }
+  }
+  genie_string_builder_format(text, "\n");
+  genie_plan_manifest_deinit(&manifest);
+  return GENIE_OK;
+}
+
 static genie_status_t append_summary(const genie_model_t *model, const genie_plan_t *plan,
                                      genie_string_builder_t *text) {
+  GENIE_RETURN_IF_ERROR(append_manifest(plan, text));
   for (uint32_t i = 0; i < genie_model_entry_count(model); ++i) {
     GENIE_RETURN_IF_ERROR(append_entry(model, i, text));
   }

@@ -3,6 +3,8 @@
 // RUN: sed 's|WEIGHTS|%t.bin|' %s > %t.mlir
 // RUN: geniec %t.mlir -o %t.gplan
 // RUN: genie inspect %t.gplan | FileCheck %s
+// RUN: geniec %t.mlir --emit=plan > %t.text
+// RUN: genie inspect %t.gplan | diff %t.text -
 
 // CHECK-COUNT-1: gplan.weight
 // CHECK-NOT: gplan.weight

@@ -25,7 +25,8 @@ static void print_version(bool as_json) {
   }
 }
 
-// Inputs are the plain arguments and the files of --entry NAME=FILE; a plain --entry NAME names a plain argument, in order.
+// Inputs are the plain arguments and the files of --entry NAME=FILE; a plain --entry NAME names a plain argument, in
+// order.
 static genie_status_t inputs_gather(const genie_compiler_options_t *options, int capacity,
                                     genie_pipeline_input_t *out_inputs, int *out_count) {
   int count = 0, named = 0;
@@ -38,7 +39,8 @@ static genie_status_t inputs_gather(const genie_compiler_options_t *options, int
     const size_t length = equals != NULL ? (size_t)(equals - item) : strlen(item);
     const bool fits = equals != NULL ? count < capacity : named < plain;
     if (length == 0 || length >= sizeof out_inputs->entry || !fits) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--entry=%s: give NAME beside a file, or NAME=FILE", item);
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--entry=%s: give NAME beside a file, or NAME=FILE",
+                               item);
     }
     genie_pipeline_input_t *input = &out_inputs[equals != NULL ? count++ : named++];
     memcpy(input->entry, item, length);
@@ -53,8 +55,8 @@ static genie_status_t inputs_gather(const genie_compiler_options_t *options, int
     for (int j = 0; j < i; ++j) {
       if (strcmp(out_inputs[i].entry, out_inputs[j].entry) == 0) {
         return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                                 "%s and %s would be the same entry; name them with --entry=NAME=FILE", out_inputs[j].path,
-                                 out_inputs[i].path);
+                                 "%s and %s would be the same entry; name them with --entry=NAME=FILE",
+                                 out_inputs[j].path, out_inputs[i].path);
       }
     }
   }
@@ -95,8 +97,9 @@ static int compile(const genie_compiler_options_t *options) {
   genie_findings_t findings;
   genie_findings_init(&findings);
   status = genie_pipeline_run(options, input_count, inputs, &findings);
-  const int exit_code =
-      status != GENIE_OK ? report(status, EXIT_FAILED) : options->check ? finish_check(options, &findings) : EXIT_DONE;
+  const int exit_code = status != GENIE_OK ? report(status, EXIT_FAILED)
+                        : options->check   ? finish_check(options, &findings)
+                                           : EXIT_DONE;
   genie_findings_deinit(&findings);
   return exit_code;
 }

@@ -20,8 +20,9 @@ static const genie_config_table_t option_table = {
     .options = option_rows,
     .option_count = sizeof option_rows / sizeof option_rows[0],
     .usage = "geniec MODEL.pt2|MODULE.mlir [OPTION...]",
-    .summary = "Compiles a captured PyTorch graph (a torch.export archive) or a module's text to a plan that genie runs. "
-               "Exit code: 0 done, 1 the input or the compile failed, 2 wrong usage.",
+    .summary =
+        "Compiles a captured PyTorch graph (a torch.export archive) or a module's text to a plan that genie runs. "
+        "Exit code: 0 done, 1 the input or the compile failed, 2 wrong usage.",
     .maximum_positional = 16,
 };
 
@@ -32,4 +33,6 @@ genie_status_t genie_compiler_options_parse(int argc, char **argv, genie_arena_t
                             &out_options->inputs);
 }
 
-void genie_compiler_options_describe(genie_string_builder_t *builder) { genie_config_describe(&option_table, builder); }
+void genie_compiler_options_describe(genie_string_builder_t *builder) {
+  genie_config_describe(&option_table, builder);
+}

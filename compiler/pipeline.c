@@ -43,10 +43,9 @@ static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase);
 
 // The pipeline. A pass phase runs the passes of passes/passes.def that name it, in their order.
 static const stage_t stages[] = {
-    {"import", stage_import},      {"canonicalise", stage_passes}, {"recognise", stage_passes},
-    {"place", stage_passes},       {"transfer", stage_passes},     {"fuse", stage_passes},
-    {"layout", stage_passes},      {"kernels", stage_kernels},     {"plan", stage_plan},
-    {"emit", stage_emit},
+    {"import", stage_import},   {"canonicalise", stage_passes}, {"recognise", stage_passes}, {"place", stage_passes},
+    {"transfer", stage_passes}, {"fuse", stage_passes},         {"layout", stage_passes},    {"kernels", stage_kernels},
+    {"plan", stage_plan},       {"emit", stage_emit},
 };
 enum { STAGE_COUNT = sizeof stages / sizeof stages[0], STAGE_IMPORT = 0, STAGE_KERNELS = 7 };
 
@@ -68,7 +67,9 @@ static void note_time(const pipeline_t *pipeline, const char *what, const char *
   }
 }
 
-static void append_text(MlirStringRef text, void *builder) { genie_string_builder_append(builder, text.data, text.length); }
+static void append_text(MlirStringRef text, void *builder) {
+  genie_string_builder_append(builder, text.data, text.length);
+}
 
 static void print_operation(const pipeline_t *pipeline, MlirOperation operation, genie_string_builder_t *builder) {
   const MlirOpPrintingFlags flags = mlirOpPrintingFlagsCreate();
@@ -259,13 +260,15 @@ static genie_status_t write_depfile(const pipeline_t *pipeline, const char *outp
 static void print_report(const pipeline_t *pipeline, const char *output) {
   const genie_codegen_report_t *r = &pipeline->report;
   if (pipeline->options->json) {
-    printf("{\"plan\": \"%s\", \"plan_bytes\": %llu, \"weight_bytes\": %llu, \"code_bytes\": %llu, \"slab_bytes\": %llu, "
-           "\"sum_bytes\": %llu, \"kernels\": %d, \"launches\": %d}\n",
-           output, (unsigned long long)r->plan_bytes, (unsigned long long)r->weight_bytes,
-           (unsigned long long)r->code_bytes, (unsigned long long)r->slab_bytes, (unsigned long long)r->sum_bytes,
-           r->kernel_count, r->launch_count);
+    printf(
+        "{\"plan\": \"%s\", \"plan_bytes\": %llu, \"weight_bytes\": %llu, \"code_bytes\": %llu, \"slab_bytes\": %llu, "
+        "\"sum_bytes\": %llu, \"kernels\": %d, \"launches\": %d}\n",
+        output, (unsigned long long)r->plan_bytes, (unsigned long long)r->weight_bytes,
+        (unsigned long long)r->code_bytes, (unsigned long long)r->slab_bytes, (unsigned long long)r->sum_bytes,
+        r->kernel_count, r->launch_count);
   } else if (pipeline->options->verbose) {
-    fprintf(stderr, "%s: %.1f MB (weights %.1f MB, code %.1f kB), temporaries %.2f MB planned of %.2f MB, %d kernels, "
+    fprintf(stderr,
+            "%s: %.1f MB (weights %.1f MB, code %.1f kB), temporaries %.2f MB planned of %.2f MB, %d kernels, "
             "%d launches\n",
             output, (double)r->plan_bytes * 1e-6, (double)r->weight_bytes * 1e-6, (double)r->code_bytes * 1e-3,
             (double)r->slab_bytes * 1e-6, (double)r->sum_bytes * 1e-6, r->kernel_count, r->launch_count);
@@ -414,11 +417,11 @@ static genie_status_t run(pipeline_t *pipeline) {
 genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int input_count,
                                   const genie_pipeline_input_t *inputs, genie_findings_t *findings) {
   pipeline_t pipeline = {.options = options, .input_count = input_count, .inputs = inputs, .findings = findings};
-  pipeline.codegen = (genie_codegen_options_t){.opt_level = (int)options->opt_level,
-                                               .has_timing = options->timing,
-                                               .signing_key = options->sign,
-                                               .producer = "geniec " GENIE_COMPILER_VERSION
-                                                           " (git " GENIE_COMPILER_GIT_HASH ")"};
+  pipeline.codegen =
+      (genie_codegen_options_t){.opt_level = (int)options->opt_level,
+                                .has_timing = options->timing,
+                                .signing_key = options->sign,
+                                .producer = "geniec " GENIE_COMPILER_VERSION " (git " GENIE_COMPILER_GIT_HASH ")"};
   pipeline.context = genie_ir_context_create();
   genie_status_t status = genie_ir_diagnostics_create(pipeline.context, &pipeline.diagnostics);
   if (status == GENIE_OK) {

@@ -76,8 +76,9 @@ genie_status_t genie_findings_status(const genie_findings_t *findings, const cha
 void genie_findings_print(const genie_findings_t *findings, FILE *file) {
   for (int i = 0; i < findings->count; ++i) {
     const genie_finding_t *f = &findings->items[i];
-    fprintf(file, "%s: %s (%s, %d time%s in %s): %s\n", f->source[0] != '\0' ? f->source : "(no source line)", f->subject,
-            f->problem, f->count, f->count == 1 ? "" : "s", f->module[0] != '\0' ? f->module : "the model", f->hint);
+    fprintf(file, "%s: %s (%s, %d time%s in %s): %s\n", f->source[0] != '\0' ? f->source : "(no source line)",
+            f->subject, f->problem, f->count, f->count == 1 ? "" : "s", f->module[0] != '\0' ? f->module : "the model",
+            f->hint);
   }
 }
 

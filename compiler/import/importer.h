@@ -23,9 +23,9 @@ typedef struct genie_import_options {
 } genie_import_options_t;
 
 // Adds to `module` the entry function of the archive at `path` and the weights and states that it needs; symbols that
-// another entry made for the same tensor are shared. What cannot be compiled goes to `findings`, and the function is then
-// only good to be thrown away. INVALID_ARGUMENT or DATA_LOSS when the file is no such archive, UNIMPLEMENTED when it is
-// one of another kind or version.
+// another entry made for the same tensor are shared. What cannot be compiled goes to `findings`, and the function is
+// then only good to be thrown away. INVALID_ARGUMENT or DATA_LOSS when the file is no such archive, UNIMPLEMENTED when
+// it is one of another kind or version.
 genie_status_t genie_import_pt2(const genie_import_options_t *options, const char *path, MlirModule module,
                                 genie_findings_t *findings) GENIE_MUST_USE;
 

@@ -37,14 +37,20 @@ struct genie_pt2_archive {
   uint64_t file_bytes;
   zip_t *zip;
   genie_arena_t arena;
-  char root[256];  // "model/"
+  char root[256];    // "model/"
   entry_t *entries;  // sorted by name
   size_t entry_count;
 };
 
-static uint16_t load16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t load32(const uint8_t *p) { return load16(p) | (uint32_t)load16(p + 2) << 16; }
-static uint64_t load64(const uint8_t *p) { return load32(p) | (uint64_t)load32(p + 4) << 32; }
+static uint16_t load16(const uint8_t *p) {
+  return (uint16_t)(p[0] | p[1] << 8);
+}
+static uint32_t load32(const uint8_t *p) {
+  return load16(p) | (uint32_t)load16(p + 2) << 16;
+}
+static uint64_t load64(const uint8_t *p) {
+  return load32(p) | (uint64_t)load32(p + 4) << 32;
+}
 
 static genie_status_t damaged(const genie_pt2_archive_t *archive, const char *what) {
   return genie_status_make(GENIE_STATUS_DATA_LOSS, "%s: truncated or damaged archive (%s); export the model again",
@@ -62,8 +68,9 @@ genie_status_t genie_pt2_archive_read_at(const genie_pt2_archive_t *archive, uin
       continue;
     }
     if (got <= 0) {
-      return got < 0 ? genie_status_make(GENIE_STATUS_DATA_LOSS, "%s: cannot be read: %s", archive->path, strerror(errno))
-                     : damaged(archive, "it shrank while it was read");
+      return got < 0
+                 ? genie_status_make(GENIE_STATUS_DATA_LOSS, "%s: cannot be read: %s", archive->path, strerror(errno))
+                 : damaged(archive, "it shrank while it was read");
     }
     done += (size_t)got;
   }
@@ -154,11 +161,13 @@ static genie_status_t directory_parse(genie_pt2_archive_t *archive, const uint8_
       return damaged(archive, "its directory is broken");
     }
     const uint8_t *record = directory + at;
-    const size_t name_bytes = load16(record + 28), extra_bytes = load16(record + 30), comment_bytes = load16(record + 32);
+    const size_t name_bytes = load16(record + 28), extra_bytes = load16(record + 30),
+                 comment_bytes = load16(record + 32);
     if (directory_bytes - at - CENTRAL_BYTES < name_bytes + extra_bytes + comment_bytes) {
       return damaged(archive, "its directory is broken");
     }
-    entry_t entry = {.size_bytes = load32(record + 24), .header_offset = load32(record + 42), .method = load16(record + 10)};
+    entry_t entry = {
+        .size_bytes = load32(record + 24), .header_offset = load32(record + 42), .method = load16(record + 10)};
     entry_widen(record + CENTRAL_BYTES + name_bytes, extra_bytes, load32(record + 20) == UINT32_MAX, &entry);
     const char *full_name = (const char *)record + CENTRAL_BYTES;
     if (memchr(full_name, '\0', name_bytes) != NULL) {
@@ -173,7 +182,8 @@ static genie_status_t directory_parse(genie_pt2_archive_t *archive, const uint8_
       memcpy(archive->root, full_name, root_bytes);
     }
     const size_t root_bytes = strlen(archive->root);
-    const size_t skipped = name_bytes >= root_bytes && memcmp(full_name, archive->root, root_bytes) == 0 ? root_bytes : 0;
+    const size_t skipped =
+        name_bytes >= root_bytes && memcmp(full_name, archive->root, root_bytes) == 0 ? root_bytes : 0;
     char *name;
     GENIE_RETURN_IF_ERROR(genie_arena_copy_string(&archive->arena, full_name + skipped, name_bytes - skipped, &name));
     entry.name = name;
@@ -217,7 +227,9 @@ bool genie_pt2_archive_has(const genie_pt2_archive_t *archive, const char *name)
   return entry_find(archive, name) != NULL;
 }
 
-const char *genie_pt2_archive_path(const genie_pt2_archive_t *archive) { return archive->path; }
+const char *genie_pt2_archive_path(const genie_pt2_archive_t *archive) {
+  return archive->path;
+}
 
 // Says what a file without the right first bytes is.
 static genie_status_t identify_foreign(const genie_pt2_archive_t *archive) {
@@ -252,24 +264,26 @@ static genie_status_t identify_archive(genie_pt2_archive_t *archive) {
   }
   if (genie_pt2_archive_has(archive, "serialized_exported_program.json") ||
       strcmp(archive->root, "serialized_exported_program.json") == 0) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                             "%s: export archive of PyTorch before 2.9; export the model again with PyTorch 2.9 to 2.14",
-                             archive->path);
+    return genie_status_make(
+        GENIE_STATUS_UNIMPLEMENTED,
+        "%s: export archive of PyTorch before 2.9; export the model again with PyTorch 2.9 to 2.14", archive->path);
   }
   if (genie_pt2_archive_has(archive, "constants.pkl")) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                             "%s: is TorchScript; export the Python model with torch.export (python -m genie.export) and "
-                             "compile that",
-                             archive->path);
+    return genie_status_make(
+        GENIE_STATUS_UNIMPLEMENTED,
+        "%s: is TorchScript; export the Python model with torch.export (python -m genie.export) and "
+        "compile that",
+        archive->path);
   }
   if (genie_pt2_archive_has(archive, "data.pkl")) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                             "%s: is a pickled module or state dict (torch.save), which holds no graph; save an export: "
-                             "torch.export.save(torch.export.export(model, args), 'model.pt2')",
-                             archive->path);
+    return genie_status_make(
+        GENIE_STATUS_INVALID_ARGUMENT,
+        "%s: is a pickled module or state dict (torch.save), which holds no graph; save an export: "
+        "torch.export.save(torch.export.export(model, args), 'model.pt2')",
+        archive->path);
   }
-  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: is a ZIP but no torch.export archive (no archive_format)",
-                           archive->path);
+  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                           "%s: is a ZIP but no torch.export archive (no archive_format)", archive->path);
 }
 
 static genie_status_t check_byte_order(genie_pt2_archive_t *archive) {
@@ -281,8 +295,9 @@ static genie_status_t check_byte_order(genie_pt2_archive_t *archive) {
   GENIE_RETURN_IF_ERROR(genie_pt2_archive_read(archive, "byteorder", 64, &archive->arena, &order, &length));
   return strncmp(order, "little", 6) == 0
              ? GENIE_OK
-             : genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "%s: weights in '%.16s' byte order; export on a little-endian machine",
-                                 archive->path, order);
+             : genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
+                                 "%s: weights in '%.16s' byte order; export on a little-endian machine", archive->path,
+                                 order);
 }
 
 static genie_status_t archive_load(genie_pt2_archive_t *archive) {
@@ -353,20 +368,22 @@ genie_status_t genie_pt2_archive_model_name(const genie_pt2_archive_t *archive, 
   for (size_t i = 0; i < archive->entry_count; ++i) {
     const char *name = archive->entries[i].name;
     const size_t length = strlen(name);
-    if (length <= FOLDER_BYTES + SUFFIX_BYTES || length > MAX_MODEL_NAME_BYTES || memcmp(name, folder, FOLDER_BYTES) != 0 ||
-        strcmp(name + length - SUFFIX_BYTES, suffix) != 0) {
+    if (length <= FOLDER_BYTES + SUFFIX_BYTES || length > MAX_MODEL_NAME_BYTES ||
+        memcmp(name, folder, FOLDER_BYTES) != 0 || strcmp(name + length - SUFFIX_BYTES, suffix) != 0) {
       continue;
     }
     if (found != NULL) {
-      return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                               "%s: holds several models; save each in an archive of its own and give --entry=NAME=FILE",
-                               archive->path);
+      return genie_status_make(
+          GENIE_STATUS_UNIMPLEMENTED,
+          "%s: holds several models; save each in an archive of its own and give --entry=NAME=FILE", archive->path);
     }
     found = name;
   }
   if (found == NULL) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: holds no graph (models/*.json); an AOTInductor package "
-                             "cannot be read back, save the export itself", archive->path);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "%s: holds no graph (models/*.json); an AOTInductor package "
+                             "cannot be read back, save the export itself",
+                             archive->path);
   }
   char *name;
   GENIE_RETURN_IF_ERROR(
@@ -379,8 +396,8 @@ genie_status_t genie_pt2_archive_locate(const genie_pt2_archive_t *archive, cons
                                         genie_pt2_member_t *out_member) {
   const entry_t *entry = entry_find(archive, name);
   if (entry == NULL) {
-    return genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: member '%.120s' is missing; export the model again", archive->path,
-                             name);
+    return genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: member '%.120s' is missing; export the model again",
+                             archive->path, name);
   }
   if (entry->method != ZIP_CM_STORE) {
     return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
@@ -407,12 +424,13 @@ genie_status_t genie_pt2_archive_read(genie_pt2_archive_t *archive, const char *
   zip_stat_t info;
   if (!genie_pt2_archive_has(archive, name) || zip_stat(archive->zip, full_name, 0, &info) != 0 ||
       !(info.valid & ZIP_STAT_SIZE)) {
-    return genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: member '%.120s' is missing; export the model again", archive->path,
-                             name);
+    return genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: member '%.120s' is missing; export the model again",
+                             archive->path, name);
   }
   if (info.size > limit_bytes) {
-    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s: member '%.120s' has %llu bytes, more than the %llu that are read",
-                             archive->path, name, (unsigned long long)info.size, (unsigned long long)limit_bytes);
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE,
+                             "%s: member '%.120s' has %llu bytes, more than the %llu that are read", archive->path,
+                             name, (unsigned long long)info.size, (unsigned long long)limit_bytes);
   }
   void *bytes;
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, info.size + 1, 1, &bytes));

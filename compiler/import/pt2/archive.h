@@ -10,9 +10,9 @@
 typedef struct genie_pt2_archive genie_pt2_archive_t;
 
 typedef struct genie_pt2_member {
-  const char *name;       // borrowed from the archive
+  const char *name;  // borrowed from the archive
   uint64_t size_bytes;
-  uint64_t offset;        // of the payload in the file
+  uint64_t offset;  // of the payload in the file
 } genie_pt2_member_t;
 
 // Opens `path` and says what it is when it is no torch.export archive: DATA_LOSS for a truncated one, INVALID_ARGUMENT
@@ -25,7 +25,8 @@ const char *genie_pt2_archive_path(const genie_pt2_archive_t *archive);
 
 bool genie_pt2_archive_has(const genie_pt2_archive_t *archive, const char *name);
 
-// The name of the only member "models/NAME.json", without folder and suffix. INVALID_ARGUMENT when there is none or several.
+// The name of the only member "models/NAME.json", without folder and suffix. INVALID_ARGUMENT when there is none or
+// several.
 genie_status_t genie_pt2_archive_model_name(const genie_pt2_archive_t *archive, genie_arena_t *arena,
                                             const char **out_name) GENIE_MUST_USE;
 

@@ -20,8 +20,8 @@ static genie_status_t check_bounds(const char *name, const char *text, size_t le
     depth -= (c == '}' || c == ']') && depth > 0;
     value_count += c == '{' || c == '[' || c == ',';
     if (depth > GENIE_JSON_MAX_DEPTH || value_count > GENIE_JSON_MAX_VALUES) {
-      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s: JSON nested deeper than %d or of more than %d values", name,
-                               GENIE_JSON_MAX_DEPTH, GENIE_JSON_MAX_VALUES);
+      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s: JSON nested deeper than %d or of more than %d values",
+                               name, GENIE_JSON_MAX_DEPTH, GENIE_JSON_MAX_VALUES);
     }
   }
   return GENIE_OK;

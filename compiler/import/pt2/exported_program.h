@@ -51,9 +51,9 @@ typedef struct genie_pt2_node {
   const genie_pt2_input_t *inputs;
   int output_count;
   const genie_pt2_arg_t *outputs;
-  const char *stack_trace;      // "" if absent
-  const char *module_stack;     // nn_module_stack
-  const char *annotations;      // metadata.custom, JSON
+  const char *stack_trace;   // "" if absent
+  const char *module_stack;  // nn_module_stack
+  const char *annotations;   // metadata.custom, JSON
 } genie_pt2_node_t;
 
 // A size: a number, or an expression as sympy's srepr prints it.
@@ -129,9 +129,9 @@ typedef struct genie_pt2_range {
 
 // The bytes of a parameter, buffer or constant.
 typedef struct genie_pt2_payload {
-  const char *name;         // fully qualified
-  const char *folder;       // "data/weights" or "data/constants"
-  const char *member;       // "weight_0"
+  const char *name;    // fully qualified
+  const char *folder;  // "data/weights" or "data/constants"
+  const char *member;  // "weight_0"
   bool is_pickled;
   genie_pt2_tensor_meta_t meta;
 } genie_pt2_payload_t;
@@ -150,8 +150,8 @@ typedef struct genie_pt2_program {
   const char *torch_version;  // "" if absent
 } genie_pt2_program_t;
 
-// Reads the archive at `path`. On failure nothing is to be released. UNIMPLEMENTED when the schema's major version is not
-// 8; INVALID_ARGUMENT names the place in the JSON that is malformed or unknown.
+// Reads the archive at `path`. On failure nothing is to be released. UNIMPLEMENTED when the schema's major version is
+// not 8; INVALID_ARGUMENT names the place in the JSON that is malformed or unknown.
 genie_status_t genie_pt2_program_read(const char *path, genie_pt2_program_t *out_program) GENIE_MUST_USE;
 void genie_pt2_program_deinit(genie_pt2_program_t *program);
 

@@ -16,6 +16,22 @@ typedef struct pt2_provenance {
   const char *phase;   // of the annotation genie.phase, "" if absent
 } pt2_provenance_t;
 
+// An argument of the entry function in the making.
+typedef struct pt2_argument {
+  MlirType type;
+  const char *role;    // "genie.input", "genie.weight", "genie.state"
+  const char *symbol;  // input name or symbol
+} pt2_argument_t;
+
+// What the import of the arguments leaves for that of the outputs.
+typedef struct pt2_entry {
+  int argument_count;
+  pt2_argument_t *arguments;
+  int *argument_of_input;  // of each graph input: index into `arguments`, or -1
+  bool *is_mutated;        // of each graph input
+  const char **states;     // of each graph input: its state's symbol, or NULL
+} pt2_entry_t;
+
 struct pt2_importer {
   const genie_import_options_t *options;
   const genie_pt2_program_t *program;
@@ -40,6 +56,42 @@ struct pt2_importer {
   bool is_in_place;
   MlirValue in_place_result;
 };
+
+//===-- mutation_scan.c -------------------------------------------------------------------------------------------===//
+
+// Sets `entry->is_mutated`.
+genie_status_t pt2_find_mutations(pt2_importer_t *im, pt2_entry_t *entry) GENIE_MUST_USE;
+
+//===-- entry_arguments.c -----------------------------------------------------------------------------------------===//
+
+// The symbols of the user inputs' sizes, with their ranges.
+genie_status_t pt2_import_symbols(pt2_importer_t *im) GENIE_MUST_USE;
+// Fills `entry`; makes weights and states.
+genie_status_t pt2_import_arguments(pt2_importer_t *im, pt2_entry_t *entry) GENIE_MUST_USE;
+// Makes the function, without results until its outputs are known.
+genie_status_t pt2_create_function(pt2_importer_t *im, const pt2_entry_t *entry) GENIE_MUST_USE;
+// Binds the graph's inputs to the function's arguments, small constants to literals.
+genie_status_t pt2_bind_inputs(pt2_importer_t *im, const pt2_entry_t *entry) GENIE_MUST_USE;
+// `scratch` has room for the arguments.
+MlirAttribute pt2_function_type(const pt2_importer_t *im, const pt2_entry_t *entry, int result_count,
+                                const MlirType *result_types, MlirType *scratch);
+
+//===-- node_import.c ---------------------------------------------------------------------------------------------===//
+
+// Imports the node at `im->position`. What Genie cannot compile becomes a finding.
+genie_status_t pt2_import_node(pt2_importer_t *im, const genie_pt2_node_t *node) GENIE_MUST_USE;
+// Turns the importer's failure into a finding about `target`, at the place in `im->provenance`.
+genie_status_t pt2_take_failure(pt2_importer_t *im, const char *target) GENIE_MUST_USE;
+void pt2_reset_failure(pt2_importer_t *im);
+// Makes `name`, an input, weight or output, the place of the findings that follow.
+void pt2_blame_input(pt2_importer_t *im, const char *name);
+// Names the module and phase in `im->provenance` on all ops made since the last call.
+void pt2_annotate_new_ops(pt2_importer_t *im);
+
+//===-- entry_results.c -------------------------------------------------------------------------------------------===//
+
+// Ends the function: results, state updates and the return.
+genie_status_t pt2_import_outputs(pt2_importer_t *im, const pt2_entry_t *entry) GENIE_MUST_USE;
 
 //===-- mapping.c -------------------------------------------------------------------------------------------------===//
 
@@ -67,7 +119,8 @@ genie_status_t pt2_import_state(pt2_importer_t *im, const genie_pt2_payload_t *p
                                 const char **out_symbol) GENIE_MUST_USE;
 enum { PT2_MAX_CONSTANT_ELEMENTS = 64 };
 // A `genie.constant` at the builder's place, or null when the tensor is too large for one.
-genie_status_t pt2_import_constant(pt2_importer_t *im, const genie_pt2_payload_t *payload, MlirValue *out_value) GENIE_MUST_USE;
+genie_status_t pt2_import_constant(pt2_importer_t *im, const genie_pt2_payload_t *payload,
+                                   MlirValue *out_value) GENIE_MUST_USE;
 
 //===-- type_import.c ---------------------------------------------------------------------------------------------===//
 
@@ -81,8 +134,8 @@ genie_status_t pt2_size_of_export(pt2_importer_t *im, const genie_pt2_size_t *si
 
 //===-- in_place.c ------------------------------------------------------------------------------------------------===//
 
-// Makes `im->in_place_result` the value of the tensor that the node writes, its first argument; through views, that of the
-// tensors that it is a view of, and of the other views that are read later.
+// Makes `im->in_place_result` the value of the tensor that the node writes, its first argument; through views, that of
+// the tensors that it is a view of, and of the other views that are read later.
 void pt2_write_in_place(pt2_importer_t *im, const genie_pt2_node_t *node);
 
 //===-- provenance.c ----------------------------------------------------------------------------------------------===//
@@ -92,7 +145,9 @@ genie_status_t pt2_provenance_of(genie_arena_t *arena, const genie_pt2_node_t *n
 
 //===-- output_names.c --------------------------------------------------------------------------------------------===//
 
-// Names of `count` user outputs from the pytree `out_spec`: "output0", .. for tuples, keys for dictionaries, joined by '.'.
-genie_status_t pt2_output_names(genie_arena_t *arena, const char *out_spec, int count, const char **out_names) GENIE_MUST_USE;
+// Names of `count` user outputs from the pytree `out_spec`: "output0", .. for tuples, keys for dictionaries, joined by
+// '.'.
+genie_status_t pt2_output_names(genie_arena_t *arena, const char *out_spec, int count,
+                                const char **out_names) GENIE_MUST_USE;
 
 #endif  // GENIE_COMPILER_IMPORT_PT2_IMPORTER_STATE_H_

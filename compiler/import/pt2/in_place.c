@@ -124,7 +124,8 @@ static void write_tensor(pt2_importer_t *im, int index, MlirValue value) {
     return;
   }
   void *memory;
-  const genie_status_t status = genie_arena_allocate(&im->arena, (size_t)im->values.tensor_count, sizeof(bool), &memory);
+  const genie_status_t status =
+      genie_arena_allocate(&im->arena, (size_t)im->values.tensor_count, sizeof(bool), &memory);
   if (status != GENIE_OK) {
     pt2_fail(im, status);
     return;
@@ -142,9 +143,8 @@ static void write_tensor(pt2_importer_t *im, int index, MlirValue value) {
 
 void pt2_write_in_place(pt2_importer_t *im, const genie_pt2_node_t *node) {
   const genie_pt2_arg_t *target = node->input_count > 0 ? &node->inputs[0].arg : NULL;
-  const int index = target != NULL && target->kind == GENIE_PT2_TENSOR
-                        ? genie_pt2_value_table_find(&im->values, target->text)
-                        : -1;
+  const int index =
+      target != NULL && target->kind == GENIE_PT2_TENSOR ? genie_pt2_value_table_find(&im->values, target->text) : -1;
   if (index < 0 || pt2_has_failed(im)) {
     pt2_refuse(im, "mutation", "an in-place op without a tensor to write", "use the functional op");
     return;

@@ -23,10 +23,11 @@ static genie_status_t refuse(const pt2_importer_t *im, const genie_pt2_payload_t
 // Checks that every element lies inside the member.
 static genie_status_t extent_of(pt2_importer_t *im, const genie_pt2_payload_t *payload, extent_t *out_extent) {
   if (payload->is_pickled) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                             "%s: '%.120s' is a pickled object (tensor subclass or custom class), which is never executed; "
-                             "export plain tensors",
-                             genie_pt2_archive_path(im->program->archive), payload->name);
+    return genie_status_make(
+        GENIE_STATUS_UNIMPLEMENTED,
+        "%s: '%.120s' is a pickled object (tensor subclass or custom class), which is never executed; "
+        "export plain tensors",
+        genie_pt2_archive_path(im->program->archive), payload->name);
   }
   genie_tensor_type_t type;
   GENIE_RETURN_IF_ERROR(pt2_type_of_meta(im, &payload->meta, false, &type));
@@ -77,7 +78,9 @@ static bool string_equals(MlirAttribute attribute, const char *text) {
   return value.length == strlen(text) && memcmp(value.data, text, value.length) == 0;
 }
 
-static MlirBlock module_body(const pt2_importer_t *im) { return mlirModuleGetBody(im->module); }
+static MlirBlock module_body(const pt2_importer_t *im) {
+  return mlirModuleGetBody(im->module);
+}
 
 // The symbol op called `name`, or null.
 static MlirOperation symbol_find(const pt2_importer_t *im, const char *name) {
@@ -92,7 +95,8 @@ static MlirOperation symbol_find(const pt2_importer_t *im, const char *name) {
 }
 
 // The weight that names the same bytes in the same way, or null.
-static MlirOperation weight_find(const pt2_importer_t *im, MlirType type, const extent_t *extent, MlirAttribute strides) {
+static MlirOperation weight_find(const pt2_importer_t *im, MlirType type, const extent_t *extent,
+                                 MlirAttribute strides) {
   const char *path = genie_pt2_archive_path(im->program->archive);
   for (MlirOperation op = mlirBlockGetFirstOperation(module_body(im)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
@@ -126,7 +130,8 @@ static bool has_equal_bytes(const pt2_importer_t *im, MlirOperation op, const ex
   path_text[path.length] = '\0';
   FILE *file = fopen(path_text, "rb");
   char *mine = malloc(CHUNK_BYTES), *other = malloc(CHUNK_BYTES);
-  bool is_equal = file != NULL && mine != NULL && other != NULL && fseeko(file, genie_ir_i64(op, "offset"), SEEK_SET) == 0;
+  bool is_equal =
+      file != NULL && mine != NULL && other != NULL && fseeko(file, genie_ir_i64(op, "offset"), SEEK_SET) == 0;
   for (uint64_t done = 0; is_equal && done < extent->bytes; done += CHUNK_BYTES) {
     const size_t length = extent->bytes - done < CHUNK_BYTES ? extent->bytes - done : CHUNK_BYTES;
     const genie_status_t status = genie_pt2_archive_read_at(im->program->archive, extent->offset + done, length, mine);
@@ -145,7 +150,8 @@ static bool has_equal_bytes(const pt2_importer_t *im, MlirOperation op, const ex
 static void unique_name(const pt2_importer_t *im, const char *wanted, size_t capacity, char *out_name) {
   snprintf(out_name, capacity, "%s", wanted);
   for (int i = 0; !mlirOperationIsNull(symbol_find(im, out_name)); ++i) {
-    snprintf(out_name, capacity, "%.200s.%.100s%.0d", wanted, im->options->entry != NULL ? im->options->entry : "main", i);
+    snprintf(out_name, capacity, "%.200s.%.100s%.0d", wanted, im->options->entry != NULL ? im->options->entry : "main",
+             i);
   }
 }
 
@@ -188,8 +194,8 @@ genie_status_t pt2_import_weight(pt2_importer_t *im, const genie_pt2_payload_t *
   };
   const genie_ir_builder_t builder = module_builder(im);
   MlirOperation op;
-  GENIE_RETURN_IF_ERROR(genie_ir_build(&builder, "genie.weight", 0, NULL, sizeof attributes / sizeof attributes[0],
-                                       attributes, &op));
+  GENIE_RETURN_IF_ERROR(
+      genie_ir_build(&builder, "genie.weight", 0, NULL, sizeof attributes / sizeof attributes[0], attributes, &op));
   return copy_symbol(im, op, out_symbol);
 }
 
@@ -242,7 +248,8 @@ static MlirAttribute elements_attribute(MlirType type, const extent_t *extent, c
     }
     return mlirDenseElementsAttrBoolGet(type, extent->element_count, values);
   }
-  return mlirDenseElementsAttrRawBufferGet(type, (size_t)extent->element_count * genie_dtype_bytes(extent->dtype), bytes);
+  return mlirDenseElementsAttrRawBufferGet(type, (size_t)extent->element_count * genie_dtype_bytes(extent->dtype),
+                                           bytes);
 }
 
 genie_status_t pt2_import_constant(pt2_importer_t *im, const genie_pt2_payload_t *payload, MlirValue *out_value) {

@@ -80,9 +80,10 @@ static genie_status_t read_module(genie_arena_t *arena, const char *stack, pt2_p
     }
   }
   char text[1024], *module;
-  const int length = snprintf(text, sizeof text, "%.*s:%s", (int)(path_length < 800 ? path_length : 800), path, class_name);
-  GENIE_RETURN_IF_ERROR(genie_arena_copy_string(
-      arena, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, &module));
+  const int length =
+      snprintf(text, sizeof text, "%.*s:%s", (int)(path_length < 800 ? path_length : 800), path, class_name);
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_copy_string(arena, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, &module));
   provenance->module = module;
   return GENIE_OK;
 }

@@ -1,9 +1,9 @@
 // What import rules are written with: reading a node's arguments, building genie ops, binding results.
 //
-// A rule is a function that turns one node into ops. Failures are sticky: the first one is kept in the importer, all that
-// follows in the rule returns null values and builds nothing, and the driver turns it into a finding at the node's source
-// line. So rules read like expressions and check nothing but what they themselves refuse.
-// Every name here begins with pt2_, the vocabulary of this folder.
+// A rule is a function that turns one node into ops. Failures are sticky: the first one is kept in the importer, all
+// that follows in the rule returns null values and builds nothing, and the driver turns it into a finding at the node's
+// source line. So rules read like expressions and check nothing but what they themselves refuse. Every name here begins
+// with pt2_, the vocabulary of this folder.
 #ifndef GENIE_COMPILER_IMPORT_PT2_RULE_H_
 #define GENIE_COMPILER_IMPORT_PT2_RULE_H_
 
@@ -15,8 +15,8 @@ typedef genie_pt2_node_t pt2_node_t;
 
 typedef void (*pt2_rule_fn_t)(pt2_importer_t *im, const pt2_node_t *node);
 
-// How an overload is imported: by the rule of the op table's row whose `aten` column names it, or by a composite rule that
-// builds several ops. `arguments` is the text between parentheses in the column, "" when there is none.
+// How an overload is imported: by the rule of the op table's row whose `aten` column names it, or by a composite rule
+// that builds several ops. `arguments` is the text between parentheses in the column, "" when there is none.
 typedef struct pt2_mapping {
   const char *overload;  // "linear.default"
   size_t overload_length;
@@ -120,7 +120,8 @@ int64_t pt2_static_dim(pt2_importer_t *im, MlirValue value, int axis);
 genie_tensor_type_t pt2_result_type(pt2_importer_t *im, const pt2_node_t *node, int index);
 // How many tensors the node yields.
 int pt2_result_count(const pt2_node_t *node);
-// True when the export says that the argument lies densely in row-major order. False may also mean that it is not known.
+// True when the export says that the argument lies densely in row-major order. False may also mean that it is not
+// known.
 bool pt2_is_contiguous(const pt2_importer_t *im, const genie_pt2_arg_t *arg);
 bool pt2_dtype_is_float(genie_dtype_t dtype);
 // PyTorch's promotion of two element types.
@@ -157,9 +158,11 @@ MlirValue pt2_permute(pt2_importer_t *im, MlirValue x, const int64_t *permutatio
 MlirValue pt2_transpose(pt2_importer_t *im, MlirValue x, int axis0, int axis1);
 MlirValue pt2_unsqueeze(pt2_importer_t *im, MlirValue x, int axis);
 MlirValue pt2_squeeze(pt2_importer_t *im, MlirValue x, int axis);
-MlirValue pt2_slice(pt2_importer_t *im, MlirValue x, int axis, MlirAffineExpr start, MlirAffineExpr length, int64_t step);
+MlirValue pt2_slice(pt2_importer_t *im, MlirValue x, int axis, MlirAffineExpr start, MlirAffineExpr length,
+                    int64_t step);
 MlirValue pt2_concat(pt2_importer_t *im, int count, const MlirValue *values, int axis);
-MlirValue pt2_reduce(pt2_importer_t *im, const char *name, MlirValue x, int axis_count, const int64_t *axes, bool keepdim);
+MlirValue pt2_reduce(pt2_importer_t *im, const char *name, MlirValue x, int axis_count, const int64_t *axes,
+                     bool keepdim);
 MlirValue pt2_where(pt2_importer_t *im, MlirValue condition, MlirValue lhs, MlirValue rhs);
 // start + step * index along `axis` of a tensor of `type`.
 MlirValue pt2_iota(pt2_importer_t *im, const genie_tensor_type_t *type, double start, double step, int axis);
@@ -179,8 +182,8 @@ void pt2_bind(pt2_importer_t *im, const pt2_node_t *node, int index, MlirValue v
 // write to one is a write to the other.
 void pt2_bind_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value);
 void pt2_bind_view_at(pt2_importer_t *im, const pt2_node_t *node, const char *name, int index, MlirValue value);
-// Binds result 0 to a value that may share storage with argument `name` or not: a write to one is refused while the other
-// lives.
+// Binds result 0 to a value that may share storage with argument `name` or not: a write to one is refused while the
+// other lives.
 void pt2_bind_maybe_view(pt2_importer_t *im, const pt2_node_t *node, const char *name, MlirValue value);
 // Binds result 0 to the very tensor that argument `name` is.
 void pt2_bind_alias(pt2_importer_t *im, const pt2_node_t *node, const char *name);

@@ -12,7 +12,9 @@ void pt2_fail(pt2_importer_t *im, genie_status_t status) {
   }
 }
 
-bool pt2_has_failed(const pt2_importer_t *im) { return im->failure != GENIE_OK; }
+bool pt2_has_failed(const pt2_importer_t *im) {
+  return im->failure != GENIE_OK;
+}
 
 void pt2_refuse(pt2_importer_t *im, const char *kind, const char *problem, const char *hint) {
   if (im->failure == GENIE_OK) {
@@ -22,8 +24,12 @@ void pt2_refuse(pt2_importer_t *im, const char *kind, const char *problem, const
   }
 }
 
-MlirContext pt2_context(const pt2_importer_t *im) { return im->builder.context; }
-const pt2_mapping_t *pt2_mapping(const pt2_importer_t *im) { return im->mapping; }
+MlirContext pt2_context(const pt2_importer_t *im) {
+  return im->builder.context;
+}
+const pt2_mapping_t *pt2_mapping(const pt2_importer_t *im) {
+  return im->mapping;
+}
 
 static void refuse_argument(pt2_importer_t *im, const char *name, const char *what) {
   if (im->failure == GENIE_OK) {
@@ -49,7 +55,8 @@ MlirValue pt2_tensor_of(pt2_importer_t *im, const genie_pt2_arg_t *arg) {
   }
   const int tensor = genie_pt2_value_table_find(&im->values, arg->text);
   if (tensor < 0) {
-    pt2_fail(im, genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "tensor '%.60s' is used before it is made", arg->text));
+    pt2_fail(im,
+             genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "tensor '%.60s' is used before it is made", arg->text));
     return (MlirValue){NULL};
   }
   return im->values.tensors[tensor].value;
@@ -78,8 +85,7 @@ MlirAffineExpr pt2_size_of(pt2_importer_t *im, const genie_pt2_arg_t *arg) {
   if (arg->kind == GENIE_PT2_INT || arg->kind == GENIE_PT2_BOOL) {
     return pt2_constant_dim(im, arg->integer);
   }
-  const genie_pt2_size_t *value =
-      arg->kind == GENIE_PT2_SYM_INT ? genie_pt2_graph_sym_int(im->graph, arg->text) : NULL;
+  const genie_pt2_size_t *value = arg->kind == GENIE_PT2_SYM_INT ? genie_pt2_graph_sym_int(im->graph, arg->text) : NULL;
   if (value == NULL) {
     refuse_argument(im, arg->kind == GENIE_PT2_SYM_INT ? arg->text : "a size", "is no size");
     return size;
@@ -176,7 +182,9 @@ genie_tensor_type_t pt2_type(MlirValue value) {
   return mlirValueIsNull(value) ? (genie_tensor_type_t){.dtype = GENIE_DTYPE_F32} : genie_value_type(value);
 }
 
-int pt2_rank(MlirValue value) { return pt2_type(value).rank; }
+int pt2_rank(MlirValue value) {
+  return pt2_type(value).rank;
+}
 
 MlirAffineExpr pt2_dim(pt2_importer_t *im, MlirValue value, int axis) {
   const genie_tensor_type_t type = pt2_type(value);
@@ -250,7 +258,8 @@ bool pt2_dtype_is_float(genie_dtype_t dtype) {
   return dtype == GENIE_DTYPE_F32 || dtype == GENIE_DTYPE_F64 || dtype == GENIE_DTYPE_F16 || dtype == GENIE_DTYPE_BF16;
 }
 
-// torch.promote_types: bool < integers < floats; u8 with a signed integer gives the next wider signed one; f16 with bf16, f32.
+// torch.promote_types: bool < integers < floats; u8 with a signed integer gives the next wider signed one; f16 with
+// bf16, f32.
 genie_dtype_t pt2_promote(genie_dtype_t a, genie_dtype_t b) {
   if (a == b) {
     return a;
@@ -291,7 +300,9 @@ static void bind(pt2_importer_t *im, const pt2_node_t *node, int index, MlirValu
   genie_pt2_value_table_bind(&im->values, arg->text, value, base);
 }
 
-void pt2_bind(pt2_importer_t *im, const pt2_node_t *node, int index, MlirValue value) { bind(im, node, index, value, -1); }
+void pt2_bind(pt2_importer_t *im, const pt2_node_t *node, int index, MlirValue value) {
+  bind(im, node, index, value, -1);
+}
 
 static int tensor_index(pt2_importer_t *im, const pt2_node_t *node, const char *name) {
   const genie_pt2_arg_t *arg = pt2_arg(node, name);

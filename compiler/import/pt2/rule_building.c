@@ -44,20 +44,23 @@ MlirValue pt2_build(pt2_importer_t *im, const char *name, int operand_count, con
 }
 
 MlirValue pt2_build_typed(pt2_importer_t *im, const char *name, int operand_count, const MlirValue *operands,
-                          int attribute_count, const genie_ir_attribute_t *attributes, const genie_tensor_type_t *type) {
+                          int attribute_count, const genie_ir_attribute_t *attributes,
+                          const genie_tensor_type_t *type) {
   MlirOperation op = {NULL};
   if (im->failure == GENIE_OK && has_null(operand_count, operands, name)) {
     pt2_fail(im, genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s lacks an operand", name));
   }
   if (im->failure == GENIE_OK) {
     const MlirType result = genie_type_make(im->builder.context, type);
-    pt2_fail(im, genie_ir_build_typed(&im->builder, name, operand_count, operands, attribute_count, attributes, 1, &result,
-                                      &op));
+    pt2_fail(im, genie_ir_build_typed(&im->builder, name, operand_count, operands, attribute_count, attributes, 1,
+                                      &result, &op));
   }
   return first_result(op);
 }
 
-MlirValue pt2_unary(pt2_importer_t *im, const char *name, MlirValue x) { return pt2_build(im, name, 1, &x, 0, NULL); }
+MlirValue pt2_unary(pt2_importer_t *im, const char *name, MlirValue x) {
+  return pt2_build(im, name, 1, &x, 0, NULL);
+}
 
 MlirValue pt2_binary(pt2_importer_t *im, const char *name, MlirValue lhs, MlirValue rhs) {
   return pt2_build(im, name, 2, (MlirValue[]){lhs, rhs}, 0, NULL);
@@ -201,7 +204,8 @@ MlirValue pt2_squeeze(pt2_importer_t *im, MlirValue x, int axis) {
   return pt2_reshape(im, x, rank, dims);
 }
 
-MlirValue pt2_slice(pt2_importer_t *im, MlirValue x, int axis, MlirAffineExpr start, MlirAffineExpr length, int64_t step) {
+MlirValue pt2_slice(pt2_importer_t *im, MlirValue x, int axis, MlirAffineExpr start, MlirAffineExpr length,
+                    int64_t step) {
   genie_tensor_type_t type = pt2_type(x);
   int64_t first;
   if (mlirValueIsNull(x) || axis >= type.rank ||
@@ -227,7 +231,8 @@ MlirValue pt2_concat(pt2_importer_t *im, int count, const MlirValue *values, int
   return pt2_build(im, "genie.concat", count, values, 1, &attribute);
 }
 
-MlirValue pt2_reduce(pt2_importer_t *im, const char *name, MlirValue x, int axis_count, const int64_t *axes, bool keepdim) {
+MlirValue pt2_reduce(pt2_importer_t *im, const char *name, MlirValue x, int axis_count, const int64_t *axes,
+                     bool keepdim) {
   const genie_ir_attribute_t attributes[] = {pt2_attr_i64s(im, "axes", axis_count, axes),
                                              pt2_attr_bool(im, "keepdim", keepdim)};
   return pt2_build(im, name, 1, &x, 2, attributes);

@@ -24,17 +24,20 @@ static genie_status_t allocate(reader_t *reader, size_t count, size_t element_by
   return genie_arena_allocate(&reader->program->arena, count, element_bytes, out_pointer);
 }
 
-static genie_status_t get_object(const reader_t *reader, const json_t *parent, const char *key, const json_t **out_value) {
+static genie_status_t get_object(const reader_t *reader, const json_t *parent, const char *key,
+                                 const json_t **out_value) {
   *out_value = json_object_get(parent, key);
   return json_is_object(*out_value) ? GENIE_OK : malformed(reader, key);
 }
 
-static genie_status_t get_array(const reader_t *reader, const json_t *parent, const char *key, const json_t **out_value) {
+static genie_status_t get_array(const reader_t *reader, const json_t *parent, const char *key,
+                                const json_t **out_value) {
   *out_value = json_object_get(parent, key);
   return json_is_array(*out_value) && json_array_size(*out_value) < INT32_MAX ? GENIE_OK : malformed(reader, key);
 }
 
-static genie_status_t get_string(const reader_t *reader, const json_t *parent, const char *key, const char **out_value) {
+static genie_status_t get_string(const reader_t *reader, const json_t *parent, const char *key,
+                                 const char **out_value) {
   *out_value = json_string_value(json_object_get(parent, key));
   return *out_value != NULL ? GENIE_OK : malformed(reader, key);
 }
@@ -215,11 +218,12 @@ static genie_status_t read_arg(reader_t *reader, const json_t *json, genie_pt2_a
     }
   }
   return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                           "%s: %.120s: arguments of kind '%.60s' are unknown; export with PyTorch 2.9 to 2.14", reader->path,
-                           reader->place, key);
+                           "%s: %.120s: arguments of kind '%.60s' are unknown; export with PyTorch 2.9 to 2.14",
+                           reader->path, reader->place, key);
 }
 
-static genie_status_t read_args(reader_t *reader, const json_t *array, int *out_count, const genie_pt2_arg_t **out_args) {
+static genie_status_t read_args(reader_t *reader, const json_t *array, int *out_count,
+                                const genie_pt2_arg_t **out_args) {
   const size_t count = json_array_size(array);
   void *memory;
   GENIE_RETURN_IF_ERROR(allocate(reader, count, sizeof(genie_pt2_arg_t), &memory));
@@ -245,7 +249,8 @@ static genie_status_t read_size(reader_t *reader, const json_t *json, genie_pt2_
                                     : malformed(reader, "a size is neither as_int nor as_expr");
 }
 
-static genie_status_t read_sizes(reader_t *reader, const json_t *array, int *out_count, const genie_pt2_size_t **out_sizes) {
+static genie_status_t read_sizes(reader_t *reader, const json_t *array, int *out_count,
+                                 const genie_pt2_size_t **out_sizes) {
   const size_t count = json_array_size(array);
   if (count > GENIE_PT2_MAX_RANK) {
     return malformed(reader, "a tensor of more than 32 dimensions");
@@ -415,8 +420,8 @@ static const struct spec_row *find_spec_row(const struct spec_row *rows, size_t 
 }
 
 // The `arg` of a spec is an argument union for user values, and a bare {"name": NAME} for tensors.
-static genie_status_t read_spec(reader_t *reader, const struct spec_row *row, const json_t *content, genie_pt2_arg_t *out_arg,
-                                const char **out_target) {
+static genie_status_t read_spec(reader_t *reader, const struct spec_row *row, const json_t *content,
+                                genie_pt2_arg_t *out_arg, const char **out_target) {
   reader->place = row->key;
   if (row->target_key != NULL) {
     GENIE_RETURN_IF_ERROR(get_string(reader, content, row->target_key, out_target));
@@ -439,7 +444,8 @@ static genie_status_t read_input_specs(reader_t *reader, const json_t *array) {
     const json_t *content;
     reader->place = "input_specs";
     GENIE_RETURN_IF_ERROR(read_spec_key(reader, json_array_get(array, i), &key, &content));
-    const struct spec_row *row = find_spec_row(input_spec_rows, sizeof input_spec_rows / sizeof input_spec_rows[0], key);
+    const struct spec_row *row =
+        find_spec_row(input_spec_rows, sizeof input_spec_rows / sizeof input_spec_rows[0], key);
     specs[i].kind = row != NULL ? (genie_pt2_input_kind_t)row->kind : GENIE_PT2_INPUT_FOREIGN;
     specs[i].target = key;
     if (row != NULL && row->kind != GENIE_PT2_INPUT_CONSTANT) {
@@ -461,7 +467,8 @@ static genie_status_t read_output_specs(reader_t *reader, const json_t *array) {
     const json_t *content;
     reader->place = "output_specs";
     GENIE_RETURN_IF_ERROR(read_spec_key(reader, json_array_get(array, i), &key, &content));
-    const struct spec_row *row = find_spec_row(output_spec_rows, sizeof output_spec_rows / sizeof output_spec_rows[0], key);
+    const struct spec_row *row =
+        find_spec_row(output_spec_rows, sizeof output_spec_rows / sizeof output_spec_rows[0], key);
     specs[i].kind = row != NULL ? (genie_pt2_output_kind_t)row->kind : GENIE_PT2_OUTPUT_FOREIGN;
     specs[i].target = key;
     if (row != NULL) {
@@ -542,10 +549,11 @@ static genie_status_t check_schema(const reader_t *reader, const json_t *root) {
   }
   return json_integer_value(major) == SCHEMA_MAJOR
              ? GENIE_OK
-             : genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
-                                 "%s: export schema %lld (PyTorch %.20s); schema %d is read: export with PyTorch 2.9 to 2.14",
-                                 reader->path, (long long)json_integer_value(major), optional_string(root, "torch_version"),
-                                 SCHEMA_MAJOR);
+             : genie_status_make(
+                   GENIE_STATUS_UNIMPLEMENTED,
+                   "%s: export schema %lld (PyTorch %.20s); schema %d is read: export with PyTorch 2.9 to 2.14",
+                   reader->path, (long long)json_integer_value(major), optional_string(root, "torch_version"),
+                   SCHEMA_MAJOR);
 }
 
 static genie_status_t read_root(reader_t *reader, const json_t *root) {
@@ -589,7 +597,8 @@ static genie_status_t load_json(genie_pt2_program_t *program, const char *member
   return status;
 }
 
-static genie_status_t load_config(genie_pt2_program_t *program, const char *folder, const char *model, json_t **out_root) {
+static genie_status_t load_config(genie_pt2_program_t *program, const char *folder, const char *model,
+                                  json_t **out_root) {
   char member[256];
   snprintf(member, sizeof member, "%s/%s_%s_config.json", folder, model, strrchr(folder, '/') + 1);
   return genie_pt2_archive_has(program->archive, member) ? load_json(program, member, out_root) : GENIE_OK;
@@ -631,9 +640,8 @@ void genie_pt2_program_deinit(genie_pt2_program_t *program) {
 const genie_pt2_tensor_meta_t *genie_pt2_graph_tensor(const genie_pt2_graph_t *graph, const char *name) {
   const genie_pt2_tensor_value_t key = {.name = name};
   const genie_pt2_tensor_value_t *found =
-      graph->tensor_count > 0
-          ? bsearch(&key, graph->tensors, (size_t)graph->tensor_count, sizeof key, compare_tensors)
-          : NULL;
+      graph->tensor_count > 0 ? bsearch(&key, graph->tensors, (size_t)graph->tensor_count, sizeof key, compare_tensors)
+                              : NULL;
   return found != NULL ? &found->meta : NULL;
 }
 

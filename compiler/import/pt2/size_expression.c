@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Recursive descent: call := name '(' argument {',' argument} ')', argument := call | quoted | keyword '=' word | number.
+// Recursive descent: call := name '(' argument {',' argument} ')', argument := call | quoted | keyword '=' word |
+// number.
 enum { MAX_DEPTH = 64, MAX_NAME_BYTES = 32 };
 #define MAX_CONSTANT ((int64_t)1 << 40)
 
@@ -18,13 +19,13 @@ typedef struct parser {
 } parser_t;
 
 static genie_status_t malformed(const parser_t *parser) {
-  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "size expression '%.80s' is malformed at byte %d", parser->text,
-                           (int)(parser->at - parser->text));
+  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "size expression '%.80s' is malformed at byte %d",
+                           parser->text, (int)(parser->at - parser->text));
 }
 
 static genie_status_t not_affine(const parser_t *parser, const char *what) {
-  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "size expression '%.80s' has %s, which a tensor's type cannot hold",
-                           parser->text, what);
+  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED,
+                           "size expression '%.80s' has %s, which a tensor's type cannot hold", parser->text, what);
 }
 
 static void skip_space(parser_t *parser) {

@@ -1,8 +1,8 @@
 // The tensors of a graph under import: which IR value each name has now, and who shares storage with whom.
 //
-// A name leads to a tensor; several names may lead to one (aliases, results of in-place ops). A tensor that is a view has
-// a `parent`, whose storage it reads, and the `base` that owns the storage. In-place ops replace a tensor's value, and then
-// those of its parents and of all other views that are read later: in_place.c does so.
+// A name leads to a tensor; several names may lead to one (aliases, results of in-place ops). A tensor that is a view
+// has a `parent`, whose storage it reads, and the `base` that owns the storage. In-place ops replace a tensor's value,
+// and then those of its parents and of all other views that are read later: in_place.c does so.
 #ifndef GENIE_COMPILER_IMPORT_PT2_VALUE_TABLE_H_
 #define GENIE_COMPILER_IMPORT_PT2_VALUE_TABLE_H_
 
@@ -10,14 +10,14 @@
 #include "runtime/base/arena.h"
 
 typedef struct genie_pt2_tensor {
-  MlirValue value;        // null: it could not be imported
-  int base;               // index of the tensor that owns the storage; its own where it does
-  int parent;             // index of the tensor that this is a view of; -1 if none
-  MlirValue origin;       // the parent's value from which `view` was computed; null: whether it is a view is not known
-  MlirValue view;         // this tensor's value then
-  int last_use;           // position of the last reader of any of its names; -1 if none
-  bool is_weight;         // a parameter or constant: never written
-  bool is_persistent;     // a buffer or user input: writes are seen after the call
+  MlirValue value;     // null: it could not be imported
+  int base;            // index of the tensor that owns the storage; its own where it does
+  int parent;          // index of the tensor that this is a view of; -1 if none
+  MlirValue origin;    // the parent's value from which `view` was computed; null: whether it is a view is not known
+  MlirValue view;      // this tensor's value then
+  int last_use;        // position of the last reader of any of its names; -1 if none
+  bool is_weight;      // a parameter or constant: never written
+  bool is_persistent;  // a buffer or user input: writes are seen after the call
   bool is_written;
 } genie_pt2_tensor_t;
 

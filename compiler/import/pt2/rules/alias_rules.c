@@ -3,7 +3,9 @@
 
 #include "compiler/import/pt2/rule.h"
 
-static void rule_alias(pt2_importer_t *im, const pt2_node_t *node) { pt2_bind_alias(im, node, "self"); }
+static void rule_alias(pt2_importer_t *im, const pt2_node_t *node) {
+  pt2_bind_alias(im, node, "self");
+}
 
 // An exported model is in inference mode, where dropout returns its input.
 static void rule_dropout(pt2_importer_t *im, const pt2_node_t *node) {

@@ -4,7 +4,8 @@
 
 #include "compiler/import/pt2/rule.h"
 
-// A mask broadcasts over [.., H, L, S]; PyTorch promotes an integer one nowhere, so it is boolean or of the query's dtype.
+// A mask broadcasts over [.., H, L, S]; PyTorch promotes an integer one nowhere, so it is boolean or of the query's
+// dtype.
 static MlirValue mask_of(pt2_importer_t *im, const pt2_node_t *node, genie_dtype_t dtype) {
   const MlirValue mask = pt2_optional_tensor(im, node, "attn_mask");
   return mlirValueIsNull(mask) || pt2_type(mask).dtype == GENIE_DTYPE_BOOL ? mask : pt2_cast(im, mask, dtype);
@@ -39,7 +40,8 @@ void pt2_rule_attention(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, rank == 2 ? pt2_squeeze(im, result, 0) : result);
 }
 
-// embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights, include_last_offset, padding_idx)
+// embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights, include_last_offset,
+// padding_idx)
 void pt2_rule_embedding_bag(pt2_importer_t *im, const pt2_node_t *node) {
   static const char *const modes[] = {"sum", "mean", "max"};
   const int64_t mode = pt2_int(im, node, "mode", 0);
@@ -140,7 +142,8 @@ static void rule_lstm_cell(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue gates = pt2_binary(im, "genie.add", linear(im, node, "input", "w_ih", "b_ih"),
                                      pt2_build(im, "genie.linear", 3, hidden, 0, NULL));
   const MlirAffineExpr width = pt2_dim(im, state[1], pt2_rank(state[1]) - 1);
-  const MlirValue input = gate(im, gates, 0, width, "genie.sigmoid"), forget = gate(im, gates, 1, width, "genie.sigmoid");
+  const MlirValue input = gate(im, gates, 0, width, "genie.sigmoid"),
+                  forget = gate(im, gates, 1, width, "genie.sigmoid");
   const MlirValue cell = gate(im, gates, 2, width, "genie.tanh"), output = gate(im, gates, 3, width, "genie.sigmoid");
   const MlirValue next = pt2_binary(im, "genie.add", pt2_binary(im, "genie.mul", forget, state[1]),
                                     pt2_binary(im, "genie.mul", input, cell));
@@ -155,11 +158,13 @@ static void rule_gru_cell(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirAffineExpr width = pt2_dim(im, h, pt2_rank(h) - 1);
   MlirValue gates[2];
   for (int i = 0; i < 2; ++i) {
-    const MlirValue sum = pt2_binary(im, "genie.add", gate(im, x_gates, i, width, NULL), gate(im, h_gates, i, width, NULL));
+    const MlirValue sum =
+        pt2_binary(im, "genie.add", gate(im, x_gates, i, width, NULL), gate(im, h_gates, i, width, NULL));
     gates[i] = pt2_unary(im, "genie.sigmoid", sum);
   }
   const MlirValue reset = pt2_binary(im, "genie.mul", gates[0], gate(im, h_gates, 2, width, NULL));
-  const MlirValue fresh = pt2_unary(im, "genie.tanh", pt2_binary(im, "genie.add", gate(im, x_gates, 2, width, NULL), reset));
+  const MlirValue fresh =
+      pt2_unary(im, "genie.tanh", pt2_binary(im, "genie.add", gate(im, x_gates, 2, width, NULL), reset));
   const MlirValue kept = pt2_binary(im, "genie.mul", gates[1], pt2_binary(im, "genie.sub", h, fresh));
   pt2_bind(im, node, 0, pt2_binary(im, "genie.add", fresh, kept));
 }
@@ -167,8 +172,8 @@ static void rule_gru_cell(pt2_importer_t *im, const pt2_node_t *node) {
 // rnn_tanh_cell, rnn_relu_cell
 static void rule_rnn_cell(pt2_importer_t *im, const pt2_node_t *node) {
   const bool is_tanh = strncmp(pt2_mapping(im)->overload, "rnn_tanh", 8) == 0;
-  const MlirValue sum = pt2_binary(im, "genie.add", linear(im, node, "input", "w_ih", "b_ih"),
-                                   linear(im, node, "hx", "w_hh", "b_hh"));
+  const MlirValue sum =
+      pt2_binary(im, "genie.add", linear(im, node, "input", "w_ih", "b_ih"), linear(im, node, "hx", "w_hh", "b_hh"));
   pt2_bind(im, node, 0, pt2_unary(im, is_tanh ? "genie.tanh" : "genie.relu", sum));
 }
 

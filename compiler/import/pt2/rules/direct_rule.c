@@ -25,8 +25,8 @@ static bool next_slot(const char **text, slot_t *out_slot) {
   const char *colon = memchr(at, ':', body);
   const size_t name_length = colon != NULL ? (size_t)(colon - at) : body;
   snprintf(out_slot->name, sizeof out_slot->name, "%.*s", (int)name_length, at);
-  snprintf(out_slot->schema_name, sizeof out_slot->schema_name, "%.*s", (int)(colon != NULL ? body - name_length - 1 : body),
-           colon != NULL ? colon + 1 : at);
+  snprintf(out_slot->schema_name, sizeof out_slot->schema_name, "%.*s",
+           (int)(colon != NULL ? body - name_length - 1 : body), colon != NULL ? colon + 1 : at);
   out_slot->is_ignored = at[0] == '_';
   *text = at + length;
   return true;
@@ -65,7 +65,8 @@ static const char *attribute_text(const genie_op_info_t *op, const char *name) {
 
 static bool is_real(const char *text, const char *name) {
   const char *equals = strchr(text, '=');
-  return strcmp(name, "eps") == 0 || (equals != NULL && strchr(equals, '.') != NULL && !isalpha((unsigned char)equals[1]));
+  return strcmp(name, "eps") == 0 ||
+         (equals != NULL && strchr(equals, '.') != NULL && !isalpha((unsigned char)equals[1]));
 }
 
 static MlirAttribute attribute_of(pt2_importer_t *im, const char *text, const char *name, const genie_pt2_arg_t *arg,
@@ -93,8 +94,9 @@ static MlirAttribute attribute_of(pt2_importer_t *im, const char *text, const ch
     case GENIE_PT2_FLOAT:
       return genie_ir_f64_attr(context, arg->number);
     case GENIE_PT2_INT:
-      return is_real(text, name) ? genie_ir_f64_attr(context, (double)arg->integer)
-                                 : genie_ir_i64_attr(context, is_axis ? pt2_axis_of(im, arg->integer, rank) : arg->integer);
+      return is_real(text, name)
+                 ? genie_ir_f64_attr(context, (double)arg->integer)
+                 : genie_ir_i64_attr(context, is_axis ? pt2_axis_of(im, arg->integer, rank) : arg->integer);
     default:
       pt2_refuse(im, "argument", "an argument that is no plain number", "use a plain number there");
       return mlirAttributeGetNull();
@@ -133,7 +135,8 @@ void pt2_rule_direct(pt2_importer_t *im, const pt2_node_t *node) {
     genie_pt2_arg_t fallback;
     if (operand >= 0 && arg != NULL) {
       operands[operand] = pt2_tensor_of(im, arg);
-    } else if (attribute != NULL && attribute_count < MAX_ATTRIBUTES && (arg != NULL || default_of(slot_text, &fallback))) {
+    } else if (attribute != NULL && attribute_count < MAX_ATTRIBUTES &&
+               (arg != NULL || default_of(slot_text, &fallback))) {
       memcpy(names[attribute_count], slot.name, NAME_BYTES);
       attributes[attribute_count] = (genie_ir_attribute_t){
           names[attribute_count],
@@ -141,8 +144,7 @@ void pt2_rule_direct(pt2_importer_t *im, const pt2_node_t *node) {
       ++attribute_count;
     }
   }
-  const MlirOperation op =
-      pt2_build_op(im, mapping->op->name, operand_count, operands, attribute_count, attributes);
+  const MlirOperation op = pt2_build_op(im, mapping->op->name, operand_count, operands, attribute_count, attributes);
   for (int i = 0; !mlirOperationIsNull(op) && i < mapping->op->result_count; ++i) {
     pt2_bind(im, node, i, mlirOperationGetResult(op, i));
   }

@@ -42,7 +42,8 @@ static index_list_t indices_of(pt2_importer_t *im, const pt2_node_t *node, int r
 }
 
 // Brings the indexed dimensions to the front when they are not neighbours, where PyTorch puts the index's dimensions.
-static MlirValue gather_axes(pt2_importer_t *im, MlirValue x, index_list_t *list, int64_t out_permutation[GENIE_IR_MAX_RANK]) {
+static MlirValue gather_axes(pt2_importer_t *im, MlirValue x, index_list_t *list,
+                             int64_t out_permutation[GENIE_IR_MAX_RANK]) {
   const int rank = pt2_rank(x);
   bool is_consecutive = true, is_indexed[GENIE_IR_MAX_RANK] = {false};
   for (int i = 0; i < list->count; ++i) {
@@ -124,7 +125,8 @@ void pt2_rule_index_put(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_permute(im, result, inverse));
 }
 
-static MlirValue scatter(pt2_importer_t *im, MlirValue x, MlirValue index, MlirValue source, int axis, const char *reduce) {
+static MlirValue scatter(pt2_importer_t *im, MlirValue x, MlirValue index, MlirValue source, int axis,
+                         const char *reduce) {
   const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", axis), pt2_attr_string(im, "reduce", reduce)};
   return pt2_build(im, "genie.scatter", 3, (MlirValue[]){x, index, source}, 2, attributes);
 }
@@ -136,8 +138,7 @@ static void rule_scatter(pt2_importer_t *im, const pt2_node_t *node) {
   const int axis = pt2_axis(im, node, "dim", 0, pt2_rank(x));
   const char *overload = pt2_mapping(im)->overload;
   const char *reduce = strncmp(overload, "scatter_add", 11) == 0 ? "add" : pt2_string(im, node, "reduce", "replace");
-  MlirValue source =
-      pt2_operand(im, node, pt2_arg(node, "src") != NULL ? "src" : "value", pt2_type(x).dtype);
+  MlirValue source = pt2_operand(im, node, pt2_arg(node, "src") != NULL ? "src" : "value", pt2_type(x).dtype);
   if (strcmp(reduce, "sum") == 0) {
     reduce = "add";
   } else if (strcmp(reduce, "replace") != 0 && strcmp(reduce, "add") != 0) {

@@ -42,7 +42,8 @@ void pt2_rule_batch_norm(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = pt2_tensor(im, node, "input");
   const genie_dtype_t dtype = pt2_type(x).dtype;
   const MlirValue operands[] = {x, optional_in(im, node, "weight", dtype), optional_in(im, node, "bias", dtype),
-                                optional_in(im, node, "running_mean", dtype), optional_in(im, node, "running_var", dtype)};
+                                optional_in(im, node, "running_mean", dtype),
+                                optional_in(im, node, "running_var", dtype)};
   const genie_ir_attribute_t eps = pt2_attr_f64(im, "eps", pt2_float(im, node, "eps", 1e-5));
   pt2_bind(im, node, 0, pt2_build(im, "genie.batch_norm", 5, operands, 1, &eps));
 }

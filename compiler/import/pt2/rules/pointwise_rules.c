@@ -44,12 +44,14 @@ void pt2_rule_binary(pt2_importer_t *im, const pt2_node_t *node) {
 
 // The dtype in which PyTorch compares: tensors with dimensions outrank 0-d tensors, which outrank numbers, unless the
 // lower rank is of a higher category (bool, integer, float).
-static int category(genie_dtype_t dtype) { return pt2_dtype_is_float(dtype) ? 2 : dtype == GENIE_DTYPE_BOOL ? 0 : 1; }
+static int category(genie_dtype_t dtype) {
+  return pt2_dtype_is_float(dtype) ? 2 : dtype == GENIE_DTYPE_BOOL ? 0 : 1;
+}
 
 static genie_dtype_t combine(genie_dtype_t higher, genie_dtype_t lower) {
-  return higher == GENIE_DTYPE_INVALID ? lower
+  return higher == GENIE_DTYPE_INVALID                                         ? lower
          : lower == GENIE_DTYPE_INVALID || category(higher) >= category(lower) ? higher
-                                                                                : lower;
+                                                                               : lower;
 }
 
 static void add_participant(pt2_importer_t *im, const genie_pt2_arg_t *arg, genie_dtype_t out_ranks[3]) {
@@ -86,13 +88,15 @@ void pt2_rule_compare(pt2_importer_t *im, const pt2_node_t *node) {
 void pt2_rule_where(pt2_importer_t *im, const pt2_node_t *node) {
   const genie_tensor_type_t type = pt2_result_type(im, node, 0);
   const MlirValue condition = pt2_cast(im, pt2_tensor(im, node, "condition"), GENIE_DTYPE_BOOL);
-  pt2_bind(im, node, 0,
-           pt2_where(im, condition, pt2_operand(im, node, "self", type.dtype), pt2_operand(im, node, "other", type.dtype)));
+  pt2_bind(
+      im, node, 0,
+      pt2_where(im, condition, pt2_operand(im, node, "self", type.dtype), pt2_operand(im, node, "other", type.dtype)));
 }
 
 //===-- Clamps ----------------------------------------------------------------------------------------------------===//
 
-static MlirValue clamp(pt2_importer_t *im, MlirValue x, bool has_minimum, double minimum, bool has_maximum, double maximum) {
+static MlirValue clamp(pt2_importer_t *im, MlirValue x, bool has_minimum, double minimum, bool has_maximum,
+                       double maximum) {
   genie_ir_attribute_t attributes[2];
   int count = 0;
   if (has_minimum) {
@@ -116,7 +120,8 @@ void pt2_rule_clamp(pt2_importer_t *im, const pt2_node_t *node) {
   const bool is_hardtanh = strncmp(overload, "hardtanh", 8) == 0;
   const char *low = is_hardtanh ? "min_val" : "min", *high = is_hardtanh ? "max_val" : "max";
   const bool has_low = is_hardtanh || pt2_arg(node, low) != NULL, has_high = is_hardtanh || pt2_arg(node, high) != NULL;
-  const double minimum = has_low ? pt2_float(im, node, low, -1) : 0, maximum = has_high ? pt2_float(im, node, high, 1) : 0;
+  const double minimum = has_low ? pt2_float(im, node, low, -1) : 0,
+               maximum = has_high ? pt2_float(im, node, high, 1) : 0;
   pt2_bind(im, node, 0, clamp(im, x, has_low, minimum, has_high, maximum));
 }
 
@@ -182,7 +187,8 @@ static void rule_sign(pt2_importer_t *im, const pt2_node_t *node) {
 
 static void rule_isfinite(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = operand_of(im, node);
-  const MlirValue is_odd = pt2_binary(im, "genie.logical_or", pt2_unary(im, "genie.isnan", x), pt2_unary(im, "genie.isinf", x));
+  const MlirValue is_odd =
+      pt2_binary(im, "genie.logical_or", pt2_unary(im, "genie.isnan", x), pt2_unary(im, "genie.isinf", x));
   pt2_bind(im, node, 0, pt2_unary(im, "genie.logical_not", is_odd));
 }
 
@@ -197,7 +203,8 @@ static void rule_nan_to_num(pt2_importer_t *im, const pt2_node_t *node) {
   MlirValue x = operand_of(im, node);
   const genie_dtype_t dtype = pt2_type(x).dtype;
   if (pt2_dtype_is_float(dtype)) {
-    const double high = pt2_float(im, node, "posinf", largest(dtype)), low = pt2_float(im, node, "neginf", -largest(dtype));
+    const double high = pt2_float(im, node, "posinf", largest(dtype)),
+                 low = pt2_float(im, node, "neginf", -largest(dtype));
     const MlirValue zero = pt2_scalar(im, dtype, 0), is_infinite = pt2_unary(im, "genie.isinf", x);
     const MlirValue is_low = pt2_binary(im, "genie.lt", x, zero);
     const MlirValue bound = pt2_where(im, is_low, pt2_scalar(im, dtype, low), pt2_scalar(im, dtype, high));
@@ -282,7 +289,9 @@ static void rule_triangle(pt2_importer_t *im, const pt2_node_t *node) {
 
 //===-- Activations -----------------------------------------------------------------------------------------------===//
 
-static MlirValue softplus(pt2_importer_t *im, MlirValue x) { return pt2_build(im, "genie.softplus", 1, &x, 0, NULL); }
+static MlirValue softplus(pt2_importer_t *im, MlirValue x) {
+  return pt2_build(im, "genie.softplus", 1, &x, 0, NULL);
+}
 
 static void rule_log_sigmoid(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = operand_of(im, node);

@@ -68,8 +68,8 @@ static void rule_bilinear(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue weights = pt2_reshape(im, pt2_permute(im, w, order), 2, flat);
   const MlirValue half = pt2_reshape(im, matmul(im, pt2_reshape(im, a, 2, left), weights), 3, apart);
   const int64_t axis = 2;
-  MlirValue result = pt2_reduce(
-      im, "genie.sum", pt2_binary(im, "genie.mul", half, pt2_reshape(im, b, 3, right)), 1, &axis, false);
+  MlirValue result =
+      pt2_reduce(im, "genie.sum", pt2_binary(im, "genie.mul", half, pt2_reshape(im, b, 3, right)), 1, &axis, false);
   result = mlirValueIsNull(bias) ? result : pt2_binary(im, "genie.add", result, bias);
   pt2_bind(im, node, 0, pt2_reshape(im, result, type.rank, type.dims));
 }
@@ -77,7 +77,8 @@ static void rule_bilinear(pt2_importer_t *im, const pt2_node_t *node) {
 //===-- einsum ----------------------------------------------------------------------------------------------------===//
 
 // Two operands (or one), each letter at most once in each: letters are batch (in both and in the result), left, right,
-// and summed. Both operands are brought to [batch, left, summed] and [batch, summed, right], multiplied, and put in order.
+// and summed. Both operands are brought to [batch, left, summed] and [batch, summed, right], multiplied, and put in
+// order.
 enum { LETTERS = 52 };
 
 typedef struct einsum_operand {
@@ -86,7 +87,9 @@ typedef struct einsum_operand {
   int letters[GENIE_IR_MAX_RANK];
 } einsum_operand_t;
 
-static int letter_of(char c) { return c >= 'a' && c <= 'z' ? c - 'a' : c >= 'A' && c <= 'Z' ? c - 'A' + 26 : -1; }
+static int letter_of(char c) {
+  return c >= 'a' && c <= 'z' ? c - 'a' : c >= 'A' && c <= 'Z' ? c - 'A' + 26 : -1;
+}
 
 // Reads the letters of one term; false on anything else, ellipses and repeated letters included.
 static bool parse_term(const char **text, int *out_rank, int out_letters[GENIE_IR_MAX_RANK]) {
@@ -181,7 +184,8 @@ static MlirValue grouped(pt2_importer_t *im, const einsum_operand_t *operand, co
   return pt2_reshape(im, pt2_permute(im, operand->value, permutation), 3, dims);
 }
 
-static MlirValue contract(pt2_importer_t *im, einsum_operand_t *a, einsum_operand_t *b, const einsum_operand_t *result) {
+static MlirValue contract(pt2_importer_t *im, einsum_operand_t *a, einsum_operand_t *b,
+                          const einsum_operand_t *result) {
   sum_lonely(im, a, b, result);
   sum_lonely(im, b, a, result);
   if (pt2_has_failed(im)) {

@@ -83,7 +83,7 @@ static void rule_aminmax(pt2_importer_t *im, const pt2_node_t *node) {
 static MlirValue variance(pt2_importer_t *im, const pt2_node_t *node, MlirValue x) {
   int64_t axes[GENIE_IR_MAX_RANK];
   const int count = axes_of(im, node, pt2_rank(x), axes);
-  const double correction = pt2_arg(node, "correction") != NULL ? pt2_float(im, node, "correction", 1)
+  const double correction = pt2_arg(node, "correction") != NULL    ? pt2_float(im, node, "correction", 1)
                             : pt2_bool(im, node, "unbiased", true) ? 1
                                                                    : 0;
   const genie_ir_attribute_t attributes[] = {pt2_attr_i64s(im, "axes", count, axes),
@@ -133,15 +133,15 @@ static void rule_logsumexp(pt2_importer_t *im, const pt2_node_t *node) {
   int64_t axes[GENIE_IR_MAX_RANK];
   const int count = axes_of(im, node, pt2_rank(x), axes);
   const MlirValue peak = pt2_reduce(im, "genie.amax", x, count, axes, true);
-  const MlirValue base =
-      pt2_where(im, pt2_unary(im, "genie.isinf", peak), pt2_scalar(im, type.dtype, 0), peak);
+  const MlirValue base = pt2_where(im, pt2_unary(im, "genie.isinf", peak), pt2_scalar(im, type.dtype, 0), peak);
   const MlirValue sum =
       pt2_reduce(im, "genie.sum", pt2_unary(im, "genie.exp", pt2_binary(im, "genie.sub", x, base)), count, axes, true);
   const MlirValue result = pt2_binary(im, "genie.add", pt2_unary(im, "genie.log", sum), base);
   pt2_bind(im, node, 0, pt2_reshape(im, result, type.rank, type.dims));
 }
 
-// softmax.int, _softmax and the log forms: in the result's dtype. `half_to_float` is what the result's dtype says already.
+// softmax.int, _softmax and the log forms: in the result's dtype. `half_to_float` is what the result's dtype says
+// already.
 void pt2_rule_softmax(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = pt2_cast(im, self_of(im, node), pt2_result_type(im, node, 0).dtype);
   const genie_ir_attribute_t axis = pt2_attr_i64(im, "axis", pt2_axis(im, node, "dim", -1, pt2_rank(x)));
@@ -174,9 +174,8 @@ void pt2_rule_scan(pt2_importer_t *im, const pt2_node_t *node) {
 // argsort: the indices of sort
 static void rule_argsort(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = self_of(im, node);
-  const genie_ir_attribute_t attributes[] = {
-      pt2_attr_i64(im, "axis", pt2_axis(im, node, "dim", -1, pt2_rank(x))),
-      pt2_attr_bool(im, "descending", pt2_bool(im, node, "descending", false))};
+  const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", pt2_axis(im, node, "dim", -1, pt2_rank(x))),
+                                             pt2_attr_bool(im, "descending", pt2_bool(im, node, "descending", false))};
   const MlirOperation op = pt2_build_op(im, "genie.sort", 1, &x, 2, attributes);
   if (!mlirOperationIsNull(op)) {
     pt2_bind(im, node, 0, mlirOperationGetResult(op, 1));
@@ -186,9 +185,8 @@ static void rule_argsort(pt2_importer_t *im, const pt2_node_t *node) {
 // sort.stable has its arguments as keywords
 static void rule_sort_stable(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = self_of(im, node);
-  const genie_ir_attribute_t attributes[] = {
-      pt2_attr_i64(im, "axis", pt2_axis(im, node, "dim", -1, pt2_rank(x))),
-      pt2_attr_bool(im, "descending", pt2_bool(im, node, "descending", false))};
+  const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", pt2_axis(im, node, "dim", -1, pt2_rank(x))),
+                                             pt2_attr_bool(im, "descending", pt2_bool(im, node, "descending", false))};
   const MlirOperation op = pt2_build_op(im, "genie.sort", 1, &x, 2, attributes);
   for (int i = 0; !mlirOperationIsNull(op) && i < 2; ++i) {
     pt2_bind(im, node, i, mlirOperationGetResult(op, i));
@@ -215,8 +213,8 @@ static void rule_cosine_similarity(pt2_importer_t *im, const pt2_node_t *node) {
     const int64_t own_axis = axis - (pt2_rank(product) - pt2_rank(sides[i]));
     const MlirValue square =
         pt2_reduce(im, "genie.sum", pt2_binary(im, "genie.mul", sides[i], sides[i]), 1, &own_axis, false);
-    result = pt2_binary(im, "genie.div", result,
-                        pt2_binary(im, "genie.maximum", pt2_unary(im, "genie.sqrt", square), eps));
+    result =
+        pt2_binary(im, "genie.div", result, pt2_binary(im, "genie.maximum", pt2_unary(im, "genie.sqrt", square), eps));
   }
   pt2_bind(im, node, 0, result);
 }

@@ -7,7 +7,9 @@ static MlirValue self_of(pt2_importer_t *im, const pt2_node_t *node) {
   return pt2_tensor_of(im, node->input_count > 0 ? &node->inputs[0].arg : NULL);
 }
 
-static const char *self_name(const pt2_node_t *node) { return node->input_count > 0 ? node->inputs[0].name : "self"; }
+static const char *self_name(const pt2_node_t *node) {
+  return node->input_count > 0 ? node->inputs[0].name : "self";
+}
 
 static void bind_view(pt2_importer_t *im, const pt2_node_t *node, MlirValue value) {
   pt2_bind_view(im, node, self_name(node), value);
@@ -120,8 +122,8 @@ static MlirAffineExpr start_of(pt2_importer_t *im, const genie_pt2_arg_t *arg, M
   return pt2_constant_dim(im, start < 0 ? 0 : start > length ? length : start);
 }
 
-static void slice_arguments(pt2_importer_t *im, const pt2_node_t *node, MlirValue x, int *out_axis, MlirAffineExpr *out_start,
-                            int64_t *out_step) {
+static void slice_arguments(pt2_importer_t *im, const pt2_node_t *node, MlirValue x, int *out_axis,
+                            MlirAffineExpr *out_start, int64_t *out_step) {
   *out_axis = pt2_axis(im, node, "dim", 0, pt2_rank(x));
   *out_step = pt2_int(im, node, "step", 1);
   *out_start = start_of(im, pt2_arg(node, "start"), pt2_dim(im, x, *out_axis));
@@ -205,7 +207,8 @@ static void rule_unfold(pt2_importer_t *im, const pt2_node_t *node) {
   const int64_t size = pt2_int(im, node, "size", 1), step = pt2_int(im, node, "step", 1);
   int64_t count;
   if (type.rank < 2 || !genie_dim_is_constant(type.dims[axis], &count) || count > MAX_WINDOWS || count < 1) {
-    pt2_refuse(im, "shape", "unfolds into more than 64 windows, or a number that depends on sizes", "use a convolution");
+    pt2_refuse(im, "shape", "unfolds into more than 64 windows, or a number that depends on sizes",
+               "use a convolution");
     return;
   }
   MlirValue windows[MAX_WINDOWS];
@@ -246,7 +249,8 @@ void pt2_rule_concat(pt2_importer_t *im, const pt2_node_t *node) {
   int count = 0;
   for (int i = 0; i < given; ++i) {
     int64_t size;
-    const bool is_empty = pt2_rank(values[i]) == 1 && genie_dim_is_constant(pt2_dim(im, values[i], 0), &size) && size == 0;
+    const bool is_empty =
+        pt2_rank(values[i]) == 1 && genie_dim_is_constant(pt2_dim(im, values[i], 0), &size) && size == 0;
     if (!is_empty || type.rank == 1) {
       values[count++] = values[i];
     }
@@ -456,9 +460,9 @@ void pt2_rule_pad(pt2_importer_t *im, const pt2_node_t *node) {
     pt2_refuse(im, "argument", "this padding mode is not supported", "use constant, reflect or replicate");
     return;
   }
-  const genie_ir_attribute_t attributes[] = {
-      pt2_attr_i64s(im, "low", rank, low), pt2_attr_i64s(im, "high", rank, high),
-      pt2_attr_f64(im, "value", pt2_float(im, node, "value", 0)), pt2_attr_string(im, "mode", mode)};
+  const genie_ir_attribute_t attributes[] = {pt2_attr_i64s(im, "low", rank, low), pt2_attr_i64s(im, "high", rank, high),
+                                             pt2_attr_f64(im, "value", pt2_float(im, node, "value", 0)),
+                                             pt2_attr_string(im, "mode", mode)};
   pt2_bind(im, node, 0, pt2_build(im, "genie.pad", 1, &x, 4, attributes));
 }
 

@@ -173,10 +173,11 @@ static void rule_adaptive_max_pool(pt2_importer_t *im, const pt2_node_t *node) {
 void pt2_rule_upsample(pt2_importer_t *im, const pt2_node_t *node) {
   const genie_tensor_type_t type = pt2_result_type(im, node, 0);
   const MlirValue x = pt2_tensor_of(im, node->input_count > 0 ? &node->inputs[0].arg : NULL);
-  const char *mode = starts_with(im, "upsample_nearest_exact") || starts_with(im, "_upsample_nearest_exact") ? "nearest_exact"
-                     : starts_with(im, "upsample_nearest")                                                  ? "nearest"
-                     : starts_with(im, "upsample_bicubic")                                                  ? "bicubic"
-                                                                                                            : "linear";
+  const char *mode = starts_with(im, "upsample_nearest_exact") || starts_with(im, "_upsample_nearest_exact")
+                         ? "nearest_exact"
+                     : starts_with(im, "upsample_nearest") ? "nearest"
+                     : starts_with(im, "upsample_bicubic") ? "bicubic"
+                                                           : "linear";
   const genie_ir_attribute_t attributes[] = {
       pt2_attr_string(im, "mode", mode),
       pt2_attr_bool(im, "align_corners", pt2_bool(im, node, "align_corners", false))};

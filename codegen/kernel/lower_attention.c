@@ -131,7 +131,7 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t
   const int64_t block_keys = round_up(keys < MOST_KEYS ? keys : MOST_KEYS, PANEL);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention", element_bytes == 8));
   lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, block_queries));
-  lowering->grain = genie_lower_grain((double)(block_queries * keys) * (double)(e + d) / 8);
+  lowering->grain = genie_lower_grain((double)(block_queries * keys) * (double)(e + d) / 24);
   lowering->scratch_bytes = (uint64_t)((block_queries * (e + 2 * block_keys + round_up(d, PANEL) + 2) +
                                         (e > block_keys ? e : block_keys) * PANEL + LANES) * element_bytes);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_queries", block_queries));

@@ -1,4 +1,5 @@
-// conv and conv_transpose: the blocked product over taps, or the depthwise template over channels-last images.
+// conv and conv_transpose: the blocked product over taps; of one tap a plain product of pixels; or the depthwise template over
+// channels-last images.
 #include <stdio.h>
 #include <string.h>
 
@@ -134,6 +135,66 @@ static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *
   return define_hooks(lowering, c, 2);
 }
 
+// Sets the step from pixel to pixel and returns true where one tap reads every pixel in order: then a convolution is the
+// product of an image, [pixels, channels], with the weight.
+static bool is_plain_product(const genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr *out_step) {
+  MlirAffineExpr extent = genie_dim_constant(lowering->context, 1);
+  *out_step = genie_dim_constant(lowering->context, 0);
+  for (int i = SPATIAL - 1; i >= 0; --i) {
+    if (c->kernel[i] != 1 || c->stride[i] != 1 || c->padding[i] != 0 || !mlirAffineExprEqual(c->x_size[i], c->y_size[i])) {
+      return false;
+    }
+    if (is_number(c->x_size[i], 1)) {
+      continue;
+    }
+    if (is_number(extent, 1)) {
+      *out_step = c->x_stride[i];
+    } else if (!mlirAffineExprEqual(c->x_stride[i], genie_dim_mul(*out_step, extent))) {
+      return false;
+    }
+    extent = genie_dim_mul(extent, c->x_size[i]);
+  }
+  return c->groups == 1 && !c->is_transposed;
+}
+
+// The store of gemm: (image, pixel, channel), while the result is [image, channel, pixels..].
+static genie_status_t define_product_store(genie_lowering_t *lowering, const conv_t *c) {
+  const int arg_dims[] = {1, c->spatial, 1};
+  genie_lower_space_t space = genie_operand_space(c->spatial + 2, c->result.dims, 3, arg_dims);
+  for (int d = 1; d <= c->spatial; ++d) {
+    space.dims[d] = c->result.dims[d + 1];
+    space.order[d] = d + 1;
+  }
+  space.dims[c->spatial + 1] = c->result.dims[1];
+  space.order[c->spatial + 1] = 1;
+  return genie_lower_define_store(lowering, "genie_store", &space);
+}
+
+static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr step, int64_t element_bytes) {
+  MlirAffineExpr pixels = genie_dim_product(lowering->context, SPATIAL, c->y_size), images = c->result.dims[0];
+  MlirAffineExpr n = genie_dim_constant(lowering->context, c->n), k = genie_dim_constant(lowering->context, c->channels);
+  MlirAffineExpr zero = genie_dim_constant(lowering->context, 0);
+  const genie_gemm_block_t block = genie_gemm_block_choose(genie_lower_maximum(lowering, images),
+                                                           genie_lower_maximum(lowering, pixels), c->n, c->channels, element_bytes);
+  const int one = 1;
+  const genie_lower_space_t batch = genie_operand_space(1, &images, 1, &one);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemm", element_bytes == 8));
+  GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, images, pixels, n, k, element_bytes, 0));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_m", pixels));
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_a", &c->x, 1, &batch));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_a_dtype", c->x.dtype));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_m_stride", step));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_k_stride", c->x.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_b", &c->weight, 0, &batch));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_dtype", c->weight.dtype));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_width", c->weight.width));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_direct", 0));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_k_stride", c->weight.width != 0 ? zero : c->weight.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_n_stride", c->weight.width != 0 ? zero : c->weight.view.strides[0]));
+  GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, c->bias));
+  return define_product_store(lowering, c);
+}
+
 static genie_status_t define_weight_strides(genie_lowering_t *lowering, const conv_t *c) {
   MlirAffineExpr zero = genie_dim_constant(lowering->context, 0);
   MlirAffineExpr outer = c->weight.width != 0 ? zero : c->weight.view.strides[0];
@@ -183,5 +244,7 @@ genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
   if (c.weight.width != 0 && (strcmp(c.weight.format, "conv_n") != 0 || c.groups != 1 || c.is_transposed)) {
     return genie_lower_unimplemented(lowering, "the weight is not packed for this convolution");
   }
-  return lower_blocked(lowering, &c, element_bytes);
+  MlirAffineExpr step;
+  return is_plain_product(lowering, &c, &step) ? lower_product(lowering, &c, step, element_bytes)
+                                               : lower_blocked(lowering, &c, element_bytes);
 }

@@ -123,7 +123,7 @@ genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_g
   const uint64_t elements = (uint64_t)block->rows * (depth + (uint64_t)block->columns) +
                             (uint64_t)(block->depth * (PANEL_BYTES / element_bytes));
   lowering->grid = genie_dim_mul(genie_dim_mul(batch, genie_lower_ceildiv(m, block->rows)), genie_lower_ceildiv(n, block->columns));
-  lowering->grain = genie_lower_grain((double)block->rows * (double)block->columns * (double)depth / 8);
+  lowering->grain = genie_lower_grain((double)block->rows * (double)block->columns * (double)depth / 32);
   lowering->scratch_bytes = elements * (uint64_t)element_bytes + LINE_BYTES + extra_bytes;
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_n", n));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_k", k));

@@ -12,7 +12,7 @@ static genie_status_t refuse_weight(void *self, MlirStringRef name, genie_host_t
 }
 
 static bool follows_from_constants(MlirOperation op, const genie_pointer_map_t *known) {
-  if (mlirOperationGetNumResults(op) != 1 || !genie_rewrite_is_pure(op) ||
+  if (mlirOperationGetNumResults(op) != 1 || mlirOperationGetNumOperands(op) == 0 || !genie_rewrite_is_pure(op) ||
       !genie_ir_is_compile_time(genie_rewrite_result(op))) {
     return false;
   }

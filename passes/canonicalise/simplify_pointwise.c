@@ -134,6 +134,18 @@ static genie_status_t pow_special(MlirOperation op, MlirValue *out_value) {
   return GENIE_OK;
 }
 
+// x and true, x or false, of bools.
+static genie_status_t logic_with_neutral(MlirOperation op, MlirValue *out_value) {
+  const double neutral = genie_op_is(op, "genie.bitwise_and") || genie_op_is(op, "genie.logical_and") ? 1 : 0;
+  for (int side = 0; side < 2; ++side) {
+    const MlirValue x = mlirOperationGetOperand(op, side);
+    if (is_splat(mlirOperationGetOperand(op, 1 - side), neutral) && genie_value_type(x).dtype == GENIE_DTYPE_BOOL) {
+      return replace_broadcast(op, x, out_value);
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t where_known(MlirOperation op, MlirValue *out_value) {
   double number;
   if (!genie_ir_splat_value(mlirOperationGetOperand(op, 0), &number)) {
@@ -185,5 +197,7 @@ const genie_rule_t genie_simplify_pointwise_rules[] = {
     {"genie.add", add_zero},         {"genie.sub", sub_zero},       {"genie.mul", mul_one},
     {"genie.mul", mul_sigmoid},      {"genie.div", div_one},        {"genie.div", div_power_of_two},
     {"genie.neg", neg_neg},          {"genie.logical_not", not_not}, {"genie.pow", pow_special},
+    {"genie.bitwise_and", logic_with_neutral}, {"genie.bitwise_or", logic_with_neutral},
+    {"genie.logical_and", logic_with_neutral}, {"genie.logical_or", logic_with_neutral},
     {"genie.where", where_known},    {"genie.cast", drop_cast},     {"genie.cast", merge_casts},
     {NULL, NULL}};

@@ -121,6 +121,27 @@ static genie_status_t conv_of_pad(MlirOperation op, MlirValue *out_value) {
   return genie_rewrite_make(op, "genie.conv", 3, operands, count, attributes, out_value);
 }
 
+// reshape(linear(x)) that keeps the last dimension -> linear(reshape(x)): what follows finds the product in front of it,
+// and the reshape meets the one that flattened x.
+static genie_status_t reshape_in_front_of_linear(MlirOperation op, MlirValue *out_value) {
+  const MlirOperation linear = genie_rewrite_definer_if(operand0(op), "genie.linear");
+  if (mlirOperationIsNull(linear) || !genie_rewrite_has_one_use(operand0(op))) {
+    return GENIE_OK;
+  }
+  const genie_tensor_type_t from = genie_value_type(operand0(op)), to = genie_value_type(genie_rewrite_result(op));
+  if (to.rank < 2 || !genie_dim_equal(from.dims[from.rank - 1], to.dims[to.rank - 1])) {
+    return GENIE_OK;
+  }
+  const genie_tensor_type_t x_type = genie_value_type(operand0(linear));
+  MlirAffineExpr dims[GENIE_IR_MAX_RANK];
+  memcpy(dims, to.dims, sizeof(dims));
+  dims[to.rank - 1] = x_type.dims[x_type.rank - 1];
+  MlirValue x;
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make_reshape(linear, operand0(linear), to.rank, dims, &x));
+  const MlirValue operands[] = {x, mlirOperationGetOperand(linear, 1), genie_ir_operand(linear, "bias")};
+  return genie_rewrite_make(linear, "genie.linear", 3, operands, 0, NULL, out_value);
+}
+
 static bool is_all(MlirOperation op, const char *name, int64_t expected) {
   int64_t numbers[GENIE_IR_MAX_RANK];
   const int count = genie_ir_i64_array(op, name, GENIE_IR_MAX_RANK, numbers);
@@ -161,6 +182,7 @@ static genie_status_t conv_of_pixels(MlirOperation op, MlirValue *out_value) {
 }
 
 const genie_rule_t genie_simplify_product_rules[] = {{"genie.matmul", matmul_to_linear},
+                                                     {"genie.reshape", reshape_in_front_of_linear},
                                                      {"genie.add", add_bias},
                                                      {"genie.conv", conv_of_pad},
                                                      {"genie.conv", conv_of_pixels},

@@ -104,6 +104,67 @@ static genie_status_t drop_empty_pad(MlirOperation op, MlirValue *out_value) {
   return GENIE_OK;
 }
 
+//===-- Indexing --------------------------------------------------------------------------------------------------===//
+
+// True when `index` counts 0, 1, .. over all of an axis of size `size`, along dimension `out_along` of its own and of no
+// other. An axis of size 1 runs along none: -1.
+static bool counts_axis(MlirValue index, MlirAffineExpr size, int *out_along) {
+  MlirValue counted = index;
+  const MlirOperation reshape = genie_rewrite_definer_if(index, "genie.reshape");
+  if (!mlirOperationIsNull(reshape)) {
+    counted = operand0(reshape);
+  }
+  const MlirOperation iota = genie_rewrite_definer_if(counted, "genie.iota");
+  if (mlirOperationIsNull(iota) || genie_ir_f64(iota, "start") != 0 || genie_ir_f64(iota, "step") != 1 ||
+      genie_value_type(counted).rank != 1 || !genie_dim_equal(genie_value_type(counted).dims[0], size)) {
+    return false;
+  }
+  const genie_tensor_type_t type = genie_value_type(index);
+  *out_along = -1;
+  for (int i = 0; i < type.rank; ++i) {
+    if (!is_one(type.dims[i])) {
+      if (*out_along >= 0) {
+        return false;
+      }
+      *out_along = i;
+    }
+  }
+  return true;
+}
+
+// index(x, every position of its axes in order) is x under another shape.
+static genie_status_t index_by_all_positions(MlirOperation op, MlirValue *out_value) {
+  int64_t axes[GENIE_IR_MAX_RANK];
+  const int count = genie_ir_i64_array(op, "axes", GENIE_IR_MAX_RANK, axes);
+  const genie_tensor_type_t type = genie_value_type(operand0(op)), result = genie_value_type(genie_rewrite_result(op));
+  const int index_rank = result.rank - (type.rank - count);
+  int last = -1;
+  for (int i = 0; i < count; ++i) {
+    const MlirValue index = mlirOperationGetOperand(op, 1 + i);
+    int along;
+    if (!counts_axis(index, type.dims[axes[i]], &along)) {
+      return GENIE_OK;
+    }
+    if (along >= 0) {
+      along += index_rank - genie_value_type(index).rank;
+      if (along <= last) {
+        return GENIE_OK;
+      }
+      last = along;
+    }
+  }
+  return genie_rewrite_make_reshape(op, operand0(op), result.rank, result.dims, out_value);
+}
+
+// Sums of zeros.
+static genie_status_t cumsum_of_zeros(MlirOperation op, MlirValue *out_value) {
+  double number;
+  if (genie_ir_splat_value(operand0(op), &number) && number == 0) {
+    return drop_if_same_type(op, out_value);
+  }
+  return GENIE_OK;
+}
+
 //===-- Pointwise ops move in front of views ----------------------------------------------------------------------===//
 
 static bool is_scalar(MlirValue value) {
@@ -160,6 +221,8 @@ const genie_rule_t genie_simplify_view_rules[] = {
     {"genie.slice", drop_full_slice},
     {"genie.concat", drop_single_concat},
     {"genie.pad", drop_empty_pad},
+    {"genie.index", index_by_all_positions},
+    {"genie.cumsum", cumsum_of_zeros},
     {"genie.relu", hoist_unary},
     {"genie.silu", hoist_unary},
     {"genie.gelu", hoist_unary},

@@ -20,7 +20,7 @@ static const char *const LIGHT_OPS[] = {
     "genie.bitwise_xor", "genie.bitwise_not", "genie.where",      "genie.relu",        "genie.clamp",      "genie.maximum",
     "genie.minimum",     "genie.sign",       "genie.iota",        "genie.size",        "genie.shift_left", "genie.shift_right",
     "genie.reshape",     "genie.permute",    "genie.expand",      "genie.slice",       "genie.concat",     "genie.pad",
-    "genie.flip",        "genie.slice_scatter", NULL};
+    "genie.flip",        "genie.slice_scatter", "genie.embedding", "genie.take", NULL};
 
 // Ops that are evaluated at an index but read their operands at other indices, or have none.
 static const char *const MOVING_OPS[] = {"genie.reshape", "genie.permute", "genie.expand",        "genie.slice",

@@ -85,3 +85,13 @@ func.func @known_conditions_choose(%x: tensor<4xf32> {genie.input = "x"}, %y: te
   %0 = genie.where %false, %x, %y : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// CHECK-LABEL: func.func @neutral_conditions_go
+// CHECK-NEXT: return %arg0
+func.func @neutral_conditions_go(%x: tensor<4xi1> {genie.input = "x"}) -> (tensor<4xi1> {genie.output = "y"}) {
+  %true = genie.constant dense<true> : tensor<i1>
+  %false = genie.constant dense<false> : tensor<i1>
+  %0 = genie.bitwise_and %true, %x : (tensor<i1>, tensor<4xi1>) -> tensor<4xi1>
+  %1 = genie.logical_or %0, %false : (tensor<4xi1>, tensor<i1>) -> tensor<4xi1>
+  return %1 : tensor<4xi1>
+}

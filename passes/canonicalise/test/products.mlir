@@ -31,6 +31,19 @@ func.func @zeros_around_an_image_are_padding(%x: tensor<1x3x8x8xf32> {genie.inpu
       : (tensor<1x3x9x10xf32>, tensor<4x3x3x3xf32>) -> tensor<1x4x9x8xf32>
   return %1 : tensor<1x4x9x8xf32>
 }
+// A product of flattened rows is a product of rows: the reshapes around it go, and what follows joins it.
+// CHECK-LABEL: func.func @flattened_rows
+// CHECK-NEXT: %[[L:.*]] = genie.linear %arg0, %arg1 : (tensor<2x4x8xf32>, tensor<6x8xf32>) -> tensor<2x4x6xf32>
+// CHECK-NEXT: genie.mul %[[L]], %[[L]]
+func.func @flattened_rows(%x: tensor<2x4x8xf32> {genie.input = "x"}, %w: tensor<6x8xf32> {genie.weight = @r}) -> (tensor<2x4x6xf32> {genie.output = "y"}) {
+  %0 = genie.reshape %x : (tensor<2x4x8xf32>) -> tensor<8x8xf32>
+  %1 = genie.linear %0, %w : (tensor<8x8xf32>, tensor<6x8xf32>) -> tensor<8x6xf32>
+  %2 = genie.reshape %1 : (tensor<8x6xf32>) -> tensor<2x4x6xf32>
+  %3 = genie.mul %2, %2 : (tensor<2x4x6xf32>, tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  return %3 : tensor<2x4x6xf32>
+}
+genie.weight @r {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<6x8xf32>
+
 // CHECK-LABEL: func.func @convolution_of_single_pixels_is_linear
 // CHECK: genie.linear {{.*}} : (tensor<2x3xf32>, tensor<4x3xf32>, tensor<4xf32>) -> tensor<2x4xf32>
 // CHECK-NEXT: genie.reshape

@@ -40,14 +40,29 @@ func.func @empty_views_go(%x: tensor<2x8xf32> {genie.input = "x"}) -> (tensor<2x
 
 // A pointwise op moves in front of a view that only it reads, to where the view's source can take it.
 // CHECK-LABEL: func.func @pointwise_joins_the_source_of_a_view
-// CHECK: %[[L:.*]] = genie.linear
+// CHECK: %[[L:.*]] = genie.softmax
 // CHECK-NEXT: %[[M:.*]] = genie.relu %[[L]]
 // CHECK-NEXT: genie.reshape %[[M]]
-func.func @pointwise_joins_the_source_of_a_view(%x: tensor<4x8xf32> {genie.input = "x"}, %w: tensor<6x8xf32> {genie.weight = @w})
-    -> (tensor<2x2x6xf32> {genie.output = "y"}) {
-  %0 = genie.linear %x, %w : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4x6xf32>
-  %1 = genie.reshape %0 : (tensor<4x6xf32>) -> tensor<2x2x6xf32>
-  %2 = genie.relu %1 : (tensor<2x2x6xf32>) -> tensor<2x2x6xf32>
-  return %2 : tensor<2x2x6xf32>
+func.func @pointwise_joins_the_source_of_a_view(%x: tensor<4x8xf32> {genie.input = "x"}) -> (tensor<2x2x8xf32> {genie.output = "y"}) {
+  %0 = genie.softmax %x {axis = 1 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = genie.reshape %0 : (tensor<4x8xf32>) -> tensor<2x2x8xf32>
+  %2 = genie.relu %1 : (tensor<2x2x8xf32>) -> tensor<2x2x8xf32>
+  return %2 : tensor<2x2x8xf32>
 }
-genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<6x8xf32>
+
+// Indexing with every position in order is a reshape, as a mask that is looked up by batch and key.
+// CHECK-LABEL: func.func @index_by_all_positions
+// CHECK-NEXT: genie.reshape %arg0 : (tensor<?x16xi1, {{.*}}>) -> tensor<?x1x1x16xi1
+// CHECK-NEXT: return
+func.func @index_by_all_positions(%m: tensor<?x16xi1, affine_map<()[s0] -> (s0, 16)>> {genie.input = "m"})
+    -> (tensor<?x1x1x16xi1, affine_map<()[s0] -> (s0, 1, 1, 16)>> {genie.output = "y"})
+    attributes {genie.symbols = [{max = 64, min = 1, multiple = 1, name = "s0"}]} {
+  %b = genie.iota {start = 0.0 : f64, step = 1.0 : f64, axis = 0 : i64} : () -> tensor<?xi64, affine_map<()[s0] -> (s0)>>
+  %k = genie.iota {start = 0.0 : f64, step = 1.0 : f64, axis = 0 : i64} : () -> tensor<16xi64>
+  %0 = genie.reshape %b : (tensor<?xi64, affine_map<()[s0] -> (s0)>>) -> tensor<?x1x1x1xi64, affine_map<()[s0] -> (s0, 1, 1, 1)>>
+  %1 = genie.reshape %k : (tensor<16xi64>) -> tensor<1x1x1x16xi64>
+  %2 = genie.index %m, %0, %1 {axes = array<i64: 0, 1>}
+      : (tensor<?x16xi1, affine_map<()[s0] -> (s0, 16)>>, tensor<?x1x1x1xi64, affine_map<()[s0] -> (s0, 1, 1, 1)>>, tensor<1x1x1x16xi64>)
+      -> tensor<?x1x1x16xi1, affine_map<()[s0] -> (s0, 1, 1, 16)>>
+  return %2 : tensor<?x1x1x16xi1, affine_map<()[s0] -> (s0, 1, 1, 16)>>
+}

@@ -93,14 +93,14 @@ def Genie_SizeOp : Genie_PureOp<"size"> {
   let arguments = (ins AffineMapAttr:$expression);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "attr-dict $expression `:` type($result)";
-  let shapeRule = "stated"; let costRule = "none"; let lowerRule = "pointwise"; let importRule = "none";
+  let shapeRule = "size"; let costRule = "none"; let lowerRule = "pointwise"; let importRule = "none";
 }
 
 def Genie_IotaOp : Genie_PureOp<"iota"> {
   let summary = "start + step * index along `axis`";
   let arguments = (ins F64Attr:$start, F64Attr:$step, DefaultValuedAttr<I64Attr, "0">:$axis);
   let results = (outs AnyRankedTensor:$result);
-  let shapeRule = "stated"; let costRule = "none"; let lowerRule = "pointwise";
+  let shapeRule = "iota"; let costRule = "none"; let lowerRule = "pointwise";
   let aten = ["arange.default", "arange.start", "arange.start_step"];
   let importRule = "iota";
 }

@@ -1,4 +1,4 @@
-// Shape rules of pointwise ops, and of the ops whose result is like their first operand.
+// Shape rules of pointwise ops, those without operands among them.
 #include "ir/op_rules.h"
 #include "ir/shape/shape.h"
 
@@ -59,5 +59,27 @@ genie_status_t genie_shape_where(const genie_shape_query_t *query, MlirType *out
   GENIE_RETURN_IF_ERROR(genie_shape_broadcast_into(query, &rhs, &tensor));
   GENIE_RETURN_IF_ERROR(genie_shape_broadcast_into(query, &condition, &tensor));
   out_types[0] = genie_shape_type(query, &tensor);
+  return GENIE_OK;
+}
+
+genie_status_t genie_shape_size(const genie_shape_query_t *query, MlirType *out_types) {
+  const MlirAttribute expression = genie_op_attribute_get(query->attributes, "expression");
+  if (mlirAttributeIsNull(expression) || !mlirAttributeIsAAffineMap(expression)) {
+    return genie_shape_refuse("attribute 'expression' must be an affine_map");
+  }
+  const MlirAffineMap map = mlirAffineMapAttrGetValue(expression);
+  if (mlirAffineMapGetNumDims(map) != 0 || mlirAffineMapGetNumResults(map) != 1) {
+    return genie_shape_refuse("attribute 'expression' must be affine_map<()[symbols] -> (size)>");
+  }
+  out_types[0] = genie_type_make_static(query->context, GENIE_DTYPE_I64, 0, NULL);
+  return GENIE_OK;
+}
+
+genie_status_t genie_shape_iota(const genie_shape_query_t *query, MlirType *out_types) {
+  genie_tensor_type_t stated;
+  int axis = 0;
+  GENIE_RETURN_IF_ERROR(genie_shape_stated_type(query, 0, &stated));
+  GENIE_RETURN_IF_ERROR(genie_shape_axis(query, stated.rank, &axis));
+  out_types[0] = query->stated_types[0];
   return GENIE_OK;
 }

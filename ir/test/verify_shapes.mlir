@@ -19,6 +19,8 @@
 // RUN: not geniec %t/index.mlir --emit=genie 2>&1 | FileCheck %t/index.mlir
 // RUN: not geniec %t/topk.mlir --emit=genie 2>&1 | FileCheck %t/topk.mlir
 // RUN: not geniec %t/lstm.mlir --emit=genie 2>&1 | FileCheck %t/lstm.mlir
+// RUN: not geniec %t/size.mlir --emit=genie 2>&1 | FileCheck %t/size.mlir
+// RUN: not geniec %t/iota.mlir --emit=genie 2>&1 | FileCheck %t/iota.mlir
 
 //--- result.mlir
 // CHECK: result.mlir:{{[0-9]+}}: 'genie.relu' op must have a result of type [2, 3] f32, not [2, 4] f32
@@ -151,4 +153,18 @@ func.func @f(%x: tensor<2x3xf32>) -> tensor<2x5xf32> {
 func.func @f(%x: tensor<5x2x3xf32>, %h: tensor<1x2x4xf32>, %a: tensor<16x3xf32>, %b: tensor<12x4xf32>) -> tensor<5x2x4xf32> {
   %0, %1, %2 = genie.lstm %x, %h, %h, %a, %b {layers = 1 : i64, has_bias = false} : (tensor<5x2x3xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>, tensor<16x3xf32>, tensor<12x4xf32>) -> (tensor<5x2x4xf32>, tensor<1x2x4xf32>, tensor<1x2x4xf32>)
   return %0 : tensor<5x2x4xf32>
+}
+
+//--- size.mlir
+// CHECK: size.mlir:{{[0-9]+}}: 'genie.size' op must have a result of type [] i64, not [] f32
+func.func @f() -> tensor<f32> {
+  %0 = genie.size affine_map<() -> (4)> : tensor<f32>
+  return %0 : tensor<f32>
+}
+
+//--- iota.mlir
+// CHECK: iota.mlir:{{[0-9]+}}: 'genie.iota' op axis 1 is outside rank 1
+func.func @f() -> tensor<4xi64> {
+  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64, axis = 1 : i64} : () -> tensor<4xi64>
+  return %0 : tensor<4xi64>
 }

@@ -74,12 +74,22 @@ static bool parse_digest(const char *hex, genie_plan_digest_t *out_digest) {
   return true;
 }
 
+// The file's name as a manifest may have it: without control characters.
+static const char *printable(const char *text, size_t capacity, char *buffer) {
+  snprintf(buffer, capacity, "%s", text != NULL ? text : "");
+  for (char *c = buffer; *c != '\0'; ++c) {
+    *c = genie_plan_is_control(*c) ? '?' : *c;
+  }
+  return buffer;
+}
+
 static genie_status_t begin_file(emission_t *emission) {
+  char source[256];
   char framework[64];
   char memory[64];
   genie_plan_manifest_t manifest = {
       .producer = emission->options->producer,
-      .source_name = emission->options->source_name,
+      .source_name = printable(emission->options->source_name, sizeof(source), source),
       .framework_version = module_text(emission->module, "genie.framework", sizeof(framework), framework),
   };
   manifest.has_source_sha256 = parse_digest(emission->options->source_sha256, &manifest.source_sha256);

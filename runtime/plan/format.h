@@ -8,6 +8,7 @@
 #ifndef GENIE_RUNTIME_PLAN_FORMAT_H_
 #define GENIE_RUNTIME_PLAN_FORMAT_H_
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GENIE_PLAN_MAGIC "GENIEPLN"
@@ -206,6 +207,11 @@ typedef struct genie_plan_target {
   uint64_t code_offset;  // into CODE, a multiple of the page
   uint64_t code_bytes;
 } genie_plan_target_t;
+
+// No string of a plan has such a byte before its end: strings are printed.
+static inline bool genie_plan_is_control(char c) {
+  return (uint8_t)c < 0x20 || c == 0x7f;
+}
 
 _Static_assert(sizeof(genie_plan_section_t) == 56, "frozen layout");
 _Static_assert(sizeof(genie_plan_header_t) <= GENIE_PLAN_HEADER_BYTES, "the section table fits the header page");

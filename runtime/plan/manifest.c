@@ -4,6 +4,23 @@
 
 #include "runtime/plan/manifest.pb-c.h"
 
+static bool has_control(const char *text) {
+  while (*text != '\0' && !genie_plan_is_control(*text)) {
+    ++text;
+  }
+  return *text != '\0';
+}
+
+// People's terminals get these texts.
+static bool is_printable(const genie_plan_manifest_t *manifest) {
+  bool is_good = !has_control(manifest->producer) && !has_control(manifest->source_name) &&
+                 !has_control(manifest->framework_version);
+  for (uint32_t i = 0; i < manifest->requirement_count; ++i) {
+    is_good = is_good && !has_control(manifest->requirements[i]);
+  }
+  return is_good;
+}
+
 genie_status_t genie_plan_manifest_read(const genie_plan_t *plan, genie_plan_manifest_t *out_manifest) {
   *out_manifest = (genie_plan_manifest_t){0};
   const uint64_t size_bytes = plan->header->manifest_bytes;
@@ -26,6 +43,10 @@ genie_status_t genie_plan_manifest_read(const genie_plan_t *plan, genie_plan_man
   }
   for (size_t i = 0; i < message->n_requirements && i < GENIE_PLAN_MANIFEST_MAX_REQUIREMENTS; ++i) {
     out_manifest->requirements[out_manifest->requirement_count++] = message->requirements[i];
+  }
+  if (!is_printable(out_manifest)) {
+    genie_plan_manifest_deinit(out_manifest);
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "manifest: a text has control characters");
   }
   return GENIE_OK;
 }

@@ -18,6 +18,9 @@ static void no_places(genie_plan_example_t *e) {
 static void unterminated_string(genie_plan_example_t *e) {
   e->strings[e->string_bytes - 1] = 'x';
 }
+static void control_character(genie_plan_example_t *e) {
+  e->strings[0] = 0x1b;
+}
 static void symbol_range(genie_plan_example_t *e) {
   e->symbols[0].minimum = 100;
 }
@@ -257,6 +260,7 @@ const genie_plan_bad_case_t genie_plan_bad_case_table[] = {
     {"no-entries", INVALID, "entries: empty", no_entries, NULL},
     {"no-places", INVALID, "places: empty", no_places, NULL},
     {"unterminated-string", INVALID, "strings", unterminated_string, NULL},
+    {"control-character", INVALID, "strings: byte 0 is a control character", control_character, NULL},
     {"symbol-range", INVALID, "symbols[0]: range", symbol_range, NULL},
     {"symbol-unbound", INVALID, "symbols[0]: is not dimension 1", symbol_unbound, NULL},
     {"expr-forward", INVALID, "exprs[7]: an operand is not an earlier node", expr_forward, NULL},

@@ -16,8 +16,8 @@
 // What a plan must prove before it is accepted. Zero-initialised: a signature is checked only if the plan has one.
 typedef struct genie_plan_options {
   bool is_signature_required;
-  const char *trusted_keys_path;  // a file of Ed25519 public keys, PEM, or hex or base64 one a line, '#' starts a comment; the
-                                  // plan must be signed by one of them. NULL: any signer.
+  const char *trusted_keys_path;  // a file of Ed25519 public keys, PEM, or hex or base64 one a line, '#' starts a
+                                  // comment; the plan must be signed by one of them. NULL: any signer.
 } genie_plan_options_t;
 
 // Read-only. Each section is a pointer and a count of records (of bytes for strings and code).

@@ -130,7 +130,8 @@ static genie_status_t find_key_in(FILE *file, const char *path, const uint8_t ke
     }
     if (!(length == 64 && parse_hex_key(text, candidate)) && !(length == 44 && parse_base64_key(text, candidate))) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                               "%s:%d: not an Ed25519 public key (64 hexadecimal digits, 44 base64 digits, or PEM)", path, number);
+                               "%s:%d: not an Ed25519 public key (64 hexadecimal digits, 44 base64 digits, or PEM)",
+                               path, number);
     }
     if (memcmp(candidate, key, kKeyBytes) == 0) {
       return GENIE_OK;

@@ -8,6 +8,11 @@ static genie_status_t check_counts(const genie_plan_t *plan) {
   if (plan->string_bytes == 0 || plan->strings[plan->string_bytes - 1] != '\0') {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "strings: the last one is not zero-terminated");
   }
+  for (uint32_t i = 0; i < plan->string_bytes; ++i) {
+    if (genie_plan_is_control(plan->strings[i]) && plan->strings[i] != '\0') {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "strings: byte %u is a control character", i);
+    }
+  }
   return GENIE_OK;
 }
 

@@ -152,7 +152,12 @@ genie_status_t genie_plan_writer_add_string(genie_plan_writer_t *writer, const c
   if (2 * writer->string_count >= writer->slot_count) {
     GENIE_RETURN_IF_ERROR(grow_slots(writer));
   }
-  length = strnlen(text, length);  // a zero byte ends a string of the format
+  for (size_t i = 0; i < length; ++i) {
+    if (genie_plan_is_control(text[i])) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a name in the plan has the control character %#x",
+                               (unsigned)(uint8_t)text[i]);
+    }
+  }
   uint32_t *slot = find_slot(writer, text, length);
   if (*slot == 0) {
     uint64_t first = 0;

@@ -17,7 +17,8 @@ genie_status_t genie_plan_writer_create(genie_allocator_t allocator, genie_plan_
 // Removes an unfinished file. Accepts NULL.
 void genie_plan_writer_destroy(genie_plan_writer_t *writer);
 
-// The offset of `text` in STRINGS; equal strings are stored once. RESOURCE_EXHAUSTED past 4 GiB.
+// The offset of `text` in STRINGS; equal strings are stored once. INVALID_ARGUMENT for control characters.
+// RESOURCE_EXHAUSTED past 4 GiB.
 genie_status_t genie_plan_writer_add_string(genie_plan_writer_t *writer, const char *text, size_t length,
                                             uint32_t *out_offset) GENIE_MUST_USE;
 

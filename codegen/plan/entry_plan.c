@@ -10,6 +10,7 @@ typedef struct analysis {
   const genie_codegen_code_t *code;
   int state_count;
   const MlirOperation *states;
+  bool *has_pair;            // [step_count]: the kernel at a step writes one result over an operand, and no second
   int *state_buffers;        // [state_count]: of the states' memory, or -1 while this entry does not touch it
   MlirValue *state_updates;  // [state_count]: the last value, or null
 } analysis_t;
@@ -263,7 +264,12 @@ static bool can_update_in_place(const analysis_t *analysis, int state, MlirValue
   if (old < 0 || plan->buffers[old].last < result->first) {
     return true;
   }
-  return plan->buffers[old].last == result->first && can_take_over(analysis, skip_aliases(value), old);
+  if (plan->buffers[old].last != result->first || analysis->has_pair[result->first] ||
+      !can_take_over(analysis, skip_aliases(value), old)) {
+    return false;
+  }
+  analysis->has_pair[result->first] = true;
+  return true;
 }
 
 // The new value of one state: in place, nowhere (it is the old one), or copied at the end.
@@ -368,10 +374,11 @@ static genie_status_t place_results(analysis_t *analysis) {
 
 //===-- Reuse -----------------------------------------------------------------------------------------------------===//
 
-// Lets the results of `op` take over the memory of operands that nothing reads later.
+// Lets a result of `op` take over the memory of an operand that nothing reads later. One a launch: what a kernel allows
+// for one result, it allows with all others apart.
 static void reuse_operands(analysis_t *analysis, MlirOperation op, int step) {
   genie_entry_plan_t *plan = analysis->plan;
-  for (intptr_t r = 0; r < mlirOperationGetNumResults(op); ++r) {
+  for (intptr_t r = 0; r < mlirOperationGetNumResults(op) && !analysis->has_pair[step]; ++r) {
     const MlirValue value = mlirOperationGetResult(op, r);
     const int result = genie_value_map_get(&plan->buffer_of, value);
     if (plan->buffers[result].home != GENIE_BUFFER_SLAB && plan->buffers[result].home != GENIE_BUFFER_OUTPUT) {
@@ -382,16 +389,16 @@ static void reuse_operands(analysis_t *analysis, MlirOperation op, int step) {
           genie_entry_plan_root(plan, genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(op, i)));
       genie_buffer_t *from = &plan->buffers[source];
       genie_buffer_t *to = &plan->buffers[result];
-      if (from->home != GENIE_BUFFER_SLAB || from->last != step || from->taken_at == step || from->bytes != to->bytes ||
+      if (from->home != GENIE_BUFFER_SLAB || from->last != step || from->bytes != to->bytes ||
           !can_take_over(analysis, value, source)) {
         continue;
       }
       from->home = to->home;
       from->index = to->index;
       from->last = to->last;
-      from->taken_at = step;
       to->shared_with = source;
-      break;
+      analysis->has_pair[step] = true;
+      return;
     }
   }
 }
@@ -447,6 +454,9 @@ static genie_status_t allocate_states(analysis_t *analysis) {
   memset(analysis->state_buffers, 0xff, count * sizeof(int));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(analysis->plan->arena, count, sizeof(MlirValue), &memory));
   analysis->state_updates = memory;
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(analysis->plan->arena, (size_t)analysis->plan->step_count + 1, sizeof(bool), &memory));
+  analysis->has_pair = memory;
   return GENIE_OK;
 }
 

@@ -22,7 +22,6 @@ typedef struct genie_buffer {
   int bytes;        // node of the size table
   int first, last;  // steps: an op's position in its block; `step_count` is the end of the call
   int shared_with;  // the buffer whose memory this one took over in place, or -1
-  int taken_at;     // the last step whose result took it over, or 0
   uint64_t offset;  // of a slab buffer
 } genie_buffer_t;
 

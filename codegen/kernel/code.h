@@ -1,5 +1,5 @@
-// The machine code of a module's kernels and how each `genie.kernel` launches it: what codegen/plan and codegen/emit read
-// of a genie_codegen_code_t.
+// The machine code of a module's kernels and how each `genie.kernel` launches it: what codegen/plan and codegen/emit
+// read of a genie_codegen_code_t.
 //
 // Everything here belongs to the code object and is immutable after genie_codegen_kernels(); operations and expressions
 // belong to the module and its context, which outlive it.
@@ -15,8 +15,8 @@ typedef struct genie_code_kernel {
   const char *family;         // "row"
   int input_count;            // arguments: the inputs of the genie.kernel in order, then its outputs
   int output_count;
-  int dim_count;              // run-time sizes that the frame carries
-  uint64_t scratch_bytes;     // private memory of each worker, for the upper bounds of all symbols
+  int dim_count;           // run-time sizes that the frame carries
+  uint64_t scratch_bytes;  // private memory of each worker, for the upper bounds of all symbols
   // For each output, a bit mask of inputs (bit i: input i below 64) whose memory it may take over: the kernel is right
   // when exactly that one input and this output have the same address. All other arguments are disjoint from outputs.
   uint64_t in_place[GENIE_IR_MAX_RESULTS];
@@ -49,7 +49,7 @@ struct genie_codegen_code {
   int launch_count;
   genie_code_launch_t *launches;  // in the order of the operations in the module
   int target_count;
-  genie_code_target_t *targets;   // least demanding first
+  genie_code_target_t *targets;        // least demanding first
   struct genie_code_storage *storage;  // what the pointers above point into
 };
 

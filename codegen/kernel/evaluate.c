@@ -35,7 +35,8 @@ static genie_status_t remember(genie_hook_t *hook, MlirValue value, int rank, LL
 
 static const genie_hook_memo_t *recall(const genie_hook_t *hook, MlirValue value, LLVMValueRef *index) {
   for (int i = hook->memo_count - 1; i >= 0; --i) {
-    if (mlirValueEqual(hook->memo[i].value, value) && (hook->memo[i].is_bound || is_same_index(&hook->memo[i], index))) {
+    if (mlirValueEqual(hook->memo[i].value, value) &&
+        (hook->memo[i].is_bound || is_same_index(&hook->memo[i], index))) {
       return &hook->memo[i];
     }
   }
@@ -111,7 +112,8 @@ static genie_status_t evaluate_scalar(genie_hook_t *hook, MlirOperation op, cons
     return genie_lower_unimplemented(hook->lowering, info->name);
   }
   for (int i = 0; i < operand_count; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, mlirOperationGetOperand(op, i), rank, index, &arguments[i]));
+    GENIE_RETURN_IF_ERROR(
+        genie_hook_evaluate_broadcast(hook, mlirOperationGetOperand(op, i), rank, index, &arguments[i]));
   }
   char suffix[32] = "", name[128];
   const int count = append_attributes(hook, op, info, suffix, sizeof(suffix), arguments, operand_count);
@@ -123,7 +125,7 @@ static genie_status_t evaluate_scalar(genie_hook_t *hook, MlirOperation op, cons
 
 //===-- Ops that read elsewhere -----------------------------------------------------------------------------------===//
 
-#define GENIE_INDEXED(op)                                                                                \
+#define GENIE_INDEXED(op)                                                                                  \
   genie_status_t genie_indexed_emit_##op(genie_hook_t *hook, MlirOperation operation, LLVMValueRef *index, \
                                          LLVMValueRef *out_result);
 #include "codegen/kernel/indexed.def"

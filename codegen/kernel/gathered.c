@@ -26,17 +26,20 @@ genie_status_t genie_indexed_emit_gather(genie_hook_t *hook, MlirOperation op, L
   const int64_t axis = genie_ir_i64(op, "axis");
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
-  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, genie_ir_operand(op, "index"), type.rank, index, type.dims[axis], &at[axis]));
+  GENIE_RETURN_IF_ERROR(
+      genie_hook_position(hook, genie_ir_operand(op, "index"), type.rank, index, type.dims[axis], &at[axis]));
   return genie_hook_evaluate(hook, x, at, out_result);
 }
 
-genie_status_t genie_indexed_emit_take(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_take(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                       LLVMValueRef *out_result) {
   MlirValue x = genie_ir_operand(op, "x");
   const genie_tensor_type_t type = genie_value_type(x);
   const int64_t axis = genie_ir_i64(op, "axis");
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
-  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, genie_ir_operand(op, "index"), 1, &index[axis], type.dims[axis], &at[axis]));
+  GENIE_RETURN_IF_ERROR(
+      genie_hook_position(hook, genie_ir_operand(op, "index"), 1, &index[axis], type.dims[axis], &at[axis]));
   return genie_hook_evaluate(hook, x, at, out_result);
 }
 

@@ -25,7 +25,8 @@ static LLVMValueRef load_frame_field(genie_hook_t *hook, int field) {
 static LLVMValueRef load_table_entry(genie_hook_t *hook, int field, LLVMTypeRef type, int entry) {
   LLVMValueRef offset = genie_hook_i64(hook, entry);
   LLVMValueRef table = load_frame_field(hook, field);
-  LLVMValueRef load = LLVMBuildLoad2(hook->builder, type, LLVMBuildInBoundsGEP2(hook->builder, type, table, &offset, 1, ""), "");
+  LLVMValueRef load =
+      LLVMBuildLoad2(hook->builder, type, LLVMBuildInBoundsGEP2(hook->builder, type, table, &offset, 1, ""), "");
   tag_invariant(hook, load);
   return load;
 }
@@ -104,8 +105,8 @@ LLVMValueRef genie_hook_argument_base(genie_hook_t *hook, int argument) {
   return load_table_entry(hook, 0, LLVMPointerTypeInContext(hook->state->llvm, 0), argument);
 }
 
-static LLVMValueRef build_address(genie_hook_t *hook, int argument, genie_dtype_t dtype, const genie_strided_view_t *view,
-                                  LLVMValueRef *index) {
+static LLVMValueRef build_address(genie_hook_t *hook, int argument, genie_dtype_t dtype,
+                                  const genie_strided_view_t *view, LLVMValueRef *index) {
   LLVMTypeRef storage = genie_hook_storage_type(hook->state->llvm, dtype);
   LLVMValueRef base = genie_hook_argument_base(hook, argument);
   LLVMValueRef offset = build_offset(hook, view, index);
@@ -123,8 +124,8 @@ LLVMValueRef genie_hook_output_address(genie_hook_t *hook, int output, const gen
   return build_address(hook, hook->state->input_count + output, dtype, view, index);
 }
 
-// Each alias class is a type of its own to type-based alias analysis, beside `float` and the others of C, so that neither
-// another argument nor the template's own memory is taken to overlap it.
+// Each alias class is a type of its own to type-based alias analysis, beside `float` and the others of C, so that
+// neither another argument nor the template's own memory is taken to overlap it.
 void genie_hook_tag_access(const genie_hook_t *hook, LLVMValueRef instruction, int argument) {
   LLVMContextRef llvm = hook->state->llvm;
   LLVMMetadataRef zero = LLVMValueAsMetadata(genie_hook_i64(hook, 0));

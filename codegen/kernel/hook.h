@@ -9,8 +9,9 @@
 
 enum { GENIE_HOOK_MAX_ARGS = 256 };
 
-// The part of a space that lies in one operand of a concatenation along `axis`: hooks that are made while it is set take
-// their index along the axis from `start`, and every concatenation with the same sizes there reads operand `operand`.
+// The part of a space that lies in one operand of a concatenation along `axis`: hooks that are made while it is set
+// take their index along the axis from `start`, and every concatenation with the same sizes there reads operand
+// `operand`.
 typedef struct genie_hook_piece {
   MlirOperation concat;  // null: the whole space
   int axis, operand;
@@ -64,7 +65,8 @@ typedef LLVMValueRef genie_hook_index_t[GENIE_IR_MAX_RANK];
 bool genie_hook_begin(genie_lowering_t *lowering, const char *name, genie_hook_t *out_hook);
 void genie_hook_end(genie_hook_t *hook);
 
-//===-- hook_types.c: scalars in LLVM ----------------------------------------------------------------------------------===//
+//===-- hook_types.c: scalars in LLVM
+//----------------------------------------------------------------------------------===//
 
 // bool is i1, f16 and bf16 are float.
 LLVMTypeRef genie_hook_compute_type(LLVMContextRef llvm, genie_dtype_t dtype);
@@ -113,8 +115,8 @@ genie_status_t genie_hook_evaluate_broadcast(genie_hook_t *hook, MlirValue value
 genie_status_t genie_hook_bind(genie_hook_t *hook, MlirValue value, LLVMValueRef *index,
                                LLVMValueRef result) GENIE_MUST_USE;
 
-// Element `index` of the index tensor `positions`, broadcast into `rank` dimensions, for a dimension of `size`: negative
-// ones count from the end, and what is out of range is moved to the nearest element.
+// Element `index` of the index tensor `positions`, broadcast into `rank` dimensions, for a dimension of `size`:
+// negative ones count from the end, and what is out of range is moved to the nearest element.
 genie_status_t genie_hook_position(genie_hook_t *hook, MlirValue positions, int rank, LLVMValueRef *index,
                                    MlirAffineExpr size, LLVMValueRef *out_position) GENIE_MUST_USE;
 
@@ -128,12 +130,12 @@ typedef genie_status_t (*genie_indexed_emit_fn_t)(genie_hook_t *hook, MlirOperat
 // that have to stay because some access is not linear across them.
 typedef struct genie_trace {
   genie_lowering_t *lowering;
-  int value_rank;                            // of the space
-  int map[GENIE_IR_MAX_RANK];                // dimension of the space's values -> dims below, or -1
+  int value_rank;              // of the space
+  int map[GENIE_IR_MAX_RANK];  // dimension of the space's values -> dims below, or -1
   int count;
   MlirAffineExpr dims[GENIE_IR_MAX_RANK];
-  int value_dim[GENIE_IR_MAX_RANK];          // inverse of map
-  bool is_split[GENIE_IR_MAX_RANK];          // between i and i + 1
+  int value_dim[GENIE_IR_MAX_RANK];  // inverse of map
+  bool is_split[GENIE_IR_MAX_RANK];  // between i and i + 1
   void *visited;
 } genie_trace_t;
 
@@ -178,7 +180,7 @@ bool genie_region_is_cut_alike(const genie_lowering_t *lowering, MlirOperation o
 typedef struct genie_reshape_group {
   int to_first, to_last, from_first, from_last;
 } genie_reshape_group_t;
-bool genie_region_next_reshape_group(MlirContext context, const genie_tensor_type_t *to, const genie_tensor_type_t *from,
-                                     genie_reshape_group_t *group);
+bool genie_region_next_reshape_group(MlirContext context, const genie_tensor_type_t *to,
+                                     const genie_tensor_type_t *from, genie_reshape_group_t *group);
 
 #endif  // GENIE_CODEGEN_KERNEL_HOOK_H_

@@ -1,33 +1,46 @@
-#include "codegen/kernel/hook.h"
-
 #include <math.h>
 #include <string.h>
+
+#include "codegen/kernel/hook.h"
 
 static bool is_float(genie_dtype_t dtype) {
   return dtype == GENIE_DTYPE_F32 || dtype == GENIE_DTYPE_F64 || dtype == GENIE_DTYPE_F16 || dtype == GENIE_DTYPE_BF16;
 }
 
-static bool is_unsigned(genie_dtype_t dtype) { return dtype == GENIE_DTYPE_U8 || dtype == GENIE_DTYPE_BOOL; }
+static bool is_unsigned(genie_dtype_t dtype) {
+  return dtype == GENIE_DTYPE_U8 || dtype == GENIE_DTYPE_BOOL;
+}
 
 LLVMTypeRef genie_hook_compute_type(LLVMContextRef llvm, genie_dtype_t dtype) {
   switch (dtype) {
-    case GENIE_DTYPE_F64: return LLVMDoubleTypeInContext(llvm);
+    case GENIE_DTYPE_F64:
+      return LLVMDoubleTypeInContext(llvm);
     case GENIE_DTYPE_I8:
-    case GENIE_DTYPE_U8: return LLVMInt8TypeInContext(llvm);
-    case GENIE_DTYPE_I16: return LLVMInt16TypeInContext(llvm);
-    case GENIE_DTYPE_I32: return LLVMInt32TypeInContext(llvm);
-    case GENIE_DTYPE_I64: return LLVMInt64TypeInContext(llvm);
-    case GENIE_DTYPE_BOOL: return LLVMInt1TypeInContext(llvm);
-    default: return LLVMFloatTypeInContext(llvm);
+    case GENIE_DTYPE_U8:
+      return LLVMInt8TypeInContext(llvm);
+    case GENIE_DTYPE_I16:
+      return LLVMInt16TypeInContext(llvm);
+    case GENIE_DTYPE_I32:
+      return LLVMInt32TypeInContext(llvm);
+    case GENIE_DTYPE_I64:
+      return LLVMInt64TypeInContext(llvm);
+    case GENIE_DTYPE_BOOL:
+      return LLVMInt1TypeInContext(llvm);
+    default:
+      return LLVMFloatTypeInContext(llvm);
   }
 }
 
 LLVMTypeRef genie_hook_storage_type(LLVMContextRef llvm, genie_dtype_t dtype) {
   switch (dtype) {
-    case GENIE_DTYPE_F16: return LLVMHalfTypeInContext(llvm);
-    case GENIE_DTYPE_BF16: return LLVMInt16TypeInContext(llvm);
-    case GENIE_DTYPE_BOOL: return LLVMInt8TypeInContext(llvm);
-    default: return genie_hook_compute_type(llvm, dtype);
+    case GENIE_DTYPE_F16:
+      return LLVMHalfTypeInContext(llvm);
+    case GENIE_DTYPE_BF16:
+      return LLVMInt16TypeInContext(llvm);
+    case GENIE_DTYPE_BOOL:
+      return LLVMInt8TypeInContext(llvm);
+    default:
+      return genie_hook_compute_type(llvm, dtype);
   }
 }
 
@@ -39,15 +52,18 @@ LLVMValueRef genie_hook_from_storage(genie_hook_t *hook, LLVMValueRef stored, ge
   LLVMContextRef llvm = hook->state->llvm;
   LLVMBuilderRef b = hook->builder;
   switch (dtype) {
-    case GENIE_DTYPE_F16: return LLVMBuildFPExt(b, stored, LLVMFloatTypeInContext(llvm), "");
+    case GENIE_DTYPE_F16:
+      return LLVMBuildFPExt(b, stored, LLVMFloatTypeInContext(llvm), "");
     case GENIE_DTYPE_BF16: {
       LLVMTypeRef i32 = LLVMInt32TypeInContext(llvm);
       LLVMValueRef wide = LLVMBuildZExt(b, stored, i32, "");
-      return LLVMBuildBitCast(b, LLVMBuildShl(b, wide, LLVMConstInt(i32, 16, false), ""), LLVMFloatTypeInContext(llvm), "");
+      return LLVMBuildBitCast(b, LLVMBuildShl(b, wide, LLVMConstInt(i32, 16, false), ""), LLVMFloatTypeInContext(llvm),
+                              "");
     }
     case GENIE_DTYPE_BOOL:
       return LLVMBuildICmp(b, LLVMIntNE, stored, LLVMConstInt(LLVMInt8TypeInContext(llvm), 0, false), "");
-    default: return stored;
+    default:
+      return stored;
   }
 }
 
@@ -70,15 +86,19 @@ static LLVMValueRef round_to_bf16(genie_hook_t *hook, LLVMValueRef value) {
 LLVMValueRef genie_hook_to_storage(genie_hook_t *hook, LLVMValueRef value, genie_dtype_t dtype) {
   LLVMContextRef llvm = hook->state->llvm;
   switch (dtype) {
-    case GENIE_DTYPE_F16: return LLVMBuildFPTrunc(hook->builder, value, LLVMHalfTypeInContext(llvm), "");
-    case GENIE_DTYPE_BF16: return round_to_bf16(hook, value);
-    case GENIE_DTYPE_BOOL: return LLVMBuildZExt(hook->builder, value, LLVMInt8TypeInContext(llvm), "");
-    default: return value;
+    case GENIE_DTYPE_F16:
+      return LLVMBuildFPTrunc(hook->builder, value, LLVMHalfTypeInContext(llvm), "");
+    case GENIE_DTYPE_BF16:
+      return round_to_bf16(hook, value);
+    case GENIE_DTYPE_BOOL:
+      return LLVMBuildZExt(hook->builder, value, LLVMInt8TypeInContext(llvm), "");
+    default:
+      return value;
   }
 }
 
-// A float of compute type to an integer by truncation, through a width that holds all values of the target; out of range
-// it is some value, not undefined.
+// A float of compute type to an integer by truncation, through a width that holds all values of the target; out of
+// range it is some value, not undefined.
 static LLVMValueRef float_to_integer(genie_hook_t *hook, LLVMValueRef value, genie_dtype_t to) {
   LLVMContextRef llvm = hook->state->llvm;
   LLVMTypeRef type = genie_hook_compute_type(llvm, to);
@@ -95,7 +115,8 @@ static LLVMValueRef integer_to_integer(genie_hook_t *hook, LLVMValueRef value, g
   if (from_bits > to_bits) {
     return LLVMBuildTrunc(hook->builder, value, type, "");
   }
-  return is_unsigned(from) ? LLVMBuildZExt(hook->builder, value, type, "") : LLVMBuildSExt(hook->builder, value, type, "");
+  return is_unsigned(from) ? LLVMBuildZExt(hook->builder, value, type, "")
+                           : LLVMBuildSExt(hook->builder, value, type, "");
 }
 
 static LLVMValueRef float_to_float(genie_hook_t *hook, LLVMValueRef value, LLVMTypeRef type) {
@@ -141,7 +162,8 @@ LLVMValueRef genie_hook_to_declared(genie_hook_t *hook, LLVMValueRef value, geni
   if (is_integer) {
     return integer_to_integer(hook, value, dtype, type);
   }
-  return is_unsigned(dtype) ? LLVMBuildUIToFP(hook->builder, value, type, "") : LLVMBuildSIToFP(hook->builder, value, type, "");
+  return is_unsigned(dtype) ? LLVMBuildUIToFP(hook->builder, value, type, "")
+                            : LLVMBuildSIToFP(hook->builder, value, type, "");
 }
 
 LLVMValueRef genie_hook_from_declared(genie_hook_t *hook, LLVMValueRef value, genie_dtype_t dtype) {
@@ -167,6 +189,8 @@ LLVMValueRef genie_hook_number(genie_hook_t *hook, genie_dtype_t dtype, double n
     return LLVMConstInt(type, number != 0, false);
   }
   // -9.3e18 and beyond, and NaN, have no integer; the bounds stand for them.
-  const int64_t whole = number >= 9.2233720368547758e18 ? INT64_MAX : number > -9.2233720368547758e18 ? (int64_t)number : INT64_MIN;
+  const int64_t whole = number >= 9.2233720368547758e18   ? INT64_MAX
+                        : number > -9.2233720368547758e18 ? (int64_t)number
+                                                          : INT64_MIN;
   return LLVMConstInt(type, (unsigned long long)(isnan(number) ? 0 : whole), true);
 }

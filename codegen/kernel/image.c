@@ -18,8 +18,8 @@ typedef struct object {
 
 static bool is_placed(const object_t *object, const Elf64_Shdr *section) {
   const char *name = object->section_names + section->sh_name;
-  return (section->sh_flags & SHF_ALLOC) != 0 && section->sh_type != SHT_X86_64_UNWIND && section->sh_type != SHT_NOTE &&
-         strncmp(name, ".eh_frame", 9) != 0 && section->sh_size != 0;
+  return (section->sh_flags & SHF_ALLOC) != 0 && section->sh_type != SHT_X86_64_UNWIND &&
+         section->sh_type != SHT_NOTE && strncmp(name, ".eh_frame", 9) != 0 && section->sh_size != 0;
 }
 
 static void open_object(const void *bytes, object_t *out_object) {

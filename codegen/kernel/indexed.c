@@ -6,7 +6,9 @@
 
 #include "codegen/kernel/hook.h"
 
-static MlirValue result_of(MlirOperation op) { return mlirOperationGetResult(op, 0); }
+static MlirValue result_of(MlirOperation op) {
+  return mlirOperationGetResult(op, 0);
+}
 
 //===-- Sources ---------------------------------------------------------------------------------------------------===//
 
@@ -14,9 +16,12 @@ static LLVMValueRef constant_element(genie_hook_t *hook, MlirAttribute elements,
   LLVMTypeRef type = genie_hook_storage_type(hook->state->llvm, dtype);
   const char *raw = mlirDenseElementsAttrGetRawData(elements);
   switch (dtype) {
-    case GENIE_DTYPE_F32: return LLVMConstReal(type, mlirDenseElementsAttrGetFloatValue(elements, i));
-    case GENIE_DTYPE_F64: return LLVMConstReal(type, mlirDenseElementsAttrGetDoubleValue(elements, i));
-    case GENIE_DTYPE_BOOL: return LLVMConstInt(type, mlirDenseElementsAttrGetBoolValue(elements, i), false);
+    case GENIE_DTYPE_F32:
+      return LLVMConstReal(type, mlirDenseElementsAttrGetFloatValue(elements, i));
+    case GENIE_DTYPE_F64:
+      return LLVMConstReal(type, mlirDenseElementsAttrGetDoubleValue(elements, i));
+    case GENIE_DTYPE_BOOL:
+      return LLVMConstInt(type, mlirDenseElementsAttrGetBoolValue(elements, i), false);
     case GENIE_DTYPE_F16: {
       uint16_t bits;
       memcpy(&bits, raw + 2 * i, sizeof(bits));
@@ -37,7 +42,8 @@ static genie_status_t load_table(genie_hook_t *hook, MlirAttribute elements, Mli
   const int64_t count = mlirElementsAttrGetNumElements(elements);
   LLVMValueRef *values = malloc((size_t)(count == 0 ? 1 : count) * sizeof(*values));
   if (values == NULL) {
-    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for a constant of %lld elements", (long long)count);
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for a constant of %lld elements",
+                             (long long)count);
   }
   for (int64_t i = 0; i < count; ++i) {
     values[i] = constant_element(hook, elements, dtype, i);
@@ -76,7 +82,8 @@ static MlirAffineExpr expression_attribute(MlirOperation op, const char *name) {
   return mlirAffineMapGetResult(mlirAffineMapAttrGetValue(map), 0);
 }
 
-genie_status_t genie_indexed_emit_size(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_size(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                       LLVMValueRef *out_result) {
   (void)index;
   LLVMValueRef size = genie_hook_size(hook, expression_attribute(op, "expression"));
   *out_result = genie_hook_cast(hook, size, GENIE_DTYPE_I64, genie_lower_dtype(result_of(op)));
@@ -84,7 +91,8 @@ genie_status_t genie_indexed_emit_size(genie_hook_t *hook, MlirOperation op, LLV
 }
 
 // start + step * index, in integers where all are whole, else in f64 and rounded once, as torch.arange does.
-genie_status_t genie_indexed_emit_iota(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_iota(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                       LLVMValueRef *out_result) {
   const genie_dtype_t dtype = genie_lower_dtype(result_of(op));
   const double start = genie_ir_f64(op, "start"), step = genie_ir_f64(op, "step");
   LLVMBuilderRef b = hook->builder;
@@ -104,7 +112,8 @@ genie_status_t genie_indexed_emit_iota(genie_hook_t *hook, MlirOperation op, LLV
 
 //===-- Same index ------------------------------------------------------------------------------------------------===//
 
-genie_status_t genie_indexed_emit_cast(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_cast(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                       LLVMValueRef *out_result) {
   MlirValue operand = mlirOperationGetOperand(op, 0);
   LLVMValueRef value;
   GENIE_RETURN_IF_ERROR(genie_hook_evaluate(hook, operand, index, &value));
@@ -112,13 +121,15 @@ genie_status_t genie_indexed_emit_cast(genie_hook_t *hook, MlirOperation op, LLV
   return GENIE_OK;
 }
 
-genie_status_t genie_indexed_emit_where(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_where(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                        LLVMValueRef *out_result) {
   const int rank = genie_value_type(result_of(op)).rank;
   LLVMValueRef parts[3];
   for (int i = 0; i < 3; ++i) {
     GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, mlirOperationGetOperand(op, i), rank, index, &parts[i]));
   }
-  LLVMValueRef condition = genie_hook_cast(hook, parts[0], genie_lower_dtype(mlirOperationGetOperand(op, 0)), GENIE_DTYPE_BOOL);
+  LLVMValueRef condition =
+      genie_hook_cast(hook, parts[0], genie_lower_dtype(mlirOperationGetOperand(op, 0)), GENIE_DTYPE_BOOL);
   *out_result = LLVMBuildSelect(hook->builder, condition, parts[1], parts[2], "");
   return GENIE_OK;
 }
@@ -141,7 +152,8 @@ static void split_linear(genie_hook_t *hook, LLVMValueRef linear, const MlirAffi
   out_index[first] = linear;
 }
 
-static LLVMValueRef join_linear(genie_hook_t *hook, LLVMValueRef *index, const MlirAffineExpr *dims, int first, int last) {
+static LLVMValueRef join_linear(genie_hook_t *hook, LLVMValueRef *index, const MlirAffineExpr *dims, int first,
+                                int last) {
   LLVMValueRef linear = genie_hook_i64(hook, 0);
   for (int d = first; d < last; ++d) {
     linear = LLVMBuildNSWMul(hook->builder, linear, genie_hook_size(hook, dims[d]), "");
@@ -183,7 +195,8 @@ genie_status_t genie_indexed_emit_expand(genie_hook_t *hook, MlirOperation op, L
   return genie_hook_evaluate_broadcast(hook, mlirOperationGetOperand(op, 0), rank, index, out_result);
 }
 
-genie_status_t genie_indexed_emit_slice(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_slice(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                        LLVMValueRef *out_result) {
   const int rank = genie_value_type(result_of(op)).rank;
   const int64_t axis = genie_ir_i64(op, "axis");
   genie_hook_index_t at;
@@ -193,14 +206,16 @@ genie_status_t genie_indexed_emit_slice(genie_hook_t *hook, MlirOperation op, LL
   return genie_hook_evaluate(hook, mlirOperationGetOperand(op, 0), at, out_result);
 }
 
-genie_status_t genie_indexed_emit_flip(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_flip(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                       LLVMValueRef *out_result) {
   const genie_tensor_type_t type = genie_value_type(result_of(op));
   int64_t axes[GENIE_IR_MAX_RANK];
   const int count = genie_ir_i64_array(op, "axes", GENIE_IR_MAX_RANK, axes);
   genie_hook_index_t at;
   memcpy(at, index, (size_t)type.rank * sizeof(*at));
   for (int i = 0; i < count; ++i) {
-    LLVMValueRef last = LLVMBuildSub(hook->builder, genie_hook_size(hook, type.dims[axes[i]]), genie_hook_i64(hook, 1), "");
+    LLVMValueRef last =
+        LLVMBuildSub(hook->builder, genie_hook_size(hook, type.dims[axes[i]]), genie_hook_i64(hook, 1), "");
     at[axes[i]] = LLVMBuildNSWSub(hook->builder, last, index[axes[i]], "");
   }
   return genie_hook_evaluate(hook, mlirOperationGetOperand(op, 0), at, out_result);
@@ -290,7 +305,8 @@ static LLVMValueRef wrap_index(genie_hook_t *hook, MlirStringRef mode, LLVMValue
   LLVMValueRef zero = genie_hook_i64(hook, 0);
   LLVMValueRef last = LLVMBuildSub(b, size, genie_hook_i64(hook, 1), "");
   if (mode.data[0] == 'c') {  // circular
-    LLVMValueRef up = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, at, zero, ""), LLVMBuildAdd(b, at, size, ""), at, "");
+    LLVMValueRef up =
+        LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, at, zero, ""), LLVMBuildAdd(b, at, size, ""), at, "");
     return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, up, last, ""), LLVMBuildSub(b, up, size, ""), up, "");
   }
   if (mode.data[2] == 'f') {  // reflect
@@ -323,7 +339,8 @@ static genie_status_t pad_constant(genie_hook_t *hook, MlirOperation op, const i
   return GENIE_OK;
 }
 
-genie_status_t genie_indexed_emit_pad(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index, LLVMValueRef *out_result) {
+genie_status_t genie_indexed_emit_pad(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
+                                      LLVMValueRef *out_result) {
   MlirValue operand = mlirOperationGetOperand(op, 0);
   const genie_tensor_type_t from = genie_value_type(operand);
   int64_t low[GENIE_IR_MAX_RANK], high[GENIE_IR_MAX_RANK];
@@ -338,7 +355,8 @@ genie_status_t genie_indexed_emit_pad(genie_hook_t *hook, MlirOperation op, LLVM
       at[d] = wrap_index(hook, mode, at[d], genie_hook_size(hook, from.dims[d]));
     }
   }
-  return is_constant ? pad_constant(hook, op, low, high, at, out_result) : genie_hook_evaluate(hook, operand, at, out_result);
+  return is_constant ? pad_constant(hook, op, low, high, at, out_result)
+                     : genie_hook_evaluate(hook, operand, at, out_result);
 }
 
 genie_status_t genie_indexed_emit_slice_scatter(genie_hook_t *hook, MlirOperation op, LLVMValueRef *index,
@@ -350,7 +368,8 @@ genie_status_t genie_indexed_emit_slice_scatter(genie_hook_t *hook, MlirOperatio
   LLVMValueRef step = genie_hook_i64(hook, genie_ir_i64(op, "step"));
   LLVMValueRef distance = LLVMBuildSub(b, index[axis], genie_hook_size(hook, expression_attribute(op, "start")), "");
   LLVMValueRef element = LLVMBuildSDiv(b, distance, step, "");
-  LLVMValueRef is_hit = LLVMBuildICmp(b, LLVMIntULT, element, genie_hook_size(hook, genie_value_type(source).dims[axis]), "");
+  LLVMValueRef is_hit =
+      LLVMBuildICmp(b, LLVMIntULT, element, genie_hook_size(hook, genie_value_type(source).dims[axis]), "");
   LLVMValueRef is_exact = LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildMul(b, element, step, ""), distance, "");
   branch_t branch = branch_begin(hook, type.dtype);
   LLVMBasicBlockRef kept = branch_if(&branch, LLVMBuildAnd(b, is_hit, is_exact, ""));

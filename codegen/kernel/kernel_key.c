@@ -8,7 +8,9 @@ typedef struct key {
   bool has_dynamic;
 } kernel_key_t;
 
-static void append_text(MlirStringRef text, void *builder) { genie_string_builder_append(builder, text.data, text.length); }
+static void append_text(MlirStringRef text, void *builder) {
+  genie_string_builder_append(builder, text.data, text.length);
+}
 
 static void append_type(kernel_key_t *key, MlirType type) {
   genie_string_builder_append(key->text, ":", 1);
@@ -87,7 +89,7 @@ void genie_kernel_key_append(MlirOperation kernel, MlirOperation function, genie
   genie_ir_symbol_t symbols[GENIE_IR_MAX_SYMBOLS];
   const int count = genie_ir_symbols_get(function, symbols);
   for (int i = 0; i < count; ++i) {
-    genie_string_builder_format(out_key, "%lld-%lld/%lld ", (long long)symbols[i].minimum, (long long)symbols[i].maximum,
-                                (long long)symbols[i].multiple);
+    genie_string_builder_format(out_key, "%lld-%lld/%lld ", (long long)symbols[i].minimum,
+                                (long long)symbols[i].maximum, (long long)symbols[i].multiple);
   }
 }

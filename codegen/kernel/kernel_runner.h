@@ -14,7 +14,8 @@ typedef struct genie_kernel_runner {
 } genie_kernel_runner_t;
 
 // `target` as genie_codegen_set_targets() takes it. On failure the runner need not be closed.
-genie_status_t genie_kernel_runner_open(const char *text, const char *target, genie_kernel_runner_t *out_runner) GENIE_MUST_USE;
+genie_status_t genie_kernel_runner_open(const char *text, const char *target,
+                                        genie_kernel_runner_t *out_runner) GENIE_MUST_USE;
 void genie_kernel_runner_close(genie_kernel_runner_t *runner);
 
 // Runs launch `launch` with pointers to its inputs, then its outputs, and the value of each symbol of the function; the

@@ -87,7 +87,8 @@ static genie_status_t grow(void **items, int count, int *capacity, size_t item_b
 static genie_status_t find_family(MlirOperation op, kernel_t *kernel) {
   const MlirStringRef family = genie_ir_string(op, "family");
   for (size_t i = 0; i < sizeof(family_table) / sizeof(family_table[0]); ++i) {
-    if (strlen(family_table[i].name) == family.length && memcmp(family_table[i].name, family.data, family.length) == 0) {
+    if (strlen(family_table[i].name) == family.length &&
+        memcmp(family_table[i].name, family.data, family.length) == 0) {
       kernel->family = family_table[i].name;
       kernel->lower = family_table[i].lower;
       return GENIE_OK;
@@ -108,7 +109,8 @@ static genie_status_t intern_kernel(compile_t *compile, MlirOperation op, MlirOp
       return GENIE_OK;
     }
   }
-  GENIE_RETURN_IF_ERROR(grow((void **)&compile->kernels, compile->kernel_count, &compile->kernel_capacity, sizeof(kernel_t)));
+  GENIE_RETURN_IF_ERROR(
+      grow((void **)&compile->kernels, compile->kernel_count, &compile->kernel_capacity, sizeof(kernel_t)));
   kernel_t *kernel = &compile->kernels[compile->kernel_count];
   *kernel = (kernel_t){.op = op, .function = function};
   GENIE_RETURN_IF_ERROR(find_family(op, kernel));
@@ -142,7 +144,8 @@ static genie_status_t collect_function(compile_t *compile, MlirOperation functio
     if (mlirBlockIsNull(block)) {
       continue;
     }
-    for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
+    for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
+         op = mlirOperationGetNextInBlock(op)) {
       if (genie_op_is(op, "genie.kernel")) {
         GENIE_RETURN_IF_ERROR(collect_kernel(compile, op, function));
       }
@@ -162,7 +165,8 @@ static genie_status_t collect(compile_t *compile, MlirModule module) {
 //===-- Lowering --------------------------------------------------------------------------------------------------===//
 
 static MlirOperation find_anchor(MlirBlock body, const char *family) {
-  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
     if (strcmp(family, "pointwise") != 0 && genie_op_has_rule(op, family)) {
       return op;
     }
@@ -178,7 +182,8 @@ static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t
     kernel->scratch_bytes =
         kernel->scratch_bytes > lowering->scratch_bytes ? kernel->scratch_bytes : lowering->scratch_bytes;
     return is_equal ? GENIE_OK
-                    : genie_status_make(GENIE_STATUS_INTERNAL, "kernel %s differs between targets in its grid", kernel->name);
+                    : genie_status_make(GENIE_STATUS_INTERNAL, "kernel %s differs between targets in its grid",
+                                        kernel->name);
   }
   snprintf(kernel->template_name, sizeof(kernel->template_name), "%s", state->template_name);
   snprintf(kernel->name, sizeof(kernel->name), "%s_%d", state->template_name, index);
@@ -243,8 +248,8 @@ static genie_status_t compile_kernel(compile_t *compile, int index, int target_i
   GENIE_RETURN_IF_ERROR(lower_kernel(compile, index, target, target_index == 0, &module));
   const double lowered = now_ms();
   const kernel_t *kernel = &compile->kernels[index];
-  const genie_status_t status = genie_optimise_kernel(compile->library, module, kernel->name, target, machine,
-                                                      compile->options->opt_level);
+  const genie_status_t status =
+      genie_optimise_kernel(compile->library, module, kernel->name, target, machine, compile->options->opt_level);
   if (status != GENIE_OK) {
     LLVMDisposeModule(module);
     return status;
@@ -266,8 +271,10 @@ static genie_status_t emit_image(compile_t *compile, int target_index, LLVMTarge
   struct genie_code_storage *storage = compile->storage;
   const genie_target_t *target = &storage->targets[target_index];
   void *names = NULL, *offsets = NULL;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(char *), &names));
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(uint64_t), &offsets));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(char *), &names));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(uint64_t), &offsets));
   for (int i = 0; i < compile->kernel_count; ++i) {
     ((const char **)names)[i] = compile->kernels[i].name;
   }
@@ -287,7 +294,8 @@ static genie_status_t emit_image(compile_t *compile, int target_index, LLVMTarge
     fprintf(stderr, "  %-32s %-10s %.1f ms, %llu bytes\n", "machine code", target->name, now_ms() - start,
             (unsigned long long)image.size_bytes);
   }
-  *out_target = (genie_code_target_t){target->name, "cpu", target->cpu_features, image.bytes, image.size_bytes, offsets};
+  *out_target =
+      (genie_code_target_t){target->name, "cpu", target->cpu_features, image.bytes, image.size_bytes, offsets};
   return GENIE_OK;
 }
 
@@ -332,7 +340,8 @@ static genie_status_t compile_target(compile_t *compile, int target_index, genie
 static genie_status_t publish_kernels(compile_t *compile, genie_codegen_code_t *code) {
   void *kernels = NULL;
   genie_arena_t *arena = &compile->storage->arena;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)compile->kernel_count + 1, sizeof(genie_code_kernel_t), &kernels));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)compile->kernel_count + 1, sizeof(genie_code_kernel_t), &kernels));
   code->kernels = kernels;
   code->kernel_count = compile->kernel_count;
   for (int i = 0; i < compile->kernel_count; ++i) {
@@ -358,7 +367,8 @@ static genie_status_t publish_kernels(compile_t *compile, genie_codegen_code_t *
 static genie_status_t publish_launches(compile_t *compile, genie_codegen_code_t *code) {
   void *launches = NULL;
   genie_arena_t *arena = &compile->storage->arena;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)compile->launch_count + 1, sizeof(genie_code_launch_t), &launches));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)compile->launch_count + 1, sizeof(genie_code_launch_t), &launches));
   code->launches = launches;
   code->launch_count = compile->launch_count;
   for (int i = 0; i < compile->launch_count; ++i) {
@@ -367,8 +377,8 @@ static genie_status_t publish_launches(compile_t *compile, genie_codegen_code_t 
     void *dims = NULL;
     GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)kernel->dim_count + 1, sizeof(MlirAffineExpr), &dims));
     memcpy(dims, kernel->dims, (size_t)kernel->dim_count * sizeof(MlirAffineExpr));
-    code->launches[i] = (genie_code_launch_t){op,           compile->launches[i].kernel, dims, kernel->grid,
-                                              kernel->grain, genie_op_cost(op).flops};
+    code->launches[i] = (genie_code_launch_t){
+        op, compile->launches[i].kernel, dims, kernel->grid, kernel->grain, genie_op_cost(op).flops};
   }
   return GENIE_OK;
 }
@@ -440,7 +450,8 @@ const genie_code_launch_t *genie_code_find_launch(const genie_codegen_code_t *co
 
 //===-- Printing --------------------------------------------------------------------------------------------------===//
 
-static genie_status_t print_assembly(const struct genie_code_storage *storage, int target, genie_string_builder_t *out_text) {
+static genie_status_t print_assembly(const struct genie_code_storage *storage, int target,
+                                     genie_string_builder_t *out_text) {
   LLVMTargetMachineRef machine = NULL;
   GENIE_RETURN_IF_ERROR(genie_target_create_machine(&storage->targets[target], storage->opt_level, &machine));
   LLVMModuleRef copy = LLVMCloneModule(storage->modules[target]);

@@ -19,8 +19,8 @@ static genie_status_t find_mode(const genie_lowering_t *lowering, int *out_mode)
 }
 
 // Where bag `bag + next` begins: offsets, or every `length` indices. The last bag ends with the indices.
-static genie_status_t build_bound(genie_hook_t *hook, MlirValue index, MlirValue offsets, int next, MlirAffineExpr index_count,
-                                  LLVMValueRef *out_bound) {
+static genie_status_t build_bound(genie_hook_t *hook, MlirValue index, MlirValue offsets, int next,
+                                  MlirAffineExpr index_count, LLVMValueRef *out_bound) {
   LLVMBuilderRef b = hook->builder;
   LLVMValueRef bag = LLVMBuildAdd(b, LLVMGetParam(hook->function, 1), genie_hook_i64(hook, next), "");
   if (mlirValueIsNull(offsets)) {

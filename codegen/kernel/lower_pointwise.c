@@ -1,5 +1,5 @@
-// The family `pointwise`: every element of one iteration space on its own. A concatenation along one of its dimensions cuts
-// the space into pieces that are computed one by one.
+// The family `pointwise`: every element of one iteration space on its own. A concatenation along one of its dimensions
+// cuts the space into pieces that are computed one by one.
 #include <stdio.h>
 
 #include "codegen/kernel/family.h"
@@ -8,7 +8,7 @@
 enum {
   MAX_INNER = 16384,  // a longer inner dimension is cut into chunks
   CHUNK = 8192,
-  MAX_PIECES = 32,    // as in templates/pointwise_pieces.c
+  MAX_PIECES = 32,  // as in templates/pointwise_pieces.c
 };
 
 // How one space is walked.
@@ -68,7 +68,9 @@ static genie_status_t define_walk(genie_lowering_t *lowering, const walk_t *walk
   const struct {
     const char *stem;
     MlirAffineExpr size;
-  } sizes[] = {{"genie_inner", walk->inner}, {"genie_chunk", walk->chunk}, {"genie_chunks", walk->chunks},
+  } sizes[] = {{"genie_inner", walk->inner},
+               {"genie_chunk", walk->chunk},
+               {"genie_chunks", walk->chunks},
                {"genie_tasks", walk->tasks}};
   char name[32];
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {

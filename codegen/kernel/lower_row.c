@@ -1,14 +1,14 @@
-// The family `row`: softmax, normalisations and reductions. Where the innermost dimension in memory is one that is reduced,
-// a task is a row and vectors run along it; else vectors run along the innermost dimension that stays.
+// The family `row`: softmax, normalisations and reductions. Where the innermost dimension in memory is one that is
+// reduced, a task is a row and vectors run along it; else vectors run along the innermost dimension that stays.
 #include <string.h>
 
 #include "codegen/kernel/family.h"
 #include "codegen/kernel/hook.h"
 
 enum {
-  STRIDED_WIDTH = 256,      // columns of a block
-  LEAST_STRIDED = 8,        // fewer columns than this are no vectors
-  MAX_BUFFERED = 1 << 18,   // a longer row is computed again rather than kept
+  STRIDED_WIDTH = 256,     // columns of a block
+  LEAST_STRIDED = 8,       // fewer columns than this are no vectors
+  MAX_BUFFERED = 1 << 18,  // a longer row is computed again rather than kept
 };
 
 // Templates' numbers: templates/reduce.h.
@@ -26,7 +26,7 @@ typedef struct walk {
   genie_tensor_type_t type;
   bool is_reduced[GENIE_IR_MAX_RANK];
   int outer_count, reduced_count, inner_count;
-  int order[GENIE_IR_MAX_RANK];  // outer, then reduced, then inner dimensions
+  int order[GENIE_IR_MAX_RANK];          // outer, then reduced, then inner dimensions
   MlirAffineExpr outer, reduced, inner;  // sizes
 } walk_t;
 
@@ -43,12 +43,13 @@ static MlirAffineExpr product_of(const genie_lowering_t *lowering, const walk_t 
   return genie_dim_product(lowering->context, count, dims);
 }
 
-// Fills the walk from the physical order of the operand. `is_strided` moves what lies inside of the reduced dimensions to
-// the end.
+// Fills the walk from the physical order of the operand. `is_strided` moves what lies inside of the reduced dimensions
+// to the end.
 static void plan_walk(const genie_lowering_t *lowering, const int *physical, bool is_strided, walk_t *walk) {
   const int rank = walk->type.rank;
   int last_reduced = rank - 1;
-  while (last_reduced >= 0 && (!walk->is_reduced[physical[last_reduced]] || is_one(walk->type.dims[physical[last_reduced]]))) {
+  while (last_reduced >= 0 &&
+         (!walk->is_reduced[physical[last_reduced]] || is_one(walk->type.dims[physical[last_reduced]]))) {
     --last_reduced;
   }
   int count = 0;
@@ -134,7 +135,9 @@ static void set_grid(genie_lowering_t *lowering, const walk_t *walk, bool is_str
   lowering->grain = genie_lower_grain(size * width * (cost + genie_region_cost(lowering)));
 }
 
-static uint64_t real_bytes(genie_dtype_t dtype) { return strcmp(genie_lower_real_name(dtype), "f32") == 0 ? 4 : 8; }
+static uint64_t real_bytes(genie_dtype_t dtype) {
+  return strcmp(genie_lower_real_name(dtype), "f32") == 0 ? 4 : 8;
+}
 
 //===-- softmax ---------------------------------------------------------------------------------------------------===//
 
@@ -231,7 +234,8 @@ static genie_status_t lower_reduction(genie_lowering_t *lowering, int operation,
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, is_strided ? "reduce_strided" : "reduce", dtype));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_operation", operation));
-  const double correction = genie_op_is(lowering->anchor, "genie.var") ? genie_ir_f64(lowering->anchor, "correction") : 0.0;
+  const double correction =
+      genie_op_is(lowering->anchor, "genie.var") ? genie_ir_f64(lowering->anchor, "correction") : 0.0;
   GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_correction", correction));
   const genie_lower_space_t space = operand_space(&walk, is_strided);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load_as(lowering, "genie_x", x, dtype, &space));
@@ -253,7 +257,8 @@ static genie_status_t lower_index_reduction(genie_lowering_t *lowering) {
   plan_walk(lowering, logical, false, &walk);
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "reduce_index", genie_lower_dtype(x)));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_max", genie_op_is(lowering->anchor, "genie.argmax")));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_is_max", genie_op_is(lowering->anchor, "genie.argmax")));
   const genie_lower_space_t space = operand_space(&walk, false);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));
   const genie_lower_space_t stored = result_space(lowering, &walk, false);

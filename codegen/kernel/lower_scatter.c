@@ -1,5 +1,5 @@
-// The family `scatter`: index_copy, index_put and scatter. The result may have the memory of x: then only what is updated
-// is written, which the kernel sees by comparing the two addresses.
+// The family `scatter`: index_copy, index_put and scatter. The result may have the memory of x: then only what is
+// updated is written, which the kernel sees by comparing the two addresses.
 #include <string.h>
 
 #include "codegen/kernel/family.h"
@@ -28,7 +28,8 @@ typedef struct plan {
 static genie_status_t find_operation(const genie_lowering_t *lowering, int *out_operation) {
   const MlirStringRef name = genie_ir_string(lowering->anchor, "reduce");
   for (size_t i = 0; i < sizeof(operation_table) / sizeof(operation_table[0]); ++i) {
-    if (strlen(operation_table[i].name) == name.length && memcmp(operation_table[i].name, name.data, name.length) == 0) {
+    if (strlen(operation_table[i].name) == name.length &&
+        memcmp(operation_table[i].name, name.data, name.length) == 0) {
       *out_operation = operation_table[i].operation;
       return GENIE_OK;
     }
@@ -37,7 +38,8 @@ static genie_status_t find_operation(const genie_lowering_t *lowering, int *out_
 }
 
 static genie_lower_space_t split_space(const genie_tensor_type_t *type, int first, int count) {
-  genie_lower_space_t space = {.rank = type->rank, .arg_count = 3, .arg_dims = {first, count, type->rank - first - count}};
+  genie_lower_space_t space = {
+      .rank = type->rank, .arg_count = 3, .arg_dims = {first, count, type->rank - first - count}};
   for (int d = 0; d < type->rank; ++d) {
     space.order[d] = d;
     space.dims[d] = type->dims[d];
@@ -57,10 +59,27 @@ static genie_status_t position_of_index_copy(genie_hook_t *hook, const plan_t *p
   return genie_hook_position(hook, positions, 1, &index[plan->axis], plan->x.dims[plan->axis], out_position);
 }
 
+// An index tensor that is smaller than x beside the axis leaves the rest of x alone: -1 there.
 static genie_status_t position_of_scatter(genie_hook_t *hook, const plan_t *plan, LLVMValueRef *index,
                                           LLVMValueRef *out_position) {
+  LLVMBuilderRef b = hook->builder;
   MlirValue positions = genie_ir_operand(hook->lowering->anchor, "index");
-  return genie_hook_position(hook, positions, plan->x.rank, index, plan->x.dims[plan->axis], out_position);
+  const genie_tensor_type_t type = genie_value_type(positions);
+  LLVMValueRef is_covered = LLVMConstInt(LLVMInt1TypeInContext(hook->state->llvm), 1, false);
+  genie_hook_index_t at;
+  for (int d = 0; d < type.rank; ++d) {
+    at[d] = index[d];
+    if (d != plan->axis && !mlirAffineExprEqual(type.dims[d], plan->x.dims[d])) {
+      LLVMValueRef size = genie_hook_size(hook, type.dims[d]);
+      is_covered = LLVMBuildAnd(b, is_covered, LLVMBuildICmp(b, LLVMIntSLT, index[d], size, ""), "");
+      LLVMValueRef last = LLVMBuildSub(b, size, genie_hook_i64(hook, 1), "");
+      at[d] = genie_hook_max(hook, genie_hook_min(hook, index[d], last), genie_hook_i64(hook, 0));
+    }
+  }
+  LLVMValueRef position;
+  GENIE_RETURN_IF_ERROR(genie_hook_position(hook, positions, type.rank, at, plan->x.dims[plan->axis], &position));
+  *out_position = LLVMBuildSelect(b, is_covered, position, genie_hook_i64(hook, -1), "");
+  return GENIE_OK;
 }
 
 // Row-major over the indexed axes.
@@ -75,7 +94,8 @@ static genie_status_t position_of_index_put(genie_hook_t *hook, const plan_t *pl
     LLVMValueRef position;
     GENIE_RETURN_IF_ERROR(
         genie_hook_position(hook, positions, plan->updates.arg_dims[1], &index[plan->axis], size, &position));
-    linear = LLVMBuildAdd(hook->builder, LLVMBuildMul(hook->builder, linear, genie_hook_size(hook, size), ""), position, "");
+    linear =
+        LLVMBuildAdd(hook->builder, LLVMBuildMul(hook->builder, linear, genie_hook_size(hook, size), ""), position, "");
   }
   *out_position = linear;
   return GENIE_OK;
@@ -106,7 +126,8 @@ static genie_status_t define_position(genie_lowering_t *lowering, const plan_t *
 
 //===-- The three ops ---------------------------------------------------------------------------------------------===//
 
-static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *plan, MlirValue source, position_fn_t position) {
+static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *plan, MlirValue source,
+                                    position_fn_t position) {
   MlirValue x = genie_ir_operand(lowering->anchor, "x");
   const int argument = genie_region_argument(lowering, x);
   if (argument >= 0 && argument < 64) {
@@ -116,7 +137,8 @@ static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *pl
   MlirAffineExpr size = genie_dim_product(lowering->context, plan->axis_count, plan->x.dims + plan->axis);
   const int last = plan->axis + plan->axis_count;
   MlirAffineExpr inner = genie_dim_product(lowering->context, plan->x.rank - last, plan->x.dims + last);
-  MlirAffineExpr count = genie_dim_product(lowering->context, plan->updates.arg_dims[1], plan->updates.dims + plan->axis);
+  MlirAffineExpr count =
+      genie_dim_product(lowering->context, plan->updates.arg_dims[1], plan->updates.dims + plan->axis);
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "scatter", genie_lower_dtype(x)));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", size));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", inner));
@@ -193,13 +215,9 @@ genie_status_t genie_lower_scatter(genie_lowering_t *lowering) {
     return genie_lower_unimplemented(lowering, "updates of another rank");
   }
   plan.axis = (int)genie_ir_i64(op, "axis");
-  for (int d = 0; d < plan.x.rank; ++d) {
-    if (d != plan.axis && !mlirAffineExprEqual(updates.dims[d], plan.x.dims[d])) {
-      return genie_lower_unimplemented(lowering, "updates smaller than x beside the axis");
-    }
-  }
   plan.space = split_space(&plan.x, plan.axis, 1);
-  plan.updates = split_space(&updates, plan.axis, 1);
+  plan.updates = plan.space;
+  plan.updates.dims[plan.axis] = updates.dims[plan.axis];
   if (is_scatter) {
     GENIE_RETURN_IF_ERROR(find_operation(lowering, &plan.operation));
   }

@@ -33,8 +33,10 @@ genie_status_t genie_lower_sort(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "sort", genie_lower_dtype(x)));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", size));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_taken", taken));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_descending", genie_ir_bool(op, is_topk ? "largest" : "descending")));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_inserts", is_topk && genie_ir_i64(op, "k") <= MAX_INSERTED));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_descending", genie_ir_bool(op, is_topk ? "largest" : "descending")));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_inserts", is_topk && genie_ir_i64(op, "k") <= MAX_INSERTED));
   const genie_lower_space_t space = row_space(mlirValueGetType(x), axis);
   const genie_lower_space_t stored = row_space(mlirValueGetType(mlirOperationGetResult(op, 0)), axis);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));

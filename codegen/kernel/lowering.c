@@ -10,7 +10,8 @@
 genie_status_t genie_lower_unimplemented(const genie_lowering_t *lowering, const char *reason) {
   char location[256];
   genie_ir_describe_location(mlirOperationGetLocation(lowering->op), sizeof(location), location);
-  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "%s: a %s kernel: %s", location, lowering->state->family, reason);
+  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "%s: a %s kernel: %s", location, lowering->state->family,
+                           reason);
 }
 
 genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *name) {
@@ -22,11 +23,14 @@ genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *
 
 const char *genie_lower_real_name(genie_dtype_t dtype) {
   switch (dtype) {
-    case GENIE_DTYPE_F64: return "f64";
+    case GENIE_DTYPE_F64:
+      return "f64";
     case GENIE_DTYPE_F32:
     case GENIE_DTYPE_F16:
-    case GENIE_DTYPE_BF16: return "f32";
-    default: return "i64";
+    case GENIE_DTYPE_BF16:
+      return "f32";
+    default:
+      return "i64";
   }
 }
 
@@ -144,8 +148,8 @@ genie_status_t genie_lower_define_nothing(genie_lowering_t *lowering, const char
   return GENIE_OK;
 }
 
-genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,
-                                          const genie_lower_space_t *space) {
+genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name,
+                                          const genie_strided_view_t *view, const genie_lower_space_t *space) {
   genie_hook_t hook;
   if (!genie_hook_begin(lowering, name, &hook)) {
     return GENIE_OK;
@@ -262,7 +266,8 @@ typedef struct stores {
   genie_strided_view_t views[GENIE_IR_MAX_RESULTS];
 } stores_t;
 
-// Whether `value` needs one of results [first, first + count) of the anchor; also true where it needs none of its results.
+// Whether `value` needs one of results [first, first + count) of the anchor; also true where it needs none of its
+// results.
 static bool belongs_to(const genie_lowering_t *lowering, MlirValue value, int first, int count) {
   if (mlirOperationIsNull(lowering->anchor) || !genie_region_depends_on(value, lowering->anchor)) {
     return first == 0;
@@ -358,7 +363,8 @@ genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, cons
   return status;
 }
 
-genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name, const genie_lower_space_t *space) {
+genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name,
+                                        const genie_lower_space_t *space) {
   const int count = mlirOperationIsNull(lowering->anchor) ? 0 : 1;
   return genie_lower_define_store_results(lowering, name, 0, count, space);
 }

@@ -11,11 +11,11 @@
 // Its first parameter is always the frame; the template's declaration gives name, arity and types, and a hook that the
 // template does not use is not made. Values are in their *compute type*: f32 for f32, f16 and bf16; f64; i8, i16, i32,
 // i64 and u8 as the C integer; bool as uint8_t that is 0 or 1. Where template and value differ, floats and integers are
-// converted. Hooks are inlined, and what they read is loop-invariant where its index is, so a template calls them in its
-// innermost loops, which carry `#pragma clang loop vectorize(assume_safety)`.
+// converted. Hooks are inlined, and what they read is loop-invariant where its index is, so a template calls them in
+// its innermost loops, which carry `#pragma clang loop vectorize(assume_safety)`.
 //
-// Loads of storage types convert to the compute type, stores round to nearest even; values between fused ops stay in the
-// compute type. A lowering runs once a target; grid, grain, dims and scratch must be the same for every target.
+// Loads of storage types convert to the compute type, stores round to nearest even; values between fused ops stay in
+// the compute type. A lowering runs once a target; grid, grain, dims and scratch must be the same for every target.
 //
 // A lowering answers UNIMPLEMENTED (genie_lower_unimplemented) for what its templates cannot do; everything here is
 // single-threaded and lives until the lowering returns.
@@ -29,9 +29,9 @@ enum { GENIE_LOWER_MAX_DIMS = 64 };
 
 // A target as templates see it.
 typedef struct genie_lower_target {
-  const char *name;   // "x86-64-v4"
-  int vector_bytes;   // 64: width of a vector register
-  int vector_count;   // 32: how many there are
+  const char *name;  // "x86-64-v4"
+  int vector_bytes;  // 64: width of a vector register
+  int vector_count;  // 32: how many there are
 } genie_lower_target_t;
 
 // A kernel under construction.
@@ -93,7 +93,8 @@ genie_lower_space_t genie_lower_space_split(MlirType type, int arg_count, const 
 //===-- Hooks -----------------------------------------------------------------------------------------------------===//
 
 // `i64 name(frame)`: a constant, or a size that the launch passes.
-genie_status_t genie_lower_define_size(genie_lowering_t *lowering, const char *name, MlirAffineExpr size) GENIE_MUST_USE;
+genie_status_t genie_lower_define_size(genie_lowering_t *lowering, const char *name,
+                                       MlirAffineExpr size) GENIE_MUST_USE;
 // `T name(frame)`: constants of an integer or float type.
 genie_status_t genie_lower_define_i64(genie_lowering_t *lowering, const char *name, int64_t value) GENIE_MUST_USE;
 genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *name, double value) GENIE_MUST_USE;
@@ -102,8 +103,10 @@ genie_status_t genie_lower_define_f64(genie_lowering_t *lowering, const char *na
 genie_status_t genie_lower_define_nothing(genie_lowering_t *lowering, const char *name) GENIE_MUST_USE;
 
 // `T *name(frame, i0, ..)`: the address of an element of a strided view whose root is a block argument or a constant.
-// The pointer has the storage type of the root. Strides for C loops come from genie_lower_define_size(view->strides[d]).
-genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name, const genie_strided_view_t *view,
+// The pointer has the storage type of the root. Strides for C loops come from
+// genie_lower_define_size(view->strides[d]).
+genie_status_t genie_lower_define_address(genie_lowering_t *lowering, const char *name,
+                                          const genie_strided_view_t *view,
                                           const genie_lower_space_t *space) GENIE_MUST_USE;
 
 // `T name(frame, i0, ..)`: `value` at an index, through its whole prologue.

@@ -22,7 +22,9 @@ static void add_text(LLVMContextRef context, LLVMValueRef function, const char *
       LLVMCreateStringAttribute(context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
-static bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+static bool starts_with(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
 
 // Hooks, scalar and math functions are always inlined: vector code does not survive a call.
 static void prepare_function(LLVMContextRef context, LLVMValueRef function, const char *entry_name, const char *width) {

@@ -67,7 +67,9 @@ bool genie_lower_view(const genie_lowering_t *lowering, MlirValue value, genie_s
   return genie_strided_view_of(value, layout, out_view) && mlirValueEqual(out_view->root, root);
 }
 
-genie_dtype_t genie_lower_dtype(MlirValue value) { return genie_value_type(value).dtype; }
+genie_dtype_t genie_lower_dtype(MlirValue value) {
+  return genie_value_type(value).dtype;
+}
 
 //===-- Dependence ------------------------------------------------------------------------------------------------===//
 
@@ -165,8 +167,9 @@ bool genie_region_stored_value(const genie_lowering_t *lowering, int output, int
         *out_view = view;
       }
     }
-    const bool is_rearranged = mlirValueIsAOpResult(value) && (genie_op_is(mlirOpResultGetOwner(value), "genie.reshape") ||
-                                                               genie_op_is(mlirOpResultGetOwner(value), "genie.permute"));
+    const bool is_rearranged =
+        mlirValueIsAOpResult(value) && (genie_op_is(mlirOpResultGetOwner(value), "genie.reshape") ||
+                                        genie_op_is(mlirOpResultGetOwner(value), "genie.permute"));
     if (!is_rearranged) {
       return is_found;
     }
@@ -242,8 +245,8 @@ void genie_region_physical_order(const genie_lowering_t *lowering, MlirValue val
 
 //===-- Reshapes --------------------------------------------------------------------------------------------------===//
 
-bool genie_region_next_reshape_group(MlirContext context, const genie_tensor_type_t *to, const genie_tensor_type_t *from,
-                                     genie_reshape_group_t *group) {
+bool genie_region_next_reshape_group(MlirContext context, const genie_tensor_type_t *to,
+                                     const genie_tensor_type_t *from, genie_reshape_group_t *group) {
   const int i = group->to_last, j = group->from_last;
   if (i == to->rank && j == from->rank) {
     return false;
@@ -293,12 +296,11 @@ static void collect_reads(reads_t *reads, MlirValue value, bool is_same) {
     return;
   }
   const bool is_anchor = mlirOperationEqual(op, reads->lowering->anchor);
-  const bool is_scalar = (genie_op_has_rule(op, "pointwise") && !genie_op_is(op, "genie.gather") &&
-                          !genie_op_is(op, "genie.take") && !genie_op_is(op, "genie.index") &&
-                          !genie_op_is(op, "genie.embedding") && !genie_op_is(op, "genie.concat") &&
-                          !genie_op_is(op, "genie.pad") && !genie_op_is(op, "genie.flip") &&
-                          !genie_op_is(op, "genie.slice_scatter")) ||
-                         (is_anchor && reads->lowering->is_elementwise_anchor);
+  const bool is_scalar =
+      (genie_op_has_rule(op, "pointwise") && !genie_op_is(op, "genie.gather") && !genie_op_is(op, "genie.take") &&
+       !genie_op_is(op, "genie.index") && !genie_op_is(op, "genie.embedding") && !genie_op_is(op, "genie.concat") &&
+       !genie_op_is(op, "genie.pad") && !genie_op_is(op, "genie.flip") && !genie_op_is(op, "genie.slice_scatter")) ||
+      (is_anchor && reads->lowering->is_elementwise_anchor);
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
     MlirValue operand = mlirOperationGetOperand(op, i);
     collect_reads(reads, operand, is_same && is_scalar && is_same_shape(operand, value));

@@ -154,7 +154,8 @@ genie_status_t genie_target_list(MlirModule module, int capacity, genie_target_t
 
 //===-- Machines --------------------------------------------------------------------------------------------------===//
 
-genie_status_t genie_target_create_machine(const genie_target_t *target, int opt_level, LLVMTargetMachineRef *out_machine) {
+genie_status_t genie_target_create_machine(const genie_target_t *target, int opt_level,
+                                           LLVMTargetMachineRef *out_machine) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();

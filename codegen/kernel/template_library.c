@@ -82,7 +82,8 @@ void genie_template_library_strip_target(LLVMModuleRef module) {
   }
 }
 
-genie_status_t genie_template_library_load(genie_template_library_t *library, const char *name, LLVMModuleRef *out_module) {
+genie_status_t genie_template_library_load(genie_template_library_t *library, const char *name,
+                                           LLVMModuleRef *out_module) {
   return parse(library->context, name, false, out_module);
 }
 

@@ -9,7 +9,8 @@
 typedef struct genie_template_library genie_template_library_t;
 
 // For one LLVM context, which outlives it.
-genie_status_t genie_template_library_create(LLVMContextRef context, genie_template_library_t **out_library) GENIE_MUST_USE;
+genie_status_t genie_template_library_create(LLVMContextRef context,
+                                             genie_template_library_t **out_library) GENIE_MUST_USE;
 void genie_template_library_destroy(genie_template_library_t *library);
 
 // A fresh module of the template, without target attributes. NOT_FOUND if there is no such template.

@@ -121,8 +121,12 @@ void genie_trace_value(genie_trace_t *trace, MlirValue value) {
 
 //===-- Ops -------------------------------------------------------------------------------------------------------===//
 
-static MlirValue result_of(MlirOperation op) { return mlirOperationGetResult(op, 0); }
-static int result_rank(MlirOperation op) { return genie_value_type(result_of(op)).rank; }
+static MlirValue result_of(MlirOperation op) {
+  return mlirOperationGetResult(op, 0);
+}
+static int result_rank(MlirOperation op) {
+  return genie_value_type(result_of(op)).rank;
+}
 
 // All operands at the index of the result.
 static void trace_operands(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
@@ -132,9 +136,15 @@ static void trace_operands(genie_trace_t *trace, MlirOperation op, dim_map_t map
   }
 }
 
-static void genie_indexed_trace_cast(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_operands(trace, op, map); }
-static void genie_indexed_trace_where(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_operands(trace, op, map); }
-static void genie_indexed_trace_expand(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_operands(trace, op, map); }
+static void genie_indexed_trace_cast(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
+  trace_operands(trace, op, map);
+}
+static void genie_indexed_trace_where(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
+  trace_operands(trace, op, map);
+}
+static void genie_indexed_trace_expand(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
+  trace_operands(trace, op, map);
+}
 
 static void genie_indexed_trace_size(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
   (void)trace, (void)op, (void)map;
@@ -189,7 +199,9 @@ static void trace_axis(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
     trace_value(trace, mlirOperationGetOperand(op, i), map);
   }
 }
-static void genie_indexed_trace_slice(genie_trace_t *trace, MlirOperation op, dim_map_t map) { trace_axis(trace, op, map); }
+static void genie_indexed_trace_slice(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
+  trace_axis(trace, op, map);
+}
 
 // A concatenation that the piece cuts reads one operand, where it is walked along the axis of the piece.
 static void genie_indexed_trace_concat(genie_trace_t *trace, MlirOperation op, dim_map_t map) {
@@ -346,7 +358,8 @@ void genie_trace_split_index(const genie_trace_t *trace, const genie_lower_space
   }
   const genie_hook_piece_t *piece = &hook->state->piece;
   if (!mlirOperationIsNull(piece->concat)) {
-    out_index[piece->axis] = LLVMBuildNSWAdd(hook->builder, genie_hook_size(hook, piece->start), out_index[piece->axis], "");
+    out_index[piece->axis] =
+        LLVMBuildNSWAdd(hook->builder, genie_hook_size(hook, piece->start), out_index[piece->axis], "");
     hook->piece_index = out_index[piece->axis];
   }
 }

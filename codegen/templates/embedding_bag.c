@@ -4,10 +4,10 @@
 enum { BAG_SUM, BAG_MEAN, BAG_MAX };  // as in lower_embedding_bag.c
 
 i64 genie_columns(const frame_t *frame);
-i64 genie_rows(const frame_t *frame);        // of the table
+i64 genie_rows(const frame_t *frame);  // of the table
 i64 genie_index_count(const frame_t *frame);
 i64 genie_mode(const frame_t *frame);
-i64 genie_padding(const frame_t *frame);     // an index that is left out; negative: none
+i64 genie_padding(const frame_t *frame);  // an index that is left out; negative: none
 i64 genie_bag_begin(const frame_t *frame, i64 bag);
 i64 genie_bag_end(const frame_t *frame, i64 bag);
 i64 genie_index(const frame_t *frame, i64 at);
@@ -17,7 +17,9 @@ void genie_store(const frame_t *frame, i64 bag, i64 column, real_t value);
 
 enum { STRIP = 64 };  // columns whose sums stay in registers
 
-GENIE_INLINE i64 clamp(i64 value, i64 low, i64 high) { return genie_max_i64(low, genie_min_i64(value, high)); }
+GENIE_INLINE i64 clamp(i64 value, i64 low, i64 high) {
+  return genie_max_i64(low, genie_min_i64(value, high));
+}
 
 // Columns [first, first + count) of a bag; `count` is STRIP or less. Returns how many rows took part.
 GENIE_INLINE i64 gather_strip(const frame_t *frame, i64 begin, i64 end, i64 first, i64 count, real_t *total) {

@@ -8,21 +8,39 @@
 #define INF_F64 (__builtin_inf())
 #define NAN_F64 (__builtin_nan(""))
 
-INLINE double fma64(double a, double b, double c) { return __builtin_fma(a, b, c); }
-INLINE float fma32(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-INLINE uint64_t bits64(double x) { return __builtin_bit_cast(uint64_t, x); }
-INLINE double from_bits64(uint64_t x) { return __builtin_bit_cast(double, x); }
-INLINE uint32_t bits32(float x) { return __builtin_bit_cast(uint32_t, x); }
-INLINE float from_bits32(uint32_t x) { return __builtin_bit_cast(float, x); }
-INLINE double abs64(double x) { return __builtin_fabs(x); }
-INLINE double sign64(double magnitude, double sign) { return __builtin_copysign(magnitude, sign); }
+INLINE double fma64(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
+INLINE float fma32(float a, float b, float c) {
+  return __builtin_fmaf(a, b, c);
+}
+INLINE uint64_t bits64(double x) {
+  return __builtin_bit_cast(uint64_t, x);
+}
+INLINE double from_bits64(uint64_t x) {
+  return __builtin_bit_cast(double, x);
+}
+INLINE uint32_t bits32(float x) {
+  return __builtin_bit_cast(uint32_t, x);
+}
+INLINE float from_bits32(uint32_t x) {
+  return __builtin_bit_cast(float, x);
+}
+INLINE double abs64(double x) {
+  return __builtin_fabs(x);
+}
+INLINE double sign64(double magnitude, double sign) {
+  return __builtin_copysign(magnitude, sign);
+}
 
 // Adding these rounds to an integer, which then stands in the low bits.
 static const double ROUND_F64 = 6755399441055744.0;
 static const float ROUND_F32 = 12582912.0f;
 
 // An integer below 2^51 as a double, without a conversion that only AVX-512 has.
-INLINE double int_to_f64(int64_t n) { return from_bits64(bits64(ROUND_F64) + (uint64_t)n) - ROUND_F64; }
+INLINE double int_to_f64(int64_t n) {
+  return from_bits64(bits64(ROUND_F64) + (uint64_t)n) - ROUND_F64;
+}
 
 //===-- f32 -------------------------------------------------------------------------------------------------------===//
 
@@ -89,17 +107,39 @@ float genie_math_erf_f32(float x) {
   return __builtin_fabsf(x) > 4.0f ? __builtin_copysignf(1.0f, x) : c * p / q;
 }
 
-float genie_math_expm1_f32(float x) { return (float)genie_math_expm1_f64(x); }
-float genie_math_log_f32(float x) { return (float)genie_math_log_f64(x); }
-float genie_math_log1p_f32(float x) { return (float)genie_math_log1p_f64(x); }
-float genie_math_log2_f32(float x) { return (float)genie_math_log2_f64(x); }
-float genie_math_log10_f32(float x) { return (float)genie_math_log10_f64(x); }
-float genie_math_sin_f32(float x) { return (float)genie_math_sin_f64(x); }
-float genie_math_cos_f32(float x) { return (float)genie_math_cos_f64(x); }
-float genie_math_tan_f32(float x) { return (float)genie_math_tan_f64(x); }
-float genie_math_pow_f32(float x, float y) { return (float)genie_math_pow_f64(x, y); }
-float genie_math_atan2_f32(float y, float x) { return (float)genie_math_atan2_f64(y, x); }
-float genie_math_fmod_f32(float x, float y) { return (float)genie_math_fmod_f64(x, y); }
+float genie_math_expm1_f32(float x) {
+  return (float)genie_math_expm1_f64(x);
+}
+float genie_math_log_f32(float x) {
+  return (float)genie_math_log_f64(x);
+}
+float genie_math_log1p_f32(float x) {
+  return (float)genie_math_log1p_f64(x);
+}
+float genie_math_log2_f32(float x) {
+  return (float)genie_math_log2_f64(x);
+}
+float genie_math_log10_f32(float x) {
+  return (float)genie_math_log10_f64(x);
+}
+float genie_math_sin_f32(float x) {
+  return (float)genie_math_sin_f64(x);
+}
+float genie_math_cos_f32(float x) {
+  return (float)genie_math_cos_f64(x);
+}
+float genie_math_tan_f32(float x) {
+  return (float)genie_math_tan_f64(x);
+}
+float genie_math_pow_f32(float x, float y) {
+  return (float)genie_math_pow_f64(x, y);
+}
+float genie_math_atan2_f32(float y, float x) {
+  return (float)genie_math_atan2_f64(y, x);
+}
+float genie_math_fmod_f32(float x, float y) {
+  return (float)genie_math_fmod_f64(x, y);
+}
 
 //===-- f64: exponentials -----------------------------------------------------------------------------------------===//
 
@@ -127,7 +167,9 @@ INLINE double exp_tail(double r) {
   return fma64(p, r, 0.5);
 }
 
-INLINE double power_of_two(int64_t n) { return from_bits64((uint64_t)(n + 1023) << 52); }
+INLINE double power_of_two(int64_t n) {
+  return from_bits64((uint64_t)(n + 1023) << 52);
+}
 
 double genie_math_exp_f64(double x) {
   x = x > 710.0 ? 710.0 : x;
@@ -208,7 +250,9 @@ double genie_math_log2_f64(double x) {
   return x > 0.0 && x < INF_F64 ? value : genie_math_log_f64(x);
 }
 
-double genie_math_log10_f64(double x) { return genie_math_log_f64(x) * 0.43429448190325182765; }
+double genie_math_log10_f64(double x) {
+  return genie_math_log_f64(x) * 0.43429448190325182765;
+}
 
 //===-- f64: angles -----------------------------------------------------------------------------------------------===//
 
@@ -253,8 +297,12 @@ INLINE double sin_quarter(double x, int64_t quarter) {
   return from_bits64(bits64(value) ^ ((uint64_t)(n & 2) << 62));
 }
 
-double genie_math_sin_f64(double x) { return sin_quarter(x, 0); }
-double genie_math_cos_f64(double x) { return sin_quarter(x, 1); }
+double genie_math_sin_f64(double x) {
+  return sin_quarter(x, 0);
+}
+double genie_math_cos_f64(double x) {
+  return sin_quarter(x, 1);
+}
 
 double genie_math_tan_f64(double x) {
   int64_t n;
@@ -307,24 +355,44 @@ INLINE double polynomial(const double *coefficients, int degree, double x) {
 double genie_math_erf_f64(double x) {
   static const double pp[] = {1.28379167095512558561e-01, -3.25042107247001499370e-01, -2.84817495755985104766e-02,
                               -5.77027029648944159157e-03, -2.37630166566501626084e-05};
-  static const double qq[] = {1.0, 3.97917223959155352819e-01, 6.50222499887672944485e-02, 5.08130628187576562776e-03,
-                              1.32494738004321644526e-04, -3.96022827877536812320e-06};
-  static const double pa[] = {-2.36211856075265944077e-03, 4.14856118683748331666e-01, -3.72207876035701323847e-01,
-                              3.18346619901161753674e-01, -1.10894694282396677476e-01, 3.54783043256182359371e-02,
+  static const double qq[] = {1.0,
+                              3.97917223959155352819e-01,
+                              6.50222499887672944485e-02,
+                              5.08130628187576562776e-03,
+                              1.32494738004321644526e-04,
+                              -3.96022827877536812320e-06};
+  static const double pa[] = {-2.36211856075265944077e-03, 4.14856118683748331666e-01,  -3.72207876035701323847e-01,
+                              3.18346619901161753674e-01,  -1.10894694282396677476e-01, 3.54783043256182359371e-02,
                               -2.16637559486879084300e-03};
-  static const double qa[] = {1.0, 1.06420880400844228286e-01, 5.40397917702171048937e-01, 7.18286544141962662868e-02,
-                              1.26171219808761642112e-01, 1.36370839120290507362e-02, 1.19844998467991074170e-02};
+  static const double qa[] = {1.0,
+                              1.06420880400844228286e-01,
+                              5.40397917702171048937e-01,
+                              7.18286544141962662868e-02,
+                              1.26171219808761642112e-01,
+                              1.36370839120290507362e-02,
+                              1.19844998467991074170e-02};
   static const double ra[] = {-9.86494403484714822705e-03, -6.93858572707181764372e-01, -1.05586262253232909814e+01,
                               -6.23753324503260060396e+01, -1.62396669462573470355e+02, -1.84605092906711035994e+02,
                               -8.12874355063065934246e+01, -9.81432934416914548592e+00};
-  static const double sa[] = {1.0, 1.96512716674392571292e+01, 1.37657754143519042600e+02, 4.34565877475229228821e+02,
-                              6.45387271733267880336e+02, 4.29008140027567833386e+02, 1.08635005541779435134e+02,
-                              6.57024977031928170135e+00, -6.04244152148580987438e-02};
+  static const double sa[] = {1.0,
+                              1.96512716674392571292e+01,
+                              1.37657754143519042600e+02,
+                              4.34565877475229228821e+02,
+                              6.45387271733267880336e+02,
+                              4.29008140027567833386e+02,
+                              1.08635005541779435134e+02,
+                              6.57024977031928170135e+00,
+                              -6.04244152148580987438e-02};
   static const double rb[] = {-9.86494292470009928597e-03, -7.99283237680523006574e-01, -1.77579549177547519889e+01,
                               -1.60636384855821916062e+02, -6.37566443368389627722e+02, -1.02509513161107724954e+03,
                               -4.83519191608651397019e+02};
-  static const double sb[] = {1.0, 3.03380607434824582924e+01, 3.25792512996573918826e+02, 1.53672958608443695994e+03,
-                              3.19985821950859553908e+03, 2.55305040643316442583e+03, 4.74528541206955367215e+02,
+  static const double sb[] = {1.0,
+                              3.03380607434824582924e+01,
+                              3.25792512996573918826e+02,
+                              1.53672958608443695994e+03,
+                              3.19985821950859553908e+03,
+                              2.55305040643316442583e+03,
+                              4.74528541206955367215e+02,
                               -2.24409524465858183362e+01};
   const double a = abs64(x);
   const double z = x * x;

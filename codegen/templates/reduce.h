@@ -12,19 +12,27 @@ double genie_correction(const frame_t *frame);  // of the variance
 
 GENIE_INLINE real_t reduce_neutral(i64 operation) {
   switch (operation) {
-    case REDUCE_MAX: return GENIE_LOWEST;
-    case REDUCE_MIN: return GENIE_HIGHEST;
-    case REDUCE_PROD: return 1;
-    default: return 0;
+    case REDUCE_MAX:
+      return GENIE_LOWEST;
+    case REDUCE_MIN:
+      return GENIE_HIGHEST;
+    case REDUCE_PROD:
+      return 1;
+    default:
+      return 0;
   }
 }
 
 GENIE_INLINE real_t reduce_join(i64 operation, real_t a, real_t b) {
   switch (operation) {
-    case REDUCE_MAX: return real_max(a, b);
-    case REDUCE_MIN: return real_min(a, b);
-    case REDUCE_PROD: return a * b;
-    default: return a + b;
+    case REDUCE_MAX:
+      return real_max(a, b);
+    case REDUCE_MIN:
+      return real_min(a, b);
+    case REDUCE_PROD:
+      return a * b;
+    default:
+      return a + b;
   }
 }
 

@@ -71,9 +71,8 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   real_t *scratch = frame->scratch;
   for (i64 task = begin; task < end; ++task) {
     const i64 low = task % blocks * width;
-    const block_t b = {task / blocks,   low,
-                       genie_min_i64(width, inner - low), scratch,
-                       scratch + width, scratch + 2 * width};
+    const block_t b = {task / blocks,      low, genie_min_i64(width, inner - low), scratch, scratch + width,
+                       scratch + 2 * width};
     do_block(frame, &b);
   }
 }

@@ -7,7 +7,7 @@ typedef int64_t total_t;
 typedef double total_t;
 #endif
 
-i64 genie_size(const frame_t *frame);   // of the axis
+i64 genie_size(const frame_t *frame);  // of the axis
 i64 genie_inner(const frame_t *frame);
 i64 genie_width(const frame_t *frame);  // columns of a block
 real_t genie_x(const frame_t *frame, i64 outer, i64 at, i64 inner);

@@ -1,16 +1,16 @@
-// index_copy, index_put and scatter: a task owns a block of the inner dimension at one outer index, copies it from x unless
-// the result has the memory of x already, and applies the updates that fall into it, in order.
+// index_copy, index_put and scatter: a task owns a block of the inner dimension at one outer index, copies it from x
+// unless the result has the memory of x already, and applies the updates that fall into it, in order.
 #include "codegen/templates/real.h"
 
 enum { SCATTER_REPLACE, SCATTER_ADD, SCATTER_MULTIPLY, SCATTER_MAX, SCATTER_MIN };  // as in lower_scatter.c
 
-i64 genie_size(const frame_t *frame);         // of the axis that positions count in
+i64 genie_size(const frame_t *frame);  // of the axis that positions count in
 i64 genie_inner(const frame_t *frame);
-i64 genie_width(const frame_t *frame);        // columns of a block
-i64 genie_count(const frame_t *frame);        // updates
+i64 genie_width(const frame_t *frame);  // columns of a block
+i64 genie_count(const frame_t *frame);  // updates
 i64 genie_operation(const frame_t *frame);
-i64 genie_is_in_place(const frame_t *frame);  // x and the result are one memory
-i64 genie_position(const frame_t *frame, i64 outer, i64 update, i64 inner);
+i64 genie_is_in_place(const frame_t *frame);                                 // x and the result are one memory
+i64 genie_position(const frame_t *frame, i64 outer, i64 update, i64 inner);  // negative: no update here
 real_t genie_x(const frame_t *frame, i64 outer, i64 at, i64 inner);
 real_t genie_source(const frame_t *frame, i64 outer, i64 update, i64 inner);
 real_t genie_get(const frame_t *frame, i64 outer, i64 at, i64 inner);
@@ -18,11 +18,16 @@ void genie_store(const frame_t *frame, i64 outer, i64 at, i64 inner, real_t valu
 
 GENIE_INLINE real_t join(i64 operation, real_t old, real_t update) {
   switch (operation) {
-    case SCATTER_ADD: return old + update;
-    case SCATTER_MULTIPLY: return old * update;
-    case SCATTER_MAX: return real_max(old, update);
-    case SCATTER_MIN: return real_min(old, update);
-    default: return update;
+    case SCATTER_ADD:
+      return old + update;
+    case SCATTER_MULTIPLY:
+      return old * update;
+    case SCATTER_MAX:
+      return real_max(old, update);
+    case SCATTER_MIN:
+      return real_min(old, update);
+    default:
+      return update;
   }
 }
 
@@ -50,8 +55,11 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
       GENIE_VECTORIZE
       for (i64 i = low; i < high; ++i) {
         const i64 at = genie_position(frame, outer, u, i);
-        const real_t update = genie_source(frame, outer, u, i);
-        genie_store(frame, outer, at, i, operation == SCATTER_REPLACE ? update : join(operation, genie_get(frame, outer, at, i), update));
+        if (at >= 0) {
+          const real_t update = genie_source(frame, outer, u, i);
+          const real_t old = operation == SCATTER_REPLACE ? update : genie_get(frame, outer, at, i);
+          genie_store(frame, outer, at, i, join(operation, old, update));
+        }
       }
     }
   }

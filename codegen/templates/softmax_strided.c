@@ -1,10 +1,10 @@
-// softmax and log_softmax along an axis that is not the innermost: many columns of a block at once. A task is a block of
-// the inner dimension at one outer index. Scratch: two reals a column of a block.
+// softmax and log_softmax along an axis that is not the innermost: many columns of a block at once. A task is a block
+// of the inner dimension at one outer index. Scratch: two reals a column of a block.
 #include "codegen/templates/real.h"
 
-i64 genie_size(const frame_t *frame);    // of the axis
+i64 genie_size(const frame_t *frame);  // of the axis
 i64 genie_inner(const frame_t *frame);
-i64 genie_width(const frame_t *frame);   // columns of a block
+i64 genie_width(const frame_t *frame);  // columns of a block
 i64 genie_is_log(const frame_t *frame);
 real_t genie_x(const frame_t *frame, i64 outer, i64 at, i64 inner);
 void genie_store(const frame_t *frame, i64 outer, i64 at, i64 inner, real_t value);

@@ -1,11 +1,11 @@
-// sort and topk along an axis: a task is a row. NaN is above every number, equal elements keep their order. Few largest are
-// found by insertion, else a row is merge-sorted. Scratch: two pairs an element of a row.
+// sort and topk along an axis: a task is a row. NaN is above every number, equal elements keep their order. Few largest
+// are found by insertion, else a row is merge-sorted. Scratch: two pairs an element of a row.
 #include "codegen/templates/real.h"
 
-i64 genie_size(const frame_t *frame);        // elements of a row
-i64 genie_taken(const frame_t *frame);       // how many of them are stored
+i64 genie_size(const frame_t *frame);   // elements of a row
+i64 genie_taken(const frame_t *frame);  // how many of them are stored
 i64 genie_descending(const frame_t *frame);
-i64 genie_inserts(const frame_t *frame);     // few are taken: insert
+i64 genie_inserts(const frame_t *frame);  // few are taken: insert
 real_t genie_x(const frame_t *frame, i64 row, i64 at);
 void genie_store(const frame_t *frame, i64 row, i64 at, real_t value, i64 index);
 

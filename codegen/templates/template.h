@@ -20,8 +20,12 @@ typedef genie_kernel_frame_t frame_t;
 #define GENIE_UNROLL _Pragma("clang loop unroll(full)")
 #define GENIE_INLINE static inline __attribute__((always_inline))
 
-GENIE_INLINE i64 genie_min_i64(i64 a, i64 b) { return a < b ? a : b; }
-GENIE_INLINE i64 genie_max_i64(i64 a, i64 b) { return a > b ? a : b; }
+GENIE_INLINE i64 genie_min_i64(i64 a, i64 b) {
+  return a < b ? a : b;
+}
+GENIE_INLINE i64 genie_max_i64(i64 a, i64 b) {
+  return a > b ? a : b;
+}
 
 // The entry of every template: tasks [begin, end) of the grid.
 void genie_kernel(const frame_t *frame, i64 begin, i64 end);

@@ -142,11 +142,13 @@ def test_scatters(dtype, geniec, tmp_path):
     many = torch.stack([torch.randperm(6, generator=torch.Generator().manual_seed(i))[:2] for i in range(24)])
     many = many.reshape(3, 8, 2).permute(0, 2, 1).contiguous()
     rows, value = torch.tensor([5, 0, 5]), filled((3, 3, 8), dtype, 3)
+    corner, few = many[:2, :, :5].contiguous(), source[:2, :, :5].contiguous()
     window = x.clone()
     window[:, 1:5:2] = source
     ops = [
         ("index_copy", [0, 1, 2], [x.index_copy(1, index, source)], "axis = 1 : i64"),
         ("scatter", [0, 3, 2], [x.scatter(1, many, source)], 'axis = 1 : i64, reduce = "replace"'),
+        ("scatter", [0, 6, 7], [x.scatter(1, corner, few)], 'axis = 1 : i64, reduce = "replace"'),
         ("index_put", [0, 5, 4], [put(x, rows, value)], f"axes = {array([1])}, accumulate = false"),
         ("slice_scatter", [0, 2], [window], "axis = 1 : i64, start = affine_map<() -> (1)>, step = 2 : i64"),
     ]  # fmt: skip
@@ -156,7 +158,7 @@ def test_scatters(dtype, geniec, tmp_path):
             added[:, row] += value[:, j]
         ops.append(("index_put", [0, 5, 4], [added], f"axes = {array([1])}, accumulate = true"))
     tolerance = 4 * torch.finfo(dtype).eps if dtype.is_floating_point else 0
-    assert_same(run(geniec, tmp_path, [x, index, source, many, rows, value], ops), tolerance)
+    assert_same(run(geniec, tmp_path, [x, index, source, many, rows, value, corner, few], ops), tolerance)
 
 
 def put(x, rows, value):

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
 static int64_t product(int count, const int64_t *dims) {
   int64_t value = 1;
@@ -74,7 +76,8 @@ static int depthwise_shape(int rank, const int64_t *dims, int64_t width, int64_t
   return rank - 1;
 }
 
-static void depthwise_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
+static void depthwise_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x,
+                           void *out) {
   const int64_t taps = product(rank - 2, dims + 2), channels = dims[0], padded = ceil_div(channels, width) * width;
   char *to = out;
   for (int64_t tap = 0; tap < taps; ++tap) {
@@ -102,4 +105,6 @@ const genie_pack_format_t *genie_pack_find(const char *name, size_t length) {
   return NULL;
 }
 
-int64_t genie_pack_width(genie_dtype_t dtype) { return dtype == GENIE_DTYPE_F64 ? 16 : 32; }
+int64_t genie_pack_width(genie_dtype_t dtype) {
+  return dtype == GENIE_DTYPE_F64 ? 16 : 32;
+}

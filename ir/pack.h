@@ -5,8 +5,8 @@
 //   "conv_n"      [O, C, spatial..]         [ceil(O / width), spatial.., C, width]    conv with one group
 //   "depthwise"   [C, 1, spatial..]         [spatial.., ceil(C / width) * width]      conv with C groups of one channel
 //
-// Elements beyond N, O or C are zeros. Templates want a width of 128 bytes of the compute type (32 for f32, bf16 and f16,
-// 16 for f64) for every target: a narrower vector unit reads a part of a panel.
+// Elements beyond N, O or C are zeros. Templates want a width of 128 bytes of the compute type (32 for f32, bf16 and
+// f16, 16 for f64) for every target: a narrower vector unit reads a part of a panel.
 #ifndef GENIE_IR_PACK_H_
 #define GENIE_IR_PACK_H_
 

@@ -4,13 +4,15 @@
 #include <stdint.h>
 #include <string.h>
 // cmocka needs the headers above first.
-#include <cmocka.h>
-
 #include "ir/pack.h"
+
+#include <cmocka.h>
 
 enum { WIDTH = 4 };
 
-static const genie_pack_format_t *find(const char *name) { return genie_pack_find(name, strlen(name)); }
+static const genie_pack_format_t *find(const char *name) {
+  return genie_pack_find(name, strlen(name));
+}
 
 static void panel_n_holds_columns_of_k(void **state) {
   (void)state;

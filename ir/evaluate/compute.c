@@ -321,12 +321,9 @@ static const struct {
   genie_evaluate_fn_t evaluate;
   bool (*accepts)(MlirOperation op);
 } rows[] = {
-    {"genie.matmul", evaluate_product, NULL},
-    {"genie.linear", evaluate_product, NULL},
-    {"genie.take", evaluate_take, NULL},
-    {"genie.embedding", evaluate_embedding, NULL},
-    {"genie.gather", evaluate_gather, NULL},
-    {"genie.index", evaluate_index, has_one_index},
+    {"genie.matmul", evaluate_product, NULL}, {"genie.linear", evaluate_product, NULL},
+    {"genie.take", evaluate_take, NULL},      {"genie.embedding", evaluate_embedding, NULL},
+    {"genie.gather", evaluate_gather, NULL},  {"genie.index", evaluate_index, has_one_index},
 };
 
 genie_evaluate_fn_t genie_evaluate_find_compute(MlirOperation op) {

@@ -191,6 +191,18 @@ typedef struct cpu_list {
   uint16_t ids[kMaxCpus];
 } cpu_list_t;
 
+// The CPU that the calling thread is on goes first: it is the caller's, as far as the scheduler leaves it there.
+static void put_current_cpu_first(cpu_list_t *list) {
+  const int current = sched_getcpu();
+  for (uint32_t i = 1; i < list->count; ++i) {
+    if (list->ids[i] == current) {
+      list->ids[i] = list->ids[0];
+      list->ids[0] = (uint16_t)current;
+      return;
+    }
+  }
+}
+
 // The CPUs that the calling thread may use; at least one, with id 0 when the system does not say.
 static void list_usable_cpus(cpu_list_t *out_list) {
   union {
@@ -209,6 +221,7 @@ static void list_usable_cpus(cpu_list_t *out_list) {
   if (out_list->count == 0) {
     out_list->ids[out_list->count++] = 0;
   }
+  put_current_cpu_first(out_list);
 }
 
 static void pin_thread(pthread_t handle, uint32_t cpu) {

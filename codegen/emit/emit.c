@@ -5,7 +5,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/emit/plan_records.h"
-#include "codegen/emit/weight_source.h"
+#include "codegen/plan/weight_source.h"
 #include "codegen/kernel/code.h"
 #include "codegen/plan/weight_table.h"
 #include "runtime/plan/manifest.h"

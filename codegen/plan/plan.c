@@ -187,19 +187,18 @@ static genie_status_t build_weights(plan_builder_t *builder) {
   return GENIE_OK;
 }
 
-static genie_status_t find_initial(const plan_builder_t *builder, MlirOperation state, MlirValue *out_value) {
+// The weight that a state starts as; null: zeros.
+static void find_initial(const plan_builder_t *builder, MlirOperation state, MlirValue *out_value) {
   *out_value = (MlirValue){NULL};
   const MlirAttribute initial = mlirOperationGetAttributeByName(state, text_of("initial"));
   if (mlirAttributeIsNull(initial)) {
-    return GENIE_OK;
+    return;
   }
   const MlirOperation symbol = genie_weight_table_lookup(builder->module, mlirFlatSymbolRefAttrGetValue(initial));
   const genie_weight_t *weight = genie_weight_table_find_symbol(builder->weights, symbol);
-  if (weight == NULL) {
-    return genie_status_make(GENIE_STATUS_INTERNAL, "a state's initial value is no weight");
+  if (weight != NULL) {
+    *out_value = builder->weight_values[weight - builder->weights->weights];
   }
-  *out_value = builder->weight_values[weight - builder->weights->weights];
-  return GENIE_OK;
 }
 
 // Lays states out one after another; gives the bytes of all.
@@ -216,7 +215,7 @@ static genie_status_t build_states(plan_builder_t *builder, uint64_t *out_bytes)
     }
     const uint64_t offset = (*out_bytes + 63) & ~63ull;
     MlirValue initial = {NULL};
-    GENIE_RETURN_IF_ERROR(find_initial(builder, builder->states[i], &initial));
+    find_initial(builder, builder->states[i], &initial);
     GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.state", symbol_name(builder->states[i]), type, offset,
                                             bytes, initial, &builder->state_values[i]));
     *out_bytes = offset + bytes;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/plan/weight_source.h"
 #include "ir/evaluate.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/base/string_builder.h"
@@ -293,7 +294,22 @@ static genie_status_t add_function(builder_t *builder, MlirOperation function) {
   return GENIE_OK;
 }
 
-static genie_status_t add_initial(builder_t *builder, MlirOperation state) {
+static bool is_all_zero(const genie_host_tensor_t *tensor) {
+  const uint8_t *bytes = tensor->data;
+  const size_t size_bytes = genie_host_tensor_bytes(tensor);
+  return size_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0);
+}
+
+// A state that starts as zeros, as a cache does, needs no weight to say so.
+static genie_status_t check_zero(genie_weight_source_t *source, MlirStringRef name, bool *out_is_zero) {
+  genie_host_tensor_t tensor = {0};
+  GENIE_RETURN_IF_ERROR(genie_weight_source_load(source, name, &tensor));
+  *out_is_zero = is_all_zero(&tensor);
+  genie_host_tensor_deinit(genie_allocator_heap(), &tensor);
+  return GENIE_OK;
+}
+
+static genie_status_t add_initial(builder_t *builder, genie_weight_source_t *source, MlirOperation state) {
   const MlirAttribute initial = mlirOperationGetAttributeByName(state, text_of("initial"));
   if (mlirAttributeIsNull(initial)) {
     return GENIE_OK;
@@ -303,10 +319,29 @@ static genie_status_t add_initial(builder_t *builder, MlirOperation state) {
   if (mlirOperationIsNull(symbol)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "weight @%.*s does not exist", (int)name.length, name.data);
   }
+  bool is_zero = false;
+  GENIE_RETURN_IF_ERROR(check_zero(source, name, &is_zero));
+  if (is_zero) {
+    return GENIE_OK;
+  }
   int expression = 0;
   GENIE_RETURN_IF_ERROR(add_symbol(builder, symbol, &expression));
   const MlirType type = mlirTypeAttrGetValue(mlirOperationGetAttributeByName(symbol, text_of("type")));
   return add_weight(builder, expression, type, (MlirValue){NULL});
+}
+
+static genie_status_t add_initials(builder_t *builder) {
+  genie_weight_source_t *source = NULL;
+  GENIE_RETURN_IF_ERROR(genie_weight_source_create(builder->module, &source));
+  genie_status_t status = GENIE_OK;
+  for (MlirOperation op = first_op(builder->module); status == GENIE_OK && !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (genie_op_is(op, "genie.state")) {
+      status = add_initial(builder, source, op);
+    }
+  }
+  genie_weight_source_destroy(source);
+  return status;
 }
 
 static genie_status_t add_module(builder_t *builder) {
@@ -315,12 +350,7 @@ static genie_status_t add_module(builder_t *builder) {
       GENIE_RETURN_IF_ERROR(add_function(builder, op));
     }
   }
-  for (MlirOperation op = first_op(builder->module); !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
-    if (genie_op_is(op, "genie.state")) {
-      GENIE_RETURN_IF_ERROR(add_initial(builder, op));
-    }
-  }
-  return GENIE_OK;
+  return add_initials(builder);
 }
 
 //===-- Interface -------------------------------------------------------------------------------------------------===//

@@ -38,7 +38,8 @@ const genie_weight_t *genie_weight_table_find(const genie_weight_table_t *table,
 // True when the value is known when the plan is made.
 bool genie_weight_table_is_known(const genie_weight_table_t *table, MlirValue value);
 
-// The weight of a genie.weight symbol; NULL when nothing at run time reads it.
+// The weight of a genie.weight symbol; NULL when nothing at run time reads it. A state whose initial value is all zeros
+// does not.
 const genie_weight_t *genie_weight_table_find_symbol(const genie_weight_table_t *table, MlirOperation symbol);
 
 // The op `name` in the body of `module` (a genie.weight or genie.state), or null.

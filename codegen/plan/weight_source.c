@@ -1,4 +1,4 @@
-#include "codegen/emit/weight_source.h"
+#include "codegen/plan/weight_source.h"
 
 #include <errno.h>
 #include <fcntl.h>

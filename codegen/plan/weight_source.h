@@ -1,6 +1,6 @@
 // The bytes of a model's weights, mapped from the files that hold them.
-#ifndef GENIE_CODEGEN_EMIT_WEIGHT_SOURCE_H_
-#define GENIE_CODEGEN_EMIT_WEIGHT_SOURCE_H_
+#ifndef GENIE_CODEGEN_PLAN_WEIGHT_SOURCE_H_
+#define GENIE_CODEGEN_PLAN_WEIGHT_SOURCE_H_
 
 #include "ir/evaluate.h"
 
@@ -16,4 +16,4 @@ void genie_weight_source_destroy(genie_weight_source_t *source);
 genie_status_t genie_weight_source_load(void *source, MlirStringRef name,
                                         genie_host_tensor_t *out_tensor) GENIE_MUST_USE;
 
-#endif  // GENIE_CODEGEN_EMIT_WEIGHT_SOURCE_H_
+#endif  // GENIE_CODEGEN_PLAN_WEIGHT_SOURCE_H_

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import pathlib
 import shutil
@@ -94,7 +95,7 @@ def _write(folder, case, form):
         safetensors.torch.save_file(dict(zip(names, tensors)), folder / f"{index}.inputs.safetensors")
         with torch.no_grad():
             results = _tensors(copy.deepcopy(case.module)(*args, **kwargs))
-        outputs = {f"output{i}": tensor.contiguous().clone() for i, tensor in enumerate(results)}
+        outputs = dict(zip(_output_names(program), (tensor.clone() for tensor in results), strict=True))
         safetensors.torch.save_file(outputs, folder / f"{index}.expected.safetensors")
     return _of_folder(folder)
 
@@ -104,6 +105,22 @@ def _export(case, form):
         return genie.export(case.module, case.args, case.kwargs, case.dynamic_shapes)
     with torch.no_grad():
         return torch.export.export(case.module, case.args, case.kwargs, dynamic_shapes=case.dynamic_shapes, strict=False)
+
+
+def _output_names(program):
+    """As geniec names them: `last_hidden_state` for a key, `output1` for a position, joined by dots when nested."""
+
+    def visit(spec, prefix):
+        if spec["type"] is None:
+            yield prefix or "output0"
+            return
+        keys = json.loads(spec["context"]) if spec["context"] else None
+        for index, child in enumerate(spec["children_spec"]):
+            named = isinstance(keys, list) and len(keys) == len(spec["children_spec"]) and isinstance(keys[index], str)
+            name = keys[index] if named else str(index) if prefix else f"output{index}"
+            yield from visit(child, f"{prefix}.{name}" if prefix else name)
+
+    return list(visit(json.loads(pytree.treespec_dumps(program.call_spec.out_spec))[1], ""))
 
 
 def _tensors(tree):

@@ -19,15 +19,17 @@ def difference(actual, expected):
 
 
 def assert_equal(actual, expected, tolerance=TOLERANCE):
-    """Both are lists of tensors: integers and booleans equal, floats within the tolerance."""
-    assert len(actual) == len(expected)
-    for index, (left, right) in enumerate(zip(actual, expected)):
-        assert left.dtype == right.dtype, f"output {index} is {left.dtype}, expected {right.dtype}"
+    """Both are tensors by name, or lists of them: integers and booleans equal, floats within the tolerance."""
+    actual, expected = (value if isinstance(value, dict) else dict(enumerate(value)) for value in (actual, expected))
+    assert set(actual) == set(expected)
+    for name, right in expected.items():
+        left = actual[name]
+        assert left.dtype == right.dtype, f"output {name} is {left.dtype}, expected {right.dtype}"
         if right.dtype.is_floating_point:
             found = difference(left, right)
-            assert found <= tolerance, f"output {index} differs by {found:.2e} of its largest value"
+            assert found <= tolerance, f"output {name} differs by {found:.2e} of its largest value"
         else:
-            assert torch.equal(left, right), f"output {index} differs"
+            assert torch.equal(left, right), f"output {name} differs"
 
 
 def assert_as_precise(actual, eager, exact):

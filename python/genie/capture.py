@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import warnings
 
 import torch
 from torch.utils import _pytree as pytree
@@ -27,7 +28,7 @@ def export(model, args=(), kwargs=None, dynamic_shapes=None, path=None, strict=F
     replaces in-place writes to buffers (a KV cache) by updates that the archive's signature names. The module is not changed.
     """
     args, kwargs = _distinct((tuple(args), dict(kwargs or {})))
-    with torch.no_grad(), torch.fx.traceback.preserve_node_meta(), _inference_mode(model):
+    with torch.no_grad(), torch.fx.traceback.preserve_node_meta(), _inference_mode(model), _quiet():
         program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=strict)
         program = program.run_decompositions(decompositions.table())
     if path is not None:
@@ -41,7 +42,8 @@ def save(program, path):
     handle, partial = tempfile.mkstemp(suffix=".pt2", prefix=".genie-", dir=os.path.dirname(path) or ".")
     os.close(handle)
     try:
-        torch.export.save(program, partial)
+        with _quiet():
+            torch.export.save(program, partial)
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -62,6 +64,15 @@ def _distinct(tree):
         return leaf
 
     return pytree.tree_map(distinct, tree)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Hides what PyTorch tells its own developers about its own calls."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 @contextlib.contextmanager

@@ -18,20 +18,62 @@
 #endif
 enum { BLOCK_COLUMNS = 64 };
 
-i64 genie_batch(const frame_t *frame) { (void)frame; return 1; }
-i64 genie_m(const frame_t *frame) { (void)frame; return M; }
-i64 genie_n(const frame_t *frame) { (void)frame; return N; }
-i64 genie_k(const frame_t *frame) { (void)frame; return K; }
-i64 genie_block_columns(const frame_t *frame) { (void)frame; return BLOCK_COLUMNS; }
-const void *genie_a(const frame_t *frame, i64 batch) { (void)batch; return frame->args[0]; }
-i64 genie_a_dtype(const frame_t *frame) { (void)frame; return GENIE_DTYPE_F32; }
-i64 genie_a_m_stride(const frame_t *frame) { (void)frame; return K; }
-i64 genie_a_k_stride(const frame_t *frame) { (void)frame; return 1; }
-const void *genie_b(const frame_t *frame, i64 batch) { (void)batch; return frame->args[1]; }
-i64 genie_b_dtype(const frame_t *frame) { (void)frame; return DTYPE; }
-i64 genie_b_n_stride(const frame_t *frame) { (void)frame; return K; }
-i64 genie_has_bias(const frame_t *frame) { (void)frame; return 0; }
-real_t genie_bias(const frame_t *frame, i64 n) { (void)frame, (void)n; return 0; }
+i64 genie_batch(const frame_t *frame) {
+  (void)frame;
+  return 1;
+}
+i64 genie_m(const frame_t *frame) {
+  (void)frame;
+  return M;
+}
+i64 genie_n(const frame_t *frame) {
+  (void)frame;
+  return N;
+}
+i64 genie_k(const frame_t *frame) {
+  (void)frame;
+  return K;
+}
+i64 genie_block_columns(const frame_t *frame) {
+  (void)frame;
+  return BLOCK_COLUMNS;
+}
+const void *genie_a(const frame_t *frame, i64 batch) {
+  (void)batch;
+  return frame->args[0];
+}
+i64 genie_a_dtype(const frame_t *frame) {
+  (void)frame;
+  return GENIE_DTYPE_F32;
+}
+i64 genie_a_m_stride(const frame_t *frame) {
+  (void)frame;
+  return K;
+}
+i64 genie_a_k_stride(const frame_t *frame) {
+  (void)frame;
+  return 1;
+}
+const void *genie_b(const frame_t *frame, i64 batch) {
+  (void)batch;
+  return frame->args[1];
+}
+i64 genie_b_dtype(const frame_t *frame) {
+  (void)frame;
+  return DTYPE;
+}
+i64 genie_b_n_stride(const frame_t *frame) {
+  (void)frame;
+  return K;
+}
+i64 genie_has_bias(const frame_t *frame) {
+  (void)frame;
+  return 0;
+}
+real_t genie_bias(const frame_t *frame, i64 n) {
+  (void)frame, (void)n;
+  return 0;
+}
 void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum) {
   (void)batch;
   ((float *)frame->args[2])[m * N + n] = sum;

@@ -17,7 +17,9 @@ static inline double now(void) {
 }
 
 // Uniform in [-0.5, 0.5).
-static inline float draw(void) { return (float)(rand() % 65536) / 65536.0f - 0.5f; }
+static inline float draw(void) {
+  return (float)(rand() % 65536) / 65536.0f - 0.5f;
+}
 
 // GF/s of independent fused multiply-adds in registers.
 static inline double fma_peak(void) {

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 // cmocka needs the headers above first.
-#include <cmocka.h>
-
 #include "codegen/kernel/kernel_runner.h"
 #include "ir/pack.h"
+
+#include <cmocka.h>
 
 static const char *const TARGETS[] = {"x86-64-v3", "host"};
 
@@ -56,11 +56,14 @@ static void packed_linear_with_bias_relu_and_residual(void **state) {
   (void)state;
   enum { M = 6 * 5, N = 70, K = 41 };
   const char *text =
-      "func.func @main(%a: tensor<6x5x41xf32>, %w: tensor<3x41x32xf32>, %b: tensor<70xf32>, %r: tensor<6x5x70xf32>) -> tensor<6x5x70xf32> {\n"
-      "  %y = genie.kernel \"gemm\"(%a, %w, %b, %r) : (tensor<6x5x41xf32>, tensor<3x41x32xf32>, tensor<70xf32>, tensor<6x5x70xf32>) -> tensor<6x5x70xf32> {\n"
+      "func.func @main(%a: tensor<6x5x41xf32>, %w: tensor<3x41x32xf32>, %b: tensor<70xf32>, %r: tensor<6x5x70xf32>) -> "
+      "tensor<6x5x70xf32> {\n"
+      "  %y = genie.kernel \"gemm\"(%a, %w, %b, %r) : (tensor<6x5x41xf32>, tensor<3x41x32xf32>, tensor<70xf32>, "
+      "tensor<6x5x70xf32>) -> tensor<6x5x70xf32> {\n"
       "  ^bb0(%x: tensor<6x5x41xf32>, %p: tensor<3x41x32xf32>, %c: tensor<70xf32>, %s: tensor<6x5x70xf32>):\n"
       "    %u = genie.unpack %p {format = \"panel_n\", width = 32 : i64} : (tensor<3x41x32xf32>) -> tensor<70x41xf32>\n"
-      "    %0 = genie.linear %x, %u, %c : (tensor<6x5x41xf32>, tensor<70x41xf32>, tensor<70xf32>) -> tensor<6x5x70xf32>\n"
+      "    %0 = genie.linear %x, %u, %c : (tensor<6x5x41xf32>, tensor<70x41xf32>, tensor<70xf32>) -> "
+      "tensor<6x5x70xf32>\n"
       "    %1 = genie.relu %0 : (tensor<6x5x70xf32>) -> tensor<6x5x70xf32>\n"
       "    %2 = genie.add %1, %s : (tensor<6x5x70xf32>, tensor<6x5x70xf32>) -> tensor<6x5x70xf32>\n"
       "    genie.yield %2 : tensor<6x5x70xf32>\n  }\n  return %y : tensor<6x5x70xf32>\n}\n";
@@ -89,14 +92,19 @@ static void matmul_of_views_with_batch_and_a_dynamic_size(void **state) {
   // q, k in [2, s, 4, 16]; scores [2, 4, s, s]
   enum { S = 9 };
   const char *text =
-      "#q = affine_map<()[s0] -> (2, s0, 4, 16)>\n#t = affine_map<()[s0] -> (2, 4, s0, 16)>\n#u = affine_map<()[s0] -> (2, 4, 16, s0)>\n"
+      "#q = affine_map<()[s0] -> (2, s0, 4, 16)>\n#t = affine_map<()[s0] -> (2, 4, s0, 16)>\n#u = affine_map<()[s0] -> "
+      "(2, 4, 16, s0)>\n"
       "#r = affine_map<()[s0] -> (2, 4, s0, s0)>\n"
-      "func.func @main(%a: tensor<2x?x4x16xf32, #q>, %b: tensor<2x?x4x16xf32, #q>) -> tensor<2x4x?x?xf32, #r> attributes {genie.symbols = "
+      "func.func @main(%a: tensor<2x?x4x16xf32, #q>, %b: tensor<2x?x4x16xf32, #q>) -> tensor<2x4x?x?xf32, #r> "
+      "attributes {genie.symbols = "
       "[{max = 40 : i64, min = 1 : i64, multiple = 1 : i64, name = \"s0\"}]} {\n"
-      "  %y = genie.kernel \"gemm\"(%a, %b) : (tensor<2x?x4x16xf32, #q>, tensor<2x?x4x16xf32, #q>) -> tensor<2x4x?x?xf32, #r> {\n"
+      "  %y = genie.kernel \"gemm\"(%a, %b) : (tensor<2x?x4x16xf32, #q>, tensor<2x?x4x16xf32, #q>) -> "
+      "tensor<2x4x?x?xf32, #r> {\n"
       "  ^bb0(%x: tensor<2x?x4x16xf32, #q>, %z: tensor<2x?x4x16xf32, #q>):\n"
-      "    %0 = genie.permute %x {permutation = array<i64: 0, 2, 1, 3>} : (tensor<2x?x4x16xf32, #q>) -> tensor<2x4x?x16xf32, #t>\n"
-      "    %1 = genie.permute %z {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x?x4x16xf32, #q>) -> tensor<2x4x16x?xf32, #u>\n"
+      "    %0 = genie.permute %x {permutation = array<i64: 0, 2, 1, 3>} : (tensor<2x?x4x16xf32, #q>) -> "
+      "tensor<2x4x?x16xf32, #t>\n"
+      "    %1 = genie.permute %z {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x?x4x16xf32, #q>) -> "
+      "tensor<2x4x16x?xf32, #u>\n"
       "    %2 = genie.matmul %0, %1 : (tensor<2x4x?x16xf32, #t>, tensor<2x4x16x?xf32, #u>) -> tensor<2x4x?x?xf32, #r>\n"
       "    genie.yield %2 : tensor<2x4x?x?xf32, #r>\n  }\n  return %y : tensor<2x4x?x?xf32, #r>\n}\n";
   float *a = random_floats(2 * S * 64), *b = random_floats(2 * S * 64), *y = random_floats(8 * S * S);
@@ -109,7 +117,8 @@ static void matmul_of_views_with_batch_and_a_dynamic_size(void **state) {
     for (int i = 0; i < 8 * S * S; ++i) {
       const int batch = i / (4 * S * S), head = i / (S * S) % 4, row = i / S % S, column = i % S;
       double want = 0;
-      for (int k = 0; k < 16; ++k) want += (double)a[((batch * S + row) * 4 + head) * 16 + k] * b[((batch * S + column) * 4 + head) * 16 + k];
+      for (int k = 0; k < 16; ++k)
+        want += (double)a[((batch * S + row) * 4 + head) * 16 + k] * b[((batch * S + column) * 4 + head) * 16 + k];
       assert_near(want, y[i]);
     }
     genie_kernel_runner_close(&runner);
@@ -143,14 +152,16 @@ static void gemv_of_a_weight_as_stored(void **state) {
   free(a), free(w), free(y);
 }
 
-static double conv_at(const float *x, const float *w, int channels, int size, int taps, int stride, int groups, int outputs, int o, int i, int j) {
+static double conv_at(const float *x, const float *w, int channels, int size, int taps, int stride, int groups,
+                      int outputs, int o, int i, int j) {
   double sum = 0;
   const int in = channels / groups, group = o / (outputs / groups);
   for (int c = 0; c < in; ++c) {
     for (int a = 0; a < taps; ++a) {
       for (int b = 0; b < taps; ++b) {
         const int r = i * stride - taps / 2 + a, q = j * stride - taps / 2 + b;
-        if (r >= 0 && q >= 0 && r < size && q < size) sum += (double)x[((group * in + c) * size + r) * size + q] * w[((o * in + c) * taps + a) * taps + b];
+        if (r >= 0 && q >= 0 && r < size && q < size)
+          sum += (double)x[((group * in + c) * size + r) * size + q] * w[((o * in + c) * taps + a) * taps + b];
       }
     }
   }
@@ -162,15 +173,21 @@ static void packed_conv_from_a_row_major_image(void **state) {
   (void)state;
   enum { C = 3, O = 40, SIZE = 13, OUT = 7 };
   const char *text =
-      "func.func @main(%a: tensor<1x3x13x13xf32>, %w: tensor<2x3x3x3x32xf32>, %b: tensor<40xf32>) -> tensor<1x40x7x7xf32> {\n"
-      "  %y = genie.kernel \"conv\"(%a, %w, %b) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x3x13x13xf32>, tensor<2x3x3x3x32xf32>, tensor<40xf32>) -> tensor<1x40x7x7xf32> {\n"
+      "func.func @main(%a: tensor<1x3x13x13xf32>, %w: tensor<2x3x3x3x32xf32>, %b: tensor<40xf32>) -> "
+      "tensor<1x40x7x7xf32> {\n"
+      "  %y = genie.kernel \"conv\"(%a, %w, %b) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x3x13x13xf32>, "
+      "tensor<2x3x3x3x32xf32>, tensor<40xf32>) -> tensor<1x40x7x7xf32> {\n"
       "  ^bb0(%x: tensor<1x3x13x13xf32>, %p: tensor<2x3x3x3x32xf32>, %c: tensor<40xf32>):\n"
-      "    %u = genie.unpack %p {format = \"conv_n\", width = 32 : i64} : (tensor<2x3x3x3x32xf32>) -> tensor<40x3x3x3xf32>\n"
-      "    %0 = genie.conv %x, %u, %c {stride = array<i64: 2, 2>, padding_low = array<i64: 1, 1>, padding_high = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x13x13xf32>, tensor<40x3x3x3xf32>, tensor<40xf32>) -> tensor<1x40x7x7xf32>\n"
+      "    %u = genie.unpack %p {format = \"conv_n\", width = 32 : i64} : (tensor<2x3x3x3x32xf32>) -> "
+      "tensor<40x3x3x3xf32>\n"
+      "    %0 = genie.conv %x, %u, %c {stride = array<i64: 2, 2>, padding_low = array<i64: 1, 1>, padding_high = "
+      "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x13x13xf32>, "
+      "tensor<40x3x3x3xf32>, tensor<40xf32>) -> tensor<1x40x7x7xf32>\n"
       "    %1 = genie.relu %0 : (tensor<1x40x7x7xf32>) -> tensor<1x40x7x7xf32>\n"
       "    genie.yield %1 : tensor<1x40x7x7xf32>\n  }\n  return %y : tensor<1x40x7x7xf32>\n}\n";
   const int64_t dims[] = {O, C, 3, 3};
-  float *x = random_floats(C * SIZE * SIZE), *w = random_floats(O * C * 9), *b = random_floats(O), *y = random_floats(O * OUT * OUT);
+  float *x = random_floats(C * SIZE * SIZE), *w = random_floats(O * C * 9), *b = random_floats(O),
+        *y = random_floats(O * OUT * OUT);
   float *p = packed_floats("conv_n", 4, dims, w);
   for (int target = 0; target < 2; ++target) {
     genie_kernel_runner_t runner;
@@ -194,7 +211,9 @@ static void unpacked_grouped_conv(void **state) {
       "func.func @main(%a: tensor<1x6x8x8xf32>, %w: tensor<9x2x3x3xf32>) -> tensor<1x9x8x8xf32> {\n"
       "  %y = genie.kernel \"conv\"(%a, %w) : (tensor<1x6x8x8xf32>, tensor<9x2x3x3xf32>) -> tensor<1x9x8x8xf32> {\n"
       "  ^bb0(%x: tensor<1x6x8x8xf32>, %p: tensor<9x2x3x3xf32>):\n"
-      "    %0 = genie.conv %x, %p {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x6x8x8xf32>, tensor<9x2x3x3xf32>) -> tensor<1x9x8x8xf32>\n"
+      "    %0 = genie.conv %x, %p {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = "
+      "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x6x8x8xf32>, tensor<9x2x3x3xf32>) "
+      "-> tensor<1x9x8x8xf32>\n"
       "    genie.yield %0 : tensor<1x9x8x8xf32>\n  }\n  return %y : tensor<1x9x8x8xf32>\n}\n";
   float *x = random_floats(C * SIZE * SIZE), *w = random_floats(O * 2 * 9), *y = random_floats(O * SIZE * SIZE);
   for (int target = 0; target < 2; ++target) {
@@ -216,20 +235,28 @@ static void depthwise_conv_and_max_pool_of_channels_last_images(void **state) {
   enum { C = 21, SIZE = 11 };
   const char *text =
       "func.func @main(%a: tensor<1x21x11x11xf32>, %w: tensor<3x3x32xf32>) -> tensor<1x21x6x6xf32> {\n"
-      "  %t = genie.kernel \"pointwise\"(%a) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x21x11x11xf32>) -> tensor<1x21x11x11xf32> {\n"
-      "  ^bb0(%x: tensor<1x21x11x11xf32>):\n    %0 = genie.relu %x : (tensor<1x21x11x11xf32>) -> tensor<1x21x11x11xf32>\n    genie.yield %0 : tensor<1x21x11x11xf32>\n  }\n"
-      "  %y = genie.kernel \"conv\"(%t, %w) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x21x11x11xf32>, tensor<3x3x32xf32>) -> tensor<1x21x11x11xf32> {\n"
+      "  %t = genie.kernel \"pointwise\"(%a) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x21x11x11xf32>) -> "
+      "tensor<1x21x11x11xf32> {\n"
+      "  ^bb0(%x: tensor<1x21x11x11xf32>):\n    %0 = genie.relu %x : (tensor<1x21x11x11xf32>) -> "
+      "tensor<1x21x11x11xf32>\n    genie.yield %0 : tensor<1x21x11x11xf32>\n  }\n"
+      "  %y = genie.kernel \"conv\"(%t, %w) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x21x11x11xf32>, "
+      "tensor<3x3x32xf32>) -> tensor<1x21x11x11xf32> {\n"
       "  ^bb0(%x: tensor<1x21x11x11xf32>, %p: tensor<3x3x32xf32>):\n"
-      "    %u = genie.unpack %p {format = \"depthwise\", width = 32 : i64} : (tensor<3x3x32xf32>) -> tensor<21x1x3x3xf32>\n"
-      "    %0 = genie.conv %x, %u {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 21 : i64} : (tensor<1x21x11x11xf32>, tensor<21x1x3x3xf32>) -> tensor<1x21x11x11xf32>\n"
+      "    %u = genie.unpack %p {format = \"depthwise\", width = 32 : i64} : (tensor<3x3x32xf32>) -> "
+      "tensor<21x1x3x3xf32>\n"
+      "    %0 = genie.conv %x, %u {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = "
+      "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 21 : i64} : (tensor<1x21x11x11xf32>, "
+      "tensor<21x1x3x3xf32>) -> tensor<1x21x11x11xf32>\n"
       "    genie.yield %0 : tensor<1x21x11x11xf32>\n  }\n"
       "  %z = genie.kernel \"pool\"(%y) : (tensor<1x21x11x11xf32>) -> tensor<1x21x6x6xf32> {\n"
       "  ^bb0(%x: tensor<1x21x11x11xf32>):\n"
-      "    %0 = genie.max_pool %x {kernel = array<i64: 3, 3>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>} : (tensor<1x21x11x11xf32>) -> tensor<1x21x6x6xf32>\n"
+      "    %0 = genie.max_pool %x {kernel = array<i64: 3, 3>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, "
+      "dilation = array<i64: 1, 1>} : (tensor<1x21x11x11xf32>) -> tensor<1x21x6x6xf32>\n"
       "    genie.yield %0 : tensor<1x21x6x6xf32>\n  }\n  return %z : tensor<1x21x6x6xf32>\n}\n";
   const int64_t dims[] = {C, 1, 3, 3};
   float *x = random_floats(C * SIZE * SIZE), *w = random_floats(C * 9), *z = random_floats(C * 36);
-  float *t = random_floats(C * SIZE * SIZE), *y = random_floats(C * SIZE * SIZE), *p = packed_floats("depthwise", 4, dims, w);
+  float *t = random_floats(C * SIZE * SIZE), *y = random_floats(C * SIZE * SIZE),
+        *p = packed_floats("depthwise", 4, dims, w);
   for (int target = 0; target < 2; ++target) {
     genie_kernel_runner_t runner;
     open_runner(text, TARGETS[target], &runner);
@@ -244,7 +271,8 @@ static void depthwise_conv_and_max_pool_of_channels_last_images(void **state) {
         double want = -1e9;
         for (int k = 0; k < 9; ++k) {
           const int r = i / 6 * 2 - 1 + k / 3, q = i % 6 * 2 - 1 + k % 3;
-          if (r >= 0 && q >= 0 && r < SIZE && q < SIZE) want = fmax(want, conv_at(positive, w, C, SIZE, 3, 1, C, C, c, r, q));
+          if (r >= 0 && q >= 0 && r < SIZE && q < SIZE)
+            want = fmax(want, conv_at(positive, w, C, SIZE, 3, 1, C, C, c, r, q));
         }
         assert_near(want, z[c * 36 + i]);
       }
@@ -255,6 +283,38 @@ static void depthwise_conv_and_max_pool_of_channels_last_images(void **state) {
   free(x), free(w), free(z), free(t), free(y), free(p);
 }
 
+static void packed_depthwise_conv_of_a_row_major_image(void **state) {
+  (void)state;
+  enum { C = 21, SIZE = 11, OUT = 6 };
+  const char *text =
+      "func.func @main(%t: tensor<1x21x11x11xf32>, %w: tensor<3x3x32xf32>) -> tensor<1x21x6x6xf32> {\n"
+      "  %y = genie.kernel \"conv\"(%t, %w) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<1x21x11x11xf32>, "
+      "tensor<3x3x32xf32>) -> tensor<1x21x6x6xf32> {\n"
+      "  ^bb0(%x: tensor<1x21x11x11xf32>, %p: tensor<3x3x32xf32>):\n"
+      "    %u = genie.unpack %p {format = \"depthwise\", width = 32 : i64} : (tensor<3x3x32xf32>) -> "
+      "tensor<21x1x3x3xf32>\n"
+      "    %0 = genie.conv %x, %u {stride = array<i64: 2, 2>, padding_low = array<i64: 1, 1>, padding_high = "
+      "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 21 : i64} : (tensor<1x21x11x11xf32>, "
+      "tensor<21x1x3x3xf32>) -> tensor<1x21x6x6xf32>\n"
+      "    genie.yield %0 : tensor<1x21x6x6xf32>\n  }\n  return %y : tensor<1x21x6x6xf32>\n}\n";
+  const int64_t dims[] = {C, 1, 3, 3};
+  float *x = random_floats(C * SIZE * SIZE), *w = random_floats(C * 9), *y = random_floats(C * OUT * OUT);
+  float *p = packed_floats("depthwise", 4, dims, w);
+  for (int target = 0; target < 2; ++target) {
+    genie_kernel_runner_t runner;
+    open_runner(text, TARGETS[target], &runner);
+    void *args[] = {x, p, y};
+    genie_kernel_runner_run(&runner, 0, args, NULL, 2);
+    for (int c = 0; c < C; ++c) {
+      for (int i = 0; i < OUT * OUT; ++i) {
+        assert_near(conv_at(x, w, C, SIZE, 3, 2, C, C, c, i / OUT, i % OUT), y[i * C + c]);
+      }
+    }
+    genie_kernel_runner_close(&runner);
+  }
+  free(x), free(w), free(y), free(p);
+}
+
 // q, k, v are views of [s, 3, 2, 16]; the mask keeps keys before `valid`; the result leaves as [s, 2 * 16].
 static void attention_of_views_with_a_mask(void **state) {
   (void)state;
@@ -263,13 +323,19 @@ static void attention_of_views_with_a_mask(void **state) {
       "func.func @main(%a: tensor<37x3x2x16xf32>, %m: tensor<37xi64>) -> tensor<37x32xf32> {\n"
       "  %y = genie.kernel \"attention\"(%a, %m) : (tensor<37x3x2x16xf32>, tensor<37xi64>) -> tensor<37x32xf32> {\n"
       "  ^bb0(%x: tensor<37x3x2x16xf32>, %valid: tensor<37xi64>):\n"
-      "    %p = genie.permute %x {permutation = array<i64: 1, 2, 0, 3>} : (tensor<37x3x2x16xf32>) -> tensor<3x2x37x16xf32>\n"
-      "    %q = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (0)>} : (tensor<3x2x37x16xf32>) -> tensor<1x2x37x16xf32>\n"
-      "    %k = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (1)>} : (tensor<3x2x37x16xf32>) -> tensor<1x2x37x16xf32>\n"
-      "    %v = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (2)>} : (tensor<3x2x37x16xf32>) -> tensor<1x2x37x16xf32>\n"
+      "    %p = genie.permute %x {permutation = array<i64: 1, 2, 0, 3>} : (tensor<37x3x2x16xf32>) -> "
+      "tensor<3x2x37x16xf32>\n"
+      "    %q = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (0)>} : (tensor<3x2x37x16xf32>) -> "
+      "tensor<1x2x37x16xf32>\n"
+      "    %k = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (1)>} : (tensor<3x2x37x16xf32>) -> "
+      "tensor<1x2x37x16xf32>\n"
+      "    %v = genie.slice %p {axis = 0 : i64, start = affine_map<() -> (2)>} : (tensor<3x2x37x16xf32>) -> "
+      "tensor<1x2x37x16xf32>\n"
       "    %c = genie.cast %valid : (tensor<37xi64>) -> tensor<37xi1>\n"
-      "    %0 = genie.attention %q, %k, %v, %c {scale = 0.25 : f64} : (tensor<1x2x37x16xf32>, tensor<1x2x37x16xf32>, tensor<1x2x37x16xf32>, tensor<37xi1>) -> tensor<1x2x37x16xf32>\n"
-      "    %1 = genie.permute %0 {permutation = array<i64: 0, 2, 1, 3>} : (tensor<1x2x37x16xf32>) -> tensor<1x37x2x16xf32>\n"
+      "    %0 = genie.attention %q, %k, %v, %c {scale = 0.25 : f64} : (tensor<1x2x37x16xf32>, tensor<1x2x37x16xf32>, "
+      "tensor<1x2x37x16xf32>, tensor<37xi1>) -> tensor<1x2x37x16xf32>\n"
+      "    %1 = genie.permute %0 {permutation = array<i64: 0, 2, 1, 3>} : (tensor<1x2x37x16xf32>) -> "
+      "tensor<1x37x2x16xf32>\n"
       "    %2 = genie.reshape %1 : (tensor<1x37x2x16xf32>) -> tensor<37x32xf32>\n"
       "    genie.yield %2 : tensor<37x32xf32>\n  }\n  return %y : tensor<37x32xf32>\n}\n";
   float *x = random_floats(S * 3 * H * E), *y = random_floats(S * H * E);
@@ -307,6 +373,7 @@ int main(void) {
       cmocka_unit_test(packed_conv_from_a_row_major_image),
       cmocka_unit_test(unpacked_grouped_conv),
       cmocka_unit_test(depthwise_conv_and_max_pool_of_channels_last_images),
+      cmocka_unit_test(packed_depthwise_conv_of_a_row_major_image),
       cmocka_unit_test(attention_of_views_with_a_mask),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,8 @@ enum {
   TILE_ROWS = 12,
   MOST_QUERIES = 132,
   MOST_KEYS = 512,
-  PANEL = 32,   // columns of a tile of f32 in the widest vectors
-  LANES = 16,   // of f32 in the widest vectors
+  PANEL = 32,  // columns of a tile of f32 in the widest vectors
+  LANES = 16,  // of f32 in the widest vectors
 };
 
 typedef struct operands {
@@ -18,7 +18,9 @@ typedef struct operands {
   int64_t group;
 } operands_t;
 
-static int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 static genie_status_t read_operands(genie_lowering_t *lowering, operands_t *o) {
   MlirOperation op = lowering->anchor;
@@ -43,7 +45,8 @@ static genie_status_t read_operands(genie_lowering_t *lowering, operands_t *o) {
   int64_t heads = 0, shared = 0;
   o->group = 1;
   if (!mlirAffineExprEqual(o->heads, kv_heads)) {
-    if (!genie_dim_is_constant(o->heads, &heads) || !genie_dim_is_constant(kv_heads, &shared) || shared <= 0 || heads % shared != 0) {
+    if (!genie_dim_is_constant(o->heads, &heads) || !genie_dim_is_constant(kv_heads, &shared) || shared <= 0 ||
+        heads % shared != 0) {
       return genie_lower_unimplemented(lowering, "the heads of the query are no multiple of those of the key");
     }
     o->group = heads / shared;
@@ -96,11 +99,12 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const operands_t 
   GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_scale", genie_ir_f64(lowering->anchor, "scale")));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_is_causal", genie_ir_bool(lowering->anchor, "is_causal")));
-  GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->q, "genie_q", "genie_q_dtype", "genie_q_row_stride", "genie_q_stride"));
+  GENIE_RETURN_IF_ERROR(
+      define_operand(lowering, o, &o->q, "genie_q", "genie_q_dtype", "genie_q_row_stride", "genie_q_stride"));
   GENIE_RETURN_IF_ERROR(
       define_operand(lowering, o, &o->key, "genie_key", "genie_key_dtype", "genie_key_row_stride", "genie_key_stride"));
-  GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->value, "genie_value", "genie_value_dtype", "genie_value_row_stride",
-                                       "genie_value_stride"));
+  GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->value, "genie_value", "genie_value_dtype",
+                                       "genie_value_row_stride", "genie_value_stride"));
   GENIE_RETURN_IF_ERROR(define_mask(lowering, o));
   const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
   const genie_lower_space_t space =
@@ -114,7 +118,8 @@ static bool is_contiguous(const genie_operand_t *operand) {
 }
 
 static genie_status_t lower_decode(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
-  const int64_t rows = o->group * genie_lower_maximum(lowering, o->queries), keys = genie_lower_maximum(lowering, o->keys);
+  const int64_t rows = o->group * genie_lower_maximum(lowering, o->queries),
+                keys = genie_lower_maximum(lowering, o->keys);
   const int64_t e = genie_lower_maximum(lowering, o->e);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_decode", element_bytes == 8));
   lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, o->group));
@@ -127,13 +132,15 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t
   const int64_t queries = genie_lower_maximum(lowering, o->queries), keys = genie_lower_maximum(lowering, o->keys);
   const int64_t e = genie_lower_maximum(lowering, o->e), d = genie_lower_maximum(lowering, o->d);
   const int64_t query_blocks = (queries + MOST_QUERIES - 1) / MOST_QUERIES;
-  const int64_t block_queries = round_up((queries + query_blocks - 1) / (query_blocks > 0 ? query_blocks : 1), TILE_ROWS);
+  const int64_t block_queries =
+      round_up((queries + query_blocks - 1) / (query_blocks > 0 ? query_blocks : 1), TILE_ROWS);
   const int64_t block_keys = round_up(keys < MOST_KEYS ? keys : MOST_KEYS, PANEL);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention", element_bytes == 8));
   lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, block_queries));
   lowering->grain = genie_lower_grain((double)(block_queries * keys) * (double)(e + d) / 24);
   lowering->scratch_bytes = (uint64_t)((block_queries * (e + 2 * block_keys + round_up(d, PANEL) + 2) +
-                                        (e > block_keys ? e : block_keys) * PANEL + LANES) * element_bytes);
+                                        (e > block_keys ? e : block_keys) * PANEL + LANES) *
+                                       element_bytes);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_queries", block_queries));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_keys", block_keys));
   return define_hooks(lowering, o);
@@ -143,6 +150,7 @@ genie_status_t genie_lower_attention(genie_lowering_t *lowering) {
   operands_t o = {0};
   GENIE_RETURN_IF_ERROR(read_operands(lowering, &o));
   const int64_t element_bytes = o.q.dtype == GENIE_DTYPE_F64 ? 8 : 4;
-  const bool is_few = genie_lower_maximum(lowering, o.queries) <= FEW_QUERIES && is_contiguous(&o.key) && is_contiguous(&o.value);
+  const bool is_few =
+      genie_lower_maximum(lowering, o.queries) <= FEW_QUERIES && is_contiguous(&o.key) && is_contiguous(&o.value);
   return is_few ? lower_decode(lowering, &o, element_bytes) : lower_blocked(lowering, &o, element_bytes);
 }

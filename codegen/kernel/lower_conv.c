@@ -1,5 +1,5 @@
-// conv and conv_transpose: the blocked product over taps; of one tap a plain product of pixels; or the depthwise template over
-// channels-last images.
+// conv and conv_transpose: the blocked product over taps; of one tap a plain product of pixels; or the depthwise
+// template over channels-last images.
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ typedef struct conv {
   genie_operand_t x, weight;
   MlirValue bias;
   bool is_transposed;
-  int spatial;  // spatial dimensions
+  int spatial;                  // spatial dimensions
   int64_t groups, channels, n;  // channels of the input and of the output in a group
   int64_t kernel[SPATIAL], stride[SPATIAL], padding[SPATIAL], dilation[SPATIAL];  // the last `spatial` are used
   MlirAffineExpr x_size[SPATIAL], y_size[SPATIAL], x_stride[SPATIAL], weight_stride[SPATIAL];
@@ -35,7 +35,8 @@ static void read_numbers(MlirOperation op, const char *name, int spatial, int64_
 static genie_status_t read_channels(genie_lowering_t *lowering, conv_t *c) {
   int64_t x_channels = 0, y_channels = 0;
   const genie_tensor_type_t weight = genie_value_type(genie_ir_operand(lowering->anchor, "weight"));
-  if (!genie_dim_is_constant(c->x.view.dims[1], &x_channels) || !genie_dim_is_constant(c->result.dims[1], &y_channels)) {
+  if (!genie_dim_is_constant(c->x.view.dims[1], &x_channels) ||
+      !genie_dim_is_constant(c->result.dims[1], &y_channels)) {
     return genie_lower_unimplemented(lowering, "the number of channels is not known");
   }
   c->groups = genie_ir_i64(lowering->anchor, "groups");
@@ -78,7 +79,8 @@ static genie_status_t read_conv(genie_lowering_t *lowering, conv_t *c) {
 }
 
 // Hooks `name0`..: of the last `count` spatial dimensions, numbered from 0.
-static genie_status_t define_numbers(genie_lowering_t *lowering, const char *name, int count, const int64_t numbers[SPATIAL]) {
+static genie_status_t define_numbers(genie_lowering_t *lowering, const char *name, int count,
+                                     const int64_t numbers[SPATIAL]) {
   for (int i = 0; i < count; ++i) {
     char hook[32];
     snprintf(hook, sizeof(hook), "genie_%s%d", name, i);
@@ -87,7 +89,8 @@ static genie_status_t define_numbers(genie_lowering_t *lowering, const char *nam
   return GENIE_OK;
 }
 
-static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name, int count, const MlirAffineExpr sizes[SPATIAL]) {
+static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name, int count,
+                                   const MlirAffineExpr sizes[SPATIAL]) {
   for (int i = 0; i < count; ++i) {
     char hook[32];
     snprintf(hook, sizeof(hook), "genie_%s%d", name, i);
@@ -122,26 +125,47 @@ static bool is_number(MlirAffineExpr dim, int64_t number) {
   return genie_dim_is_constant(dim, &value) && value == number;
 }
 
+// One channel a group, in an image that the depthwise template reads: of a packed weight, or channels apart.
+static bool is_depthwise(const conv_t *c) {
+  const bool is_one = c->channels == 1 && c->n == 1 && !c->is_transposed && c->spatial <= 2;
+  return is_one && (c->weight.width != 0 || !is_number(c->x.view.strides[1], 1));
+}
+
+// Whether the two kernel dimensions of a strided weight can be walked as one.
+static bool has_dense_taps(const conv_t *c) {
+  MlirAffineExpr row = genie_dim_mul(c->weight_stride[2],
+                                     genie_dim_constant(mlirAffineExprGetContext(c->weight_stride[2]), c->kernel[2]));
+  return c->weight.width == 0 && (c->kernel[1] == 1 || mlirAffineExprEqual(c->weight_stride[1], row));
+}
+
 static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
   const int one = 1;
   const genie_lower_space_t images = genie_operand_space(1, c->result.dims, 1, &one);
-  const int packed = c->weight.view.rank - 1;
-  const int64_t columns = genie_lower_maximum(lowering, c->y_size[2]);
+  const bool is_packed = c->weight.width != 0;
+  const int64_t columns = genie_lower_maximum(lowering, c->y_size[2]), taps = c->kernel[1] * c->kernel[2];
+  MlirAffineExpr unit = genie_dim_constant(lowering->context, 1);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "conv_depthwise", element_bytes == 8));
   lowering->grid = genie_dim_mul(c->result.dims[0], c->y_size[1]);
-  lowering->grain = genie_lower_grain((double)(columns * c->groups * c->kernel[1] * c->kernel[2]) / 4);
+  lowering->grain = genie_lower_grain((double)(columns * c->groups * taps) / 8);
+  lowering->scratch_bytes = (uint64_t)(columns * element_bytes);
+  // A strided weight is dense, so that its taps are one dimension.
+  MlirAffineExpr tap_stride = is_packed ? c->weight.view.dims[c->weight.view.rank - 1] : c->weight_stride[2];
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 1, &images));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_tap_stride", c->weight.view.dims[packed]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_x_channel_stride", c->x.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_tap_stride", tap_stride));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_size(lowering, "genie_weight_channel_stride", is_packed ? unit : c->weight.view.strides[0]));
   return define_hooks(lowering, c, 2);
 }
 
-// Sets the step from pixel to pixel and returns true where one tap reads every pixel in order: then a convolution is the
-// product of an image, [pixels, channels], with the weight.
+// Sets the step from pixel to pixel and returns true where one tap reads every pixel in order: then a convolution is
+// the product of an image, [pixels, channels], with the weight.
 static bool is_plain_product(const genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr *out_step) {
   MlirAffineExpr extent = genie_dim_constant(lowering->context, 1);
   *out_step = genie_dim_constant(lowering->context, 0);
   for (int i = SPATIAL - 1; i >= 0; --i) {
-    if (c->kernel[i] != 1 || c->stride[i] != 1 || c->padding[i] != 0 || !mlirAffineExprEqual(c->x_size[i], c->y_size[i])) {
+    if (c->kernel[i] != 1 || c->stride[i] != 1 || c->padding[i] != 0 ||
+        !mlirAffineExprEqual(c->x_size[i], c->y_size[i])) {
       return false;
     }
     if (is_number(c->x_size[i], 1)) {
@@ -170,12 +194,14 @@ static genie_status_t define_product_store(genie_lowering_t *lowering, const con
   return genie_lower_define_store(lowering, "genie_store", &space);
 }
 
-static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr step, int64_t element_bytes) {
+static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr step,
+                                    int64_t element_bytes) {
   MlirAffineExpr pixels = genie_dim_product(lowering->context, SPATIAL, c->y_size), images = c->result.dims[0];
-  MlirAffineExpr n = genie_dim_constant(lowering->context, c->n), k = genie_dim_constant(lowering->context, c->channels);
+  MlirAffineExpr n = genie_dim_constant(lowering->context, c->n),
+                 k = genie_dim_constant(lowering->context, c->channels);
   MlirAffineExpr zero = genie_dim_constant(lowering->context, 0);
-  const genie_gemm_block_t block = genie_gemm_block_choose(genie_lower_maximum(lowering, images),
-                                                           genie_lower_maximum(lowering, pixels), c->n, c->channels, element_bytes);
+  const genie_gemm_block_t block = genie_gemm_block_choose(
+      genie_lower_maximum(lowering, images), genie_lower_maximum(lowering, pixels), c->n, c->channels, element_bytes);
   const int one = 1;
   const genie_lower_space_t batch = genie_operand_space(1, &images, 1, &one);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemm", element_bytes == 8));
@@ -189,8 +215,10 @@ static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c,
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_dtype", c->weight.dtype));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_width", c->weight.width));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_direct", 0));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_k_stride", c->weight.width != 0 ? zero : c->weight.view.strides[1]));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_n_stride", c->weight.width != 0 ? zero : c->weight.view.strides[0]));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_size(lowering, "genie_b_k_stride", c->weight.width != 0 ? zero : c->weight.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_size(lowering, "genie_b_n_stride", c->weight.width != 0 ? zero : c->weight.view.strides[0]));
   GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, c->bias));
   return define_product_store(lowering, c);
 }
@@ -203,7 +231,8 @@ static genie_status_t define_weight_strides(genie_lowering_t *lowering, const co
   MlirAffineExpr group = genie_dim_mul(outer, genie_dim_constant(lowering->context, group_rows));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_group_stride", group));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_n_stride", c->is_transposed ? inner : outer));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_weight_channel_stride", c->is_transposed ? outer : inner));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_size(lowering, "genie_weight_channel_stride", c->is_transposed ? outer : inner));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_weight_width", c->weight.width));
   return define_sizes(lowering, "weight_stride", SPATIAL, c->weight_stride);
 }
@@ -219,9 +248,9 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c,
     block.rows = rows < TILE_ROWS ? TILE_ROWS : rows < block.rows ? rows : block.rows;
   }
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "conv", element_bytes == 8));
-  GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, batch, pixels, genie_dim_constant(lowering->context, c->n),
-                                                genie_dim_constant(lowering->context, k), element_bytes,
-                                                (uint64_t)(c->channels * element_bytes)));
+  GENIE_RETURN_IF_ERROR(genie_gemm_block_define(
+      lowering, &block, batch, pixels, genie_dim_constant(lowering->context, c->n),
+      genie_dim_constant(lowering->context, k), element_bytes, (uint64_t)(c->channels * element_bytes)));
   const int ones[] = {1, 1};
   const genie_lower_space_t planes = genie_operand_space(2, c->x.view.dims, 2, ones);
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 2, &planes));
@@ -236,10 +265,9 @@ genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
   conv_t c = {0};
   GENIE_RETURN_IF_ERROR(read_conv(lowering, &c));
   const int64_t element_bytes = c.x.dtype == GENIE_DTYPE_F64 ? 8 : 4;
-  if (strcmp(c.weight.format, "depthwise") == 0) {
-    return c.spatial <= 2 && c.channels == 1 && c.n == 1 && is_number(c.x.view.strides[1], 1)
-               ? lower_depthwise(lowering, &c, element_bytes)
-               : genie_lower_unimplemented(lowering, "a weight packed for channels-last images of one channel a group");
+  const bool is_packed_depthwise = strcmp(c.weight.format, "depthwise") == 0;
+  if (is_depthwise(&c) && (is_packed_depthwise || has_dense_taps(&c))) {
+    return lower_depthwise(lowering, &c, element_bytes);
   }
   if (c.weight.width != 0 && (strcmp(c.weight.format, "conv_n") != 0 || c.groups != 1 || c.is_transposed)) {
     return genie_lower_unimplemented(lowering, "the weight is not packed for this convolution");

@@ -5,7 +5,8 @@
 
 enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12 };
 
-// The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch and m.
+// The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
+// and m.
 typedef struct product {
   genie_operand_t a, b;
   MlirValue bias;
@@ -20,9 +21,10 @@ static bool is_one(MlirAffineExpr dim) {
   return genie_dim_is_constant(dim, &value) && value == 1;
 }
 
-// How many leading dimensions of the rows dims[0 .. count) cannot be walked together with those behind them; the stride of
-// a step to the next row in `out_stride`.
-static int count_outer_dims(MlirContext context, const genie_strided_view_t *view, int count, MlirAffineExpr *out_stride) {
+// How many leading dimensions of the rows dims[0 .. count) cannot be walked together with those behind them; the stride
+// of a step to the next row in `out_stride`.
+static int count_outer_dims(MlirContext context, const genie_strided_view_t *view, int count,
+                            MlirAffineExpr *out_stride) {
   MlirAffineExpr stride = genie_dim_constant(context, 0), extent = genie_dim_constant(context, 1);
   int outer = count;
   for (; outer > 0; --outer) {
@@ -96,7 +98,8 @@ static genie_status_t define_operands(genie_lowering_t *lowering, const product_
   const int b_rank = p->b.view.rank - 2 < p->batch_rank ? p->b.view.rank - 2 : p->batch_rank;
   const int a_rank = p->a.view.rank - 2 < p->batch_rank ? p->a.view.rank - 2 : p->batch_rank;
   const bool a_is_aligned = p->a.view.rank == p->result.rank;
-  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_a", &p->a, a_is_aligned ? p->batch_rank : a_rank, &batch));
+  GENIE_RETURN_IF_ERROR(
+      genie_operand_define_base(lowering, "genie_a", &p->a, a_is_aligned ? p->batch_rank : a_rank, &batch));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_a_dtype", p->a.dtype));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_m_stride", p->a_m_stride));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_k_stride", p->a_k_stride));
@@ -107,7 +110,8 @@ static genie_status_t define_operands(genie_lowering_t *lowering, const product_
   GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, p->bias));
   const int row_dims = p->result.rank - 1 - p->batch_rank;
   const int arg_dims[] = {p->batch_rank, row_dims, 1};
-  const genie_lower_space_t space = genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 3, arg_dims);
+  const genie_lower_space_t space =
+      genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 3, arg_dims);
   return genie_lower_define_store(lowering, "genie_store", &space);
 }
 
@@ -130,7 +134,8 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const product_t 
                                                            genie_lower_maximum(lowering, p->k), element_bytes);
   int64_t n_value = 0;
   // Reading in place goes beyond n unless n is whole tiles.
-  const bool is_direct = m <= DIRECT_ROWS && is_one(p->b_n_stride) && genie_dim_is_constant(p->n, &n_value) && n_value % 32 == 0;
+  const bool is_direct =
+      m <= DIRECT_ROWS && is_one(p->b_n_stride) && genie_dim_is_constant(p->n, &n_value) && n_value % 32 == 0;
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemm", element_bytes == 8));
   GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, p->batch, p->m, p->n, p->k, element_bytes, 0));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_m", p->m));

@@ -13,8 +13,8 @@ typedef struct pool {
 } pool_t;
 
 // Hooks genie_<name>0..2: dimension first + i of `dims` for the last `spatial`, `fill` for those before.
-static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name, const pool_t *p, const MlirAffineExpr *dims,
-                                   int64_t fill) {
+static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name, const pool_t *p,
+                                   const MlirAffineExpr *dims, int64_t fill) {
   for (int i = 0; i < SPATIAL; ++i) {
     char hook[32];
     const int d = i - (SPATIAL - p->spatial);
@@ -26,8 +26,8 @@ static genie_status_t define_sizes(genie_lowering_t *lowering, const char *name,
 }
 
 // Hooks genie_<name>0..2 from attribute `attribute`, with `fill` where it, or a dimension, is absent.
-static genie_status_t define_numbers(genie_lowering_t *lowering, const char *name, const pool_t *p, const char *attribute,
-                                     int64_t fill) {
+static genie_status_t define_numbers(genie_lowering_t *lowering, const char *name, const pool_t *p,
+                                     const char *attribute, int64_t fill) {
   int64_t numbers[SPATIAL] = {0};
   const int count = attribute == NULL ? 0 : genie_ir_i64_array(lowering->anchor, attribute, SPATIAL, numbers);
   for (int i = 0; i < SPATIAL; ++i) {
@@ -48,8 +48,8 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const pool_t *p, 
   const bool is_split = genie_lower_maximum(lowering, genie_dim_mul(p->result.dims[0], rows)) < 16;
   const int64_t block = is_split ? BLOCK_CHANNELS : channels;
   lowering->grid = genie_dim_mul(genie_dim_mul(p->result.dims[0], rows), genie_lower_ceildiv(p->result.dims[1], block));
-  lowering->grain = genie_lower_grain(
-      taps * (double)block * (double)genie_lower_maximum(lowering, p->result.dims[p->result.rank - 1]) / 4);
+  lowering->grain = genie_lower_grain(taps * (double)block *
+                                      (double)genie_lower_maximum(lowering, p->result.dims[p->result.rank - 1]) / 4);
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_channels", p->result.dims[1]));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_channels", block));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, "x_size", p, x->dims, 1));
@@ -76,8 +76,8 @@ static genie_status_t lower_upsample(genie_lowering_t *lowering, const pool_t *p
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "upsample", is_double));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_linear", is_linear));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_centered", is_nearest && mode.length > 7));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_aligns_corners",
-                                               genie_ir_bool(lowering->anchor, "align_corners")));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_aligns_corners", genie_ir_bool(lowering->anchor, "align_corners")));
   return define_hooks(lowering, p, is_linear ? 8 : 1);
 }
 
@@ -85,8 +85,10 @@ static genie_status_t lower_window(genie_lowering_t *lowering, const pool_t *p, 
   MlirOperation op = lowering->anchor;
   const bool is_max = genie_op_is(op, "genie.max_pool"), is_adaptive = genie_op_is(op, "genie.adaptive_avg_pool");
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "pool", is_double));
-  GENIE_RETURN_IF_ERROR(
-      genie_lower_define_i64(lowering, "genie_kind", is_max ? KIND_MAX : is_adaptive ? KIND_ADAPTIVE : KIND_MEAN));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_kind",
+                                               is_max        ? KIND_MAX
+                                               : is_adaptive ? KIND_ADAPTIVE
+                                                             : KIND_MEAN));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_includes_padding",
                                                !is_max && !is_adaptive && genie_ir_bool(op, "count_include_pad")));
   GENIE_RETURN_IF_ERROR(define_numbers(lowering, "kernel_size", p, is_adaptive ? NULL : "kernel", 1));

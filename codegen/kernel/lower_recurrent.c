@@ -13,7 +13,9 @@ typedef struct recurrent {
   intptr_t first_weight, weight_count;
 } recurrent_t;
 
-static int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 static genie_status_t read_recurrent(genie_lowering_t *lowering, recurrent_t *r) {
   MlirOperation op = lowering->anchor;
@@ -23,13 +25,16 @@ static genie_status_t read_recurrent(genie_lowering_t *lowering, recurrent_t *r)
   r->layers = genie_ir_i64(op, "layers");
   r->directions = genie_ir_bool(op, "bidirectional") ? 2 : 1;
   r->gates = r->is_lstm ? 4 : 3;
-  const genie_tensor_type_t x = genie_value_type(genie_ir_operand(op, "x")), h0 = genie_value_type(genie_ir_operand(op, "h0"));
+  const genie_tensor_type_t x = genie_value_type(genie_ir_operand(op, "x")),
+                            h0 = genie_value_type(genie_ir_operand(op, "h0"));
   genie_ir_operand_range(op, "weights", &r->first_weight, &r->weight_count);
-  if (x.rank != 3 || h0.rank != 3 || !genie_dim_is_constant(h0.dims[2], &r->hidden) || !genie_dim_is_constant(x.dims[2], &r->input)) {
+  if (x.rank != 3 || h0.rank != 3 || !genie_dim_is_constant(h0.dims[2], &r->hidden) ||
+      !genie_dim_is_constant(x.dims[2], &r->input)) {
     return genie_lower_unimplemented(lowering, "a recurrent layer takes [steps, batch, features] with known features");
   }
   if (r->weight_count > SLOTS || r->weight_count != r->layers * r->directions * (r->has_bias ? 4 : 2)) {
-    return genie_lower_unimplemented(lowering, "a recurrent layer has up to 64 weights: two, or four with biases, a layer and direction");
+    return genie_lower_unimplemented(
+        lowering, "a recurrent layer has up to 64 weights: two, or four with biases, a layer and direction");
   }
   return GENIE_OK;
 }
@@ -72,15 +77,16 @@ static genie_status_t define_load(genie_lowering_t *lowering, const char *hook, 
 }
 
 static genie_status_t define_store(genie_lowering_t *lowering, const char *hook, int result) {
-  const genie_lower_space_t space = genie_lower_space_of(mlirValueGetType(mlirOperationGetResult(lowering->anchor, result)));
+  const genie_lower_space_t space =
+      genie_lower_space_of(mlirValueGetType(mlirOperationGetResult(lowering->anchor, result)));
   return genie_lower_define_store_results(lowering, hook, result, 1, &space);
 }
 
 static uint64_t scratch_elements(const recurrent_t *r, int64_t steps) {
   const int64_t output = r->directions * r->hidden, width = r->input > output ? r->input : output;
   const int64_t gates = r->gates * r->hidden;
-  return (uint64_t)(2 * steps * width + steps * round_up(gates, PANEL) + round_up(r->hidden, LANES) + r->hidden + gates +
-                    width * (TILE_ROWS + PANEL) + TILE_ROWS * PANEL);
+  return (uint64_t)(2 * steps * width + steps * round_up(gates, PANEL) + round_up(r->hidden, LANES) + r->hidden +
+                    gates + width * (TILE_ROWS + PANEL) + TILE_ROWS * PANEL);
 }
 
 genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {

@@ -4,10 +4,10 @@
 #include <string.h>
 
 enum {
-  TILE_ROWS = 12,           // of the widest target; a multiple of every target's
-  PANEL_BYTES = 128,        // width of a panel of weights
-  BLOCK_BYTES = 2 << 20,    // at most, for the packed rows of a task
-  DEPTH = 384,              // a tile's panels over so many steps fit the caches
+  TILE_ROWS = 12,         // of the widest target; a multiple of every target's
+  PANEL_BYTES = 128,      // width of a panel of weights
+  BLOCK_BYTES = 2 << 20,  // at most, for the packed rows of a task
+  DEPTH = 384,            // a tile's panels over so many steps fit the caches
   MOST_ROWS = 240,
   LINE_BYTES = 64,
 };
@@ -45,7 +45,8 @@ genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue val
   }
   MlirOperation unpack = find_unpack(value);
   if (mlirOperationIsNull(unpack)) {
-    return genie_lower_view(lowering, value, &out_operand->view) ? GENIE_OK : refuse(lowering, role, "is no strided view");
+    return genie_lower_view(lowering, value, &out_operand->view) ? GENIE_OK
+                                                                 : refuse(lowering, role, "is no strided view");
   }
   const MlirStringRef format = genie_ir_string(unpack, "format");
   snprintf(out_operand->format, sizeof(out_operand->format), "%.*s", (int)format.length, format.data);
@@ -54,7 +55,8 @@ genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue val
     return refuse(lowering, role, "is packed to a width that no template reads");
   }
   MlirValue packed = mlirOperationGetOperand(unpack, 0);
-  return genie_lower_view(lowering, packed, &out_operand->view) ? GENIE_OK : refuse(lowering, role, "is no packed weight");
+  return genie_lower_view(lowering, packed, &out_operand->view) ? GENIE_OK
+                                                                : refuse(lowering, role, "is no packed weight");
 }
 
 genie_lower_space_t genie_operand_space(int rank, const MlirAffineExpr *dims, int arg_count, const int *arg_dims) {
@@ -88,11 +90,14 @@ genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue b
 
 genie_status_t genie_operand_use_template(genie_lowering_t *lowering, const char *stem, bool is_double) {
   char name[64];
-  snprintf(name, sizeof(name), "%s_%s_%d", stem, is_double ? "f64" : "f32", lowering->target->vector_bytes >= 64 ? 64 : 32);
+  snprintf(name, sizeof(name), "%s_%s_%d", stem, is_double ? "f64" : "f32",
+           lowering->target->vector_bytes >= 64 ? 64 : 32);
   return genie_lower_use_template(lowering, name);
 }
 
-static int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 genie_gemm_block_t genie_gemm_block_choose(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t element_bytes) {
   const int64_t width = PANEL_BYTES / element_bytes;
@@ -113,16 +118,17 @@ genie_gemm_block_t genie_gemm_block_choose(int64_t batch, int64_t m, int64_t n, 
   return block;
 }
 
-genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_gemm_block_t *block, MlirAffineExpr batch,
-                                       MlirAffineExpr m, MlirAffineExpr n, MlirAffineExpr k, int64_t element_bytes,
-                                       uint64_t extra_bytes) {
+genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_gemm_block_t *block,
+                                       MlirAffineExpr batch, MlirAffineExpr m, MlirAffineExpr n, MlirAffineExpr k,
+                                       int64_t element_bytes, uint64_t extra_bytes) {
   int64_t m_value = 0;
   const bool is_known = genie_dim_is_constant(m, &m_value);
   const int64_t tile_rows = lowering->target->vector_bytes >= 64 ? TILE_ROWS : TILE_ROWS / 2;
   const uint64_t depth = (uint64_t)genie_lower_maximum(lowering, k);
   const uint64_t elements = (uint64_t)block->rows * (depth + (uint64_t)block->columns) +
                             (uint64_t)(block->depth * (PANEL_BYTES / element_bytes));
-  lowering->grid = genie_dim_mul(genie_dim_mul(batch, genie_lower_ceildiv(m, block->rows)), genie_lower_ceildiv(n, block->columns));
+  lowering->grid =
+      genie_dim_mul(genie_dim_mul(batch, genie_lower_ceildiv(m, block->rows)), genie_lower_ceildiv(n, block->columns));
   lowering->grain = genie_lower_grain((double)block->rows * (double)block->columns * (double)depth / 32);
   lowering->scratch_bytes = elements * (uint64_t)element_bytes + LINE_BYTES + extra_bytes;
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_n", n));

@@ -8,8 +8,8 @@
 typedef struct genie_operand {
   genie_strided_view_t view;  // of the operand; of a packed one, of the packed tensor as a whole
   genie_dtype_t dtype;
-  int64_t width;       // panel width of a packed weight, else 0
-  char format[16];     // of a packed weight, else ""
+  int64_t width;    // panel width of a packed weight, else 0
+  char format[16];  // of a packed weight, else ""
 } genie_operand_t;
 
 // UNIMPLEMENTED where `value` is neither strided nor a packed weight as it was packed, or is no float; `role` names the
@@ -28,7 +28,8 @@ genie_status_t genie_operand_define_base(genie_lowering_t *lowering, const char 
 // `i64 genie_has_bias(frame)` and `real_t genie_bias(frame, i64 n)` for an optional one-dimensional bias.
 genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue bias) GENIE_MUST_USE;
 
-// The template of `stem` for a compute type and the target's vectors: "gemm" for f32 in 64-byte vectors is "gemm_f32_64".
+// The template of `stem` for a compute type and the target's vectors: "gemm" for f32 in 64-byte vectors is
+// "gemm_f32_64".
 genie_status_t genie_operand_use_template(genie_lowering_t *lowering, const char *stem, bool is_double) GENIE_MUST_USE;
 
 // How templates on gemm_block.h cut their work: elements of the compute type.
@@ -41,8 +42,8 @@ genie_gemm_block_t genie_gemm_block_choose(int64_t batch, int64_t m, int64_t n, 
 
 // Defines the hooks of gemm_block.h (genie_n, genie_k, the block, genie_tail_rows) and sets grid, grain and scratch;
 // `extra_bytes` of scratch follow those of gemm_block.h.
-genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_gemm_block_t *block, MlirAffineExpr batch,
-                                       MlirAffineExpr m, MlirAffineExpr n, MlirAffineExpr k, int64_t element_bytes,
-                                       uint64_t extra_bytes) GENIE_MUST_USE;
+genie_status_t genie_gemm_block_define(genie_lowering_t *lowering, const genie_gemm_block_t *block,
+                                       MlirAffineExpr batch, MlirAffineExpr m, MlirAffineExpr n, MlirAffineExpr k,
+                                       int64_t element_bytes, uint64_t extra_bytes) GENIE_MUST_USE;
 
 #endif  // GENIE_CODEGEN_KERNEL_OPERAND_H_

@@ -3,9 +3,9 @@
 //
 // The grid is (batch, head) x blocks of queries. A row whose keys are all masked gives zeros.
 //
-// scratch, in parts of whole cache lines: query panels [block queries][e] | scores [block queries][block keys] | probability panels, as the
-// scores | one panel of keys or values [max(e, block keys)][TILE_COLUMNS] | result [block queries][d rounded up] |
-// maximum, sum [block queries]
+// scratch, in parts of whole cache lines: query panels [block queries][e] | scores [block queries][block keys] |
+// probability panels, as the scores | one panel of keys or values [max(e, block keys)][TILE_COLUMNS] | result [block
+// queries][d rounded up] | maximum, sum [block queries]
 #include "codegen/templates/attention_row.h"
 #include "codegen/templates/gemm_tile.h"
 
@@ -20,8 +20,8 @@ typedef struct block {
   real_t *q_panels, *scores, *p_panels, *panel, *result, *maximum, *sum;
 } block_t;
 
-GENIE_INLINE void multiply_columns(i64 rows, i64 columns, i64 depth, const real_t *a, i64 a_tile, const real_t *b, i64 step,
-                                   real_t *out, i64 stride, bool is_first) {
+GENIE_INLINE void multiply_columns(i64 rows, i64 columns, i64 depth, const real_t *a, i64 a_tile, const real_t *b,
+                                   i64 step, real_t *out, i64 stride, bool is_first) {
   for (i64 i = 0; i < rows; i += TILE_ROWS) {
     if (columns <= LANES) {
       tile_multiply(TILE_ROWS, 1, depth, a + i / TILE_ROWS * a_tile, b, step, out + i * stride, stride, is_first);
@@ -33,12 +33,14 @@ GENIE_INLINE void multiply_columns(i64 rows, i64 columns, i64 depth, const real_
 
 static __attribute__((noinline)) void multiply_scores(const block_t *t, i64 columns, const real_t *b, real_t *out) {
   const i64 e = genie_e(t->frame);
-  multiply_columns(t->rows, columns, e, t->q_panels, TILE_ROWS * e, b, TILE_COLUMNS, out, genie_block_keys(t->frame), true);
+  multiply_columns(t->rows, columns, e, t->q_panels, TILE_ROWS * e, b, TILE_COLUMNS, out, genie_block_keys(t->frame),
+                   true);
 }
 
-static __attribute__((noinline)) void multiply_values(const block_t *t, i64 columns, i64 keys, const real_t *b, i64 step,
-                                                      real_t *out) {
-  multiply_columns(t->rows, columns, keys, t->p_panels, TILE_ROWS * genie_block_keys(t->frame), b, step, out, t->d_padded, false);
+static __attribute__((noinline)) void multiply_values(const block_t *t, i64 columns, i64 keys, const real_t *b,
+                                                      i64 step, real_t *out) {
+  multiply_columns(t->rows, columns, keys, t->p_panels, TILE_ROWS * genie_block_keys(t->frame), b, step, out,
+                   t->d_padded, false);
 }
 
 static void score_block(const block_t *t, i64 key, i64 keys) {
@@ -48,8 +50,8 @@ static void score_block(const block_t *t, i64 key, i64 keys) {
   const char *base = genie_key(frame, t->batch, t->head / genie_group(frame));
   for (i64 j = 0; j < keys; j += TILE_COLUMNS) {
     const i64 columns = genie_min_i64(TILE_COLUMNS, keys - j);
-    panel_pack(t->panel, TILE_COLUMNS, columns, genie_e(frame), base + (key + j) * row_stride * storage_bytes(dtype), dtype,
-               row_stride, genie_key_stride(frame));
+    panel_pack(t->panel, TILE_COLUMNS, columns, genie_e(frame), base + (key + j) * row_stride * storage_bytes(dtype),
+               dtype, row_stride, genie_key_stride(frame));
     multiply_scores(t, columns, t->panel, t->scores + j);
   }
 }
@@ -87,7 +89,8 @@ static void add_values(const block_t *t, i64 key, i64 keys) {
   const int dtype = (int)genie_value_dtype(frame);
   const i64 block_keys = genie_block_keys(frame), row_stride = genie_value_row_stride(frame), d_count = genie_d(frame);
   const bool is_direct = storage_bytes(dtype) == REAL_BYTES && genie_value_stride(frame) == 1;
-  const char *base = (const char *)genie_value(frame, t->batch, t->head / genie_group(frame)) + key * row_stride * storage_bytes(dtype);
+  const char *base = (const char *)genie_value(frame, t->batch, t->head / genie_group(frame)) +
+                     key * row_stride * storage_bytes(dtype);
   for (i64 i = 0; i < t->rows; i += TILE_ROWS) {
     panel_pack(t->p_panels + i * block_keys, TILE_ROWS, TILE_ROWS, keys, t->scores + i * block_keys,
                REAL_BYTES == 8 ? GENIE_DTYPE_F64 : GENIE_DTYPE_F32, block_keys, 1);

@@ -1,5 +1,5 @@
-// Attention of a few queries over many keys: bound by the memory that keys and values stream from, so each is read once for
-// the queries of all heads that share it, DECODE_ROWS at a time.
+// Attention of a few queries over many keys: bound by the memory that keys and values stream from, so each is read once
+// for the queries of all heads that share it, DECODE_ROWS at a time.
 //
 // The grid is (batch, head of keys). Rows of keys and values are contiguous.
 //
@@ -24,7 +24,8 @@ static void load_queries(const rows_t *t) {
     const char *base = genie_q(frame, t->batch, t->kv_head * group + row / queries);
     const i64 first = row % queries * genie_q_row_stride(frame);
     for (i64 e = 0; e < t->e_padded; ++e) {
-      t->queries[row * t->e_padded + e] = e < genie_e(frame) ? load_1(base, dtype, first + e * genie_q_stride(frame)) : 0;
+      t->queries[row * t->e_padded + e] =
+          e < genie_e(frame) ? load_1(base, dtype, first + e * genie_q_stride(frame)) : 0;
     }
   }
 }
@@ -62,7 +63,8 @@ static void softmax_row(const rows_t *t, i64 row) {
   const frame_t *frame = t->frame;
   const i64 queries = genie_queries(frame), keys = genie_keys(frame);
   real_t *scores = t->scores + row * t->keys_padded;
-  const real_t largest = mask_row(frame, t->batch, t->kv_head * genie_group(frame) + row / queries, row % queries, 0, keys, scores);
+  const real_t largest =
+      mask_row(frame, t->batch, t->kv_head * genie_group(frame) + row / queries, row % queries, 0, keys, scores);
   const real_t shift = largest == (real_t)LOWEST ? 0 : largest;
   real_t sum = 0;
   GENIE_VECTORIZE

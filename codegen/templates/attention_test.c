@@ -18,10 +18,15 @@ static shape_t shape;
 static buffer_t q, key, value, mask, y;
 
 static i64 element(i64 heads, i64 length, i64 width, i64 batch, i64 head, i64 position) {
-  return shape.is_interleaved ? ((batch * length + position) * heads + head) * width : ((batch * heads + head) * length + position) * width;
+  return shape.is_interleaved ? ((batch * length + position) * heads + head) * width
+                              : ((batch * heads + head) * length + position) * width;
 }
-static i64 row_stride(i64 heads, i64 width) { return shape.is_interleaved ? heads * width : width; }
-static i64 kv_heads(void) { return shape.heads / shape.group; }
+static i64 row_stride(i64 heads, i64 width) {
+  return shape.is_interleaved ? heads * width : width;
+}
+static i64 kv_heads(void) {
+  return shape.heads / shape.group;
+}
 
 SIZE_HOOK(heads, shape.heads)
 SIZE_HOOK(group, shape.group)
@@ -40,7 +45,10 @@ SIZE_HOOK(value_row_stride, row_stride(kv_heads(), shape.d))
 SIZE_HOOK(q_stride, 1)
 SIZE_HOOK(key_stride, 1)
 SIZE_HOOK(value_stride, 1)
-real_t genie_scale(const frame_t *frame) { (void)frame; return (real_t)3.5; }
+real_t genie_scale(const frame_t *frame) {
+  (void)frame;
+  return (real_t)3.5;
+}
 const void *genie_q(const frame_t *frame, i64 batch, i64 head) {
   (void)frame;
   return (char *)q.bytes + element(shape.heads, shape.queries, shape.e, batch, head, 0) * storage_bytes(shape.dtype);
@@ -66,7 +74,9 @@ void genie_store(const frame_t *frame, i64 batch, i64 head, i64 query, i64 d, re
 static i64 scratch_count(void) {
   return shape.group * shape.queries * (round_up(shape.e, LANES) + round_up(shape.keys, LANES));
 }
-static i64 grid(void) { return shape.batch * kv_heads(); }
+static i64 grid(void) {
+  return shape.batch * kv_heads();
+}
 #else
 enum { BLOCK_QUERIES = 24, BLOCK_KEYS = 64 };
 SIZE_HOOK(block_queries, BLOCK_QUERIES)
@@ -75,7 +85,9 @@ static i64 scratch_count(void) {
   return BLOCK_QUERIES * (shape.e + 2 * BLOCK_KEYS + round_up(shape.d, TILE_COLUMNS) + 2) +
          genie_max_i64(shape.e, BLOCK_KEYS) * TILE_COLUMNS + 64 / REAL_BYTES;
 }
-static i64 grid(void) { return shape.batch * shape.heads * ceil_div(shape.queries, BLOCK_QUERIES); }
+static i64 grid(void) {
+  return shape.batch * shape.heads * ceil_div(shape.queries, BLOCK_QUERIES);
+}
 #endif
 
 static void check_row(i64 batch, i64 head, i64 query) {

@@ -1,9 +1,9 @@
-// Convolution and transposed convolution of any rank up to three spatial dimensions, as a blocked product: rows are output
-// pixels, columns the output channels of a group, k runs over (tap, input channel of the group).
+// Convolution and transposed convolution of any rank up to three spatial dimensions, as a blocked product: rows are
+// output pixels, columns the output channels of a group, k runs over (tap, input channel of the group).
 //
 // A task packs the taps of its pixels into A panels (pixels beyond the edge read zeros) and multiplies them with the
-// weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight is
-// packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
+// weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight
+// is packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
 //
 // scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel
 // [block depth][TILE_COLUMNS] | zeros [channels]
@@ -72,8 +72,8 @@ GENIE_INLINE void pack_weight(const frame_t *frame, i64 group, i64 n, i64 k, i64
                        channel * genie_weight_channel_stride(frame) +
                        tap / (size1 * size2) * genie_weight_stride0(frame) +
                        tap / size2 % size1 * genie_weight_stride1(frame) + tap % size2 * genie_weight_stride2(frame);
-    panel_pack(panel, TILE_COLUMNS, columns, count, (const char *)genie_weight(frame) + offset * storage_bytes(dtype), dtype,
-               genie_weight_n_stride(frame), genie_weight_channel_stride(frame));
+    panel_pack(panel, TILE_COLUMNS, columns, count, (const char *)genie_weight(frame) + offset * storage_bytes(dtype),
+               dtype, genie_weight_n_stride(frame), genie_weight_channel_stride(frame));
     panel += count * TILE_COLUMNS;
     k += count;
   }
@@ -100,7 +100,8 @@ GENIE_INLINE i64 b_step(const frame_t *frame) {
   return width != 0 && storage_bytes((int)genie_weight_dtype(frame)) == REAL_BYTES ? width : TILE_COLUMNS;
 }
 
-// The pixels of a tile: the input coordinate of each at tap 0 and where it lies, in elements from [image][channel][0, 0, 0].
+// The pixels of a tile: the input coordinate of each at tap 0 and where it lies, in elements from [image][channel][0,
+// 0, 0].
 typedef struct tile_pixels {
   i64 rows;
   i64 origin[3][TILE_ROWS];
@@ -109,7 +110,9 @@ typedef struct tile_pixels {
   bool is_run;     // a whole tile of neighbours in the last dimension
 } tile_pixels_t;
 
-GENIE_INLINE bool is_inside(i64 origin, i64 reach, i64 size) { return origin >= 0 && origin + reach < size; }
+GENIE_INLINE bool is_inside(i64 origin, i64 reach, i64 size) {
+  return origin >= 0 && origin + reach < size;
+}
 
 static void find_pixels(const frame_t *frame, i64 pixel, i64 rows, tile_pixels_t *out) {
   const i64 size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
@@ -127,7 +130,8 @@ static void find_pixels(const frame_t *frame, i64 pixel, i64 rows, tile_pixels_t
       out->is_inside = false;
       continue;
     }
-    const i64 x0 = y0 * genie_stride0(frame) - genie_padding0(frame), x1 = y1 * genie_stride1(frame) - genie_padding1(frame);
+    const i64 x0 = y0 * genie_stride0(frame) - genie_padding0(frame),
+              x1 = y1 * genie_stride1(frame) - genie_padding1(frame);
     const i64 x2 = y2 * genie_stride2(frame) - genie_padding2(frame);
     out->origin[0][row] = x0;
     out->origin[1][row] = x1;
@@ -153,17 +157,22 @@ GENIE_INLINE i64 input_coordinate(const frame_t *frame, i64 origin, i64 tap, i64
 }
 
 // Where each pixel reads at tap (t0, t1, t2); -1 outside.
-GENIE_INLINE void find_taps(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 t2, i64 offsets[TILE_ROWS]) {
+GENIE_INLINE void find_taps(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 t2,
+                            i64 offsets[TILE_ROWS]) {
   const i64 shift = t0 * genie_dilation0(frame) * genie_x_stride0(frame) +
-                    t1 * genie_dilation1(frame) * genie_x_stride1(frame) + t2 * genie_dilation2(frame) * genie_x_stride2(frame);
+                    t1 * genie_dilation1(frame) * genie_x_stride1(frame) +
+                    t2 * genie_dilation2(frame) * genie_x_stride2(frame);
   for (i64 row = 0; row < tile->rows; ++row) {
     if (tile->is_inside) {
       offsets[row] = tile->base[row] + shift;
       continue;
     }
-    const i64 x0 = input_coordinate(frame, tile->origin[0][row], t0, genie_x_size0(frame), genie_stride0(frame), genie_dilation0(frame));
-    const i64 x1 = input_coordinate(frame, tile->origin[1][row], t1, genie_x_size1(frame), genie_stride1(frame), genie_dilation1(frame));
-    const i64 x2 = input_coordinate(frame, tile->origin[2][row], t2, genie_x_size2(frame), genie_stride2(frame), genie_dilation2(frame));
+    const i64 x0 = input_coordinate(frame, tile->origin[0][row], t0, genie_x_size0(frame), genie_stride0(frame),
+                                    genie_dilation0(frame));
+    const i64 x1 = input_coordinate(frame, tile->origin[1][row], t1, genie_x_size1(frame), genie_stride1(frame),
+                                    genie_dilation1(frame));
+    const i64 x2 = input_coordinate(frame, tile->origin[2][row], t2, genie_x_size2(frame), genie_stride2(frame),
+                                    genie_dilation2(frame));
     offsets[row] = x0 < 0 || x1 < 0 || x2 < 0
                        ? -1
                        : x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
@@ -189,8 +198,9 @@ GENIE_INLINE void pack_tap_rows(real_t *panel, i64 height, i64 rows, i64 channel
 }
 
 // One tap of a tile of any strides, channel by channel; the rows of a run lie `step` elements apart.
-GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels_t *tile, i64 channels, const char *base,
-                                    int dtype, const i64 offsets[TILE_ROWS], i64 channel_stride, i64 step) {
+GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels_t *tile, i64 channels,
+                                    const char *base, int dtype, const i64 offsets[TILE_ROWS], i64 channel_stride,
+                                    i64 step) {
   if (tile->is_run) {
     for (i64 channel = 0; channel < channels; ++channel) {
       const char *line = base + (offsets[0] + channel * channel_stride) * storage_bytes(dtype);
@@ -210,8 +220,8 @@ GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels
 }
 
 // The panel [tap][channel][height] of `rows` pixels from `pixel` on.
-static void pack_pixels(const frame_t *frame, i64 image, i64 group, i64 pixel, i64 rows, i64 height, const real_t *zeros,
-                        real_t *panel) {
+static void pack_pixels(const frame_t *frame, i64 image, i64 group, i64 pixel, i64 rows, i64 height,
+                        const real_t *zeros, real_t *panel) {
   const i64 channels = genie_channels(frame), channel_stride = genie_x_channel_stride(frame);
   const int dtype = (int)genie_x_dtype(frame);
   const char *base = genie_x(frame, image, group * channels);

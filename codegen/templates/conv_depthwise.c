@@ -1,8 +1,11 @@
-// Depthwise convolution over channels-last images: y[image][i][j][c] = sum over taps of x[image][i'][j'][c] * w[tap][c].
+// Depthwise convolution: y[image][c][i][j] = sum over taps of x[image][c][i'][j'] * w[tap][c]. Taps outside the image
+// are skipped. The grid is image x output rows.
 //
-// Lanes are channels. A strip of DEPTHWISE_PIXELS outputs of one image row keeps its sums in registers for one vector of
-// channels; taps outside the image are skipped. The weight is packed as "depthwise": [tap][channels rounded up to width].
-// The grid is image x output rows.
+// Of channels-last images lanes are channels: a strip of DEPTHWISE_PIXELS outputs keeps its sums in registers for one
+// vector of channels; the weight is packed as "depthwise": [tap][channels rounded up to width]. Of other images lanes
+// are pixels of a row, whose sums are in scratch.
+//
+// scratch: sums [pixels of an output row]
 #include "codegen/templates/lanes.h"
 
 enum { DEPTHWISE_PIXELS = GENIE_VECTOR_BYTES == 64 ? 7 : 4 };
@@ -20,21 +23,23 @@ i64 genie_padding0(const frame_t *frame);
 i64 genie_padding1(const frame_t *frame);
 i64 genie_dilation0(const frame_t *frame);
 i64 genie_dilation1(const frame_t *frame);
-// Element [image][channel 0][0, 0]; channels have stride 1.
+// Element [image][channel 0][0, 0], and strides in elements.
 const void *genie_x(const frame_t *frame, i64 image);
 i64 genie_x_dtype(const frame_t *frame);
+i64 genie_x_channel_stride(const frame_t *frame);
 i64 genie_x_stride0(const frame_t *frame);
 i64 genie_x_stride1(const frame_t *frame);
 const void *genie_weight(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);
 i64 genie_weight_tap_stride(const frame_t *frame);
+i64 genie_weight_channel_stride(const frame_t *frame);  // 1 where the image is channels-last
 i64 genie_has_bias(const frame_t *frame);
 real_t genie_bias(const frame_t *frame, i64 channel);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
 
 // Sums of `pixels` outputs from column `j` of row `i` on, for channels [channel, channel + lanes).
-GENIE_INLINE void strip(const frame_t *frame, const char *x, i64 i, i64 j, const int pixels, i64 channel, const i64 lanes,
-                        bool is_inside, real_vector_t sums[DEPTHWISE_PIXELS]) {
+GENIE_INLINE void strip(const frame_t *frame, const char *x, i64 i, i64 j, const int pixels, i64 channel,
+                        const i64 lanes, bool is_inside, real_vector_t sums[DEPTHWISE_PIXELS]) {
   const int x_dtype = (int)genie_x_dtype(frame), weight_dtype = (int)genie_weight_dtype(frame);
   const i64 stride1 = genie_stride1(frame), left = j * stride1 - genie_padding1(frame);
   GENIE_UNROLL
@@ -62,8 +67,8 @@ GENIE_INLINE void strip(const frame_t *frame, const char *x, i64 i, i64 j, const
   }
 }
 
-GENIE_INLINE void store_strip(const frame_t *frame, i64 image, i64 pixel, const int pixels, i64 channel, const i64 lanes,
-                              const real_vector_t sums[DEPTHWISE_PIXELS]) {
+GENIE_INLINE void store_strip(const frame_t *frame, i64 image, i64 pixel, const int pixels, i64 channel,
+                              const i64 lanes, const real_vector_t sums[DEPTHWISE_PIXELS]) {
   GENIE_UNROLL
   for (int p = 0; p < pixels; ++p) {
     real_t buffer[LANES] __attribute__((aligned(64)));
@@ -71,7 +76,8 @@ GENIE_INLINE void store_strip(const frame_t *frame, i64 image, i64 pixel, const 
     GENIE_VECTORIZE
     for (i64 lane = 0; lane < lanes; ++lane) {
       const i64 c = channel + lane;
-      genie_store(frame, image, c, pixel + p, genie_has_bias(frame) ? buffer[lane] + genie_bias(frame, c) : buffer[lane]);
+      genie_store(frame, image, c, pixel + p,
+                  genie_has_bias(frame) ? buffer[lane] + genie_bias(frame, c) : buffer[lane]);
     }
   }
 }
@@ -92,27 +98,66 @@ GENIE_INLINE void strip_of_channels(const frame_t *frame, const char *x, i64 ima
   }
 }
 
-void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
-  const i64 rows = genie_y_size0(frame), columns = genie_y_size1(frame), stride1 = genie_stride1(frame);
+// A row of outputs of one channel, tap by tap.
+GENIE_INLINE void row_of_channel(const frame_t *frame, const char *x, i64 image, i64 i, i64 channel,
+                                 real_t *restrict sums) {
+  const int x_dtype = (int)genie_x_dtype(frame), weight_dtype = (int)genie_weight_dtype(frame);
+  const i64 columns = genie_y_size1(frame), stride1 = genie_stride1(frame), size1 = genie_kernel_size1(frame);
+  fill_zero(sums, columns);
+  for (i64 tap = 0; tap < genie_kernel_size0(frame) * size1; ++tap) {
+    const i64 row = i * genie_stride0(frame) - genie_padding0(frame) + tap / size1 * genie_dilation0(frame);
+    const i64 left = tap % size1 * genie_dilation1(frame) - genie_padding1(frame);
+    if (row < 0 || row >= genie_x_size0(frame)) {
+      continue;
+    }
+    const real_t weight = load_1(genie_weight(frame), weight_dtype,
+                                 tap * genie_weight_tap_stride(frame) + channel * genie_weight_channel_stride(frame));
+    const i64 first = left < 0 ? ceil_div(-left, stride1) : 0;
+    const i64 end =
+        genie_min_i64(columns, left < genie_x_size1(frame) ? (genie_x_size1(frame) - 1 - left) / stride1 + 1 : 0);
+    const i64 offset =
+        channel * genie_x_channel_stride(frame) + row * genie_x_stride0(frame) + left * genie_x_stride1(frame);
+    GENIE_VECTORIZE
+    for (i64 j = first; j < end; ++j) {
+      sums[j] += weight * load_1(x, x_dtype, offset + j * stride1 * genie_x_stride1(frame));
+    }
+  }
+  GENIE_VECTORIZE
+  for (i64 j = 0; j < columns; ++j) {
+    genie_store(frame, image, channel, i * columns + j,
+                genie_has_bias(frame) ? sums[j] + genie_bias(frame, channel) : sums[j]);
+  }
+}
+
+GENIE_INLINE void row_of_channels_last(const frame_t *frame, const char *x, i64 image, i64 i) {
+  const i64 columns = genie_y_size1(frame), stride1 = genie_stride1(frame);
   const i64 reach = (genie_kernel_size1(frame) - 1) * genie_dilation1(frame);
+  for (i64 j = 0; j < columns;) {
+    const i64 left = j * stride1 - genie_padding1(frame);
+    const bool is_strip = j + DEPTHWISE_PIXELS <= columns;
+    const bool is_inside = left >= 0 && left + (DEPTHWISE_PIXELS - 1) * stride1 + reach < genie_x_size1(frame);
+    if (is_strip && is_inside) {
+      strip_of_channels(frame, x, image, i, j, DEPTHWISE_PIXELS, true);
+    } else if (is_strip) {
+      strip_of_channels(frame, x, image, i, j, DEPTHWISE_PIXELS, false);
+    } else {
+      strip_of_channels(frame, x, image, i, j, 1, false);
+    }
+    j += is_strip ? DEPTHWISE_PIXELS : 1;
+  }
+}
+
+void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
+  const i64 rows = genie_y_size0(frame);
   for (i64 task = begin; task < end; ++task) {
     const i64 image = task / rows, i = task % rows;
     const char *x = genie_x(frame, image);
-    for (i64 j = 0; j < columns;) {
-      const i64 left = j * stride1 - genie_padding1(frame);
-      const bool is_strip = j + DEPTHWISE_PIXELS <= columns;
-      const i64 right = left + (is_strip ? (DEPTHWISE_PIXELS - 1) * stride1 : 0) + reach;
-      const bool is_inside = left >= 0 && right < genie_x_size1(frame);
-      if (is_strip && is_inside) {
-        strip_of_channels(frame, x, image, i, j, DEPTHWISE_PIXELS, true);
-        j += DEPTHWISE_PIXELS;
-      } else if (is_strip) {
-        strip_of_channels(frame, x, image, i, j, DEPTHWISE_PIXELS, false);
-        j += DEPTHWISE_PIXELS;
-      } else {
-        strip_of_channels(frame, x, image, i, j, 1, false);
-        j += 1;
-      }
+    if (genie_x_channel_stride(frame) == 1) {
+      row_of_channels_last(frame, x, image, i);
+      continue;
+    }
+    for (i64 channel = 0; channel < genie_channels(frame); ++channel) {
+      row_of_channel(frame, x, image, i, channel, frame->scratch);
     }
   }
 }

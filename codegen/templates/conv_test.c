@@ -24,8 +24,12 @@ static i64 x_stride(int d) {
   for (int i = 2; i > d; --i) stride *= shape.x[i];
   return stride;
 }
-static i64 taps(void) { return shape.kernel[0] * shape.kernel[1] * shape.kernel[2]; }
-static i64 x_channel_stride(void) { return shape.is_channels_last ? 1 : shape.x[0] * shape.x[1] * shape.x[2]; }
+static i64 taps(void) {
+  return shape.kernel[0] * shape.kernel[1] * shape.kernel[2];
+}
+static i64 x_channel_stride(void) {
+  return shape.is_channels_last ? 1 : shape.x[0] * shape.x[1] * shape.x[2];
+}
 static i64 x_index(i64 image, i64 channel, i64 a, i64 b, i64 c) {
   return image * shape.groups * shape.channels * shape.x[0] * shape.x[1] * shape.x[2] + channel * x_channel_stride() +
          a * x_stride(0) + b * x_stride(1) + c * x_stride(2);
@@ -33,7 +37,9 @@ static i64 x_index(i64 image, i64 channel, i64 a, i64 b, i64 c) {
 // [group * n][channel][tap], or transposed [group * channel][n][tap].
 static i64 weight_index(i64 group, i64 n, i64 channel, i64 tap) {
 #ifdef TEST_DEPTHWISE
-  return tap * round_up(shape.groups, WIDTH) + group + n + channel;
+  if (shape.is_packed) {
+    return tap * round_up(shape.groups, WIDTH) + group;
+  }
 #endif
   if (shape.is_packed) {
     return (n / WIDTH * taps() * shape.channels + tap * shape.channels + channel) * WIDTH + n % WIDTH;
@@ -45,19 +51,25 @@ static i64 y_index(i64 image, i64 channel, i64 pixel) {
   return (image * shape.groups * shape.n + channel) * y_size[0] * y_size[1] * y_size[2] + pixel;
 }
 
-#define SPATIAL_HOOKS(d, from)                   \
-  SIZE_HOOK(x_size##d, shape.x[from])            \
-  SIZE_HOOK(y_size##d, y_size[from])             \
-  SIZE_HOOK(kernel_size##d, shape.kernel[from])  \
-  SIZE_HOOK(stride##d, shape.stride[from])       \
-  SIZE_HOOK(padding##d, shape.padding[from])     \
-  SIZE_HOOK(dilation##d, shape.dilation[from])   \
+#define SPATIAL_HOOKS(d, from)                  \
+  SIZE_HOOK(x_size##d, shape.x[from])           \
+  SIZE_HOOK(y_size##d, y_size[from])            \
+  SIZE_HOOK(kernel_size##d, shape.kernel[from]) \
+  SIZE_HOOK(stride##d, shape.stride[from])      \
+  SIZE_HOOK(padding##d, shape.padding[from])    \
+  SIZE_HOOK(dilation##d, shape.dilation[from])  \
   SIZE_HOOK(x_stride##d, x_stride(from))
 SIZE_HOOK(x_dtype, shape.dtype)
 SIZE_HOOK(weight_dtype, shape.dtype)
 SIZE_HOOK(has_bias, shape.has_bias)
-const void *genie_weight(const frame_t *frame) { (void)frame; return weight.bytes; }
-real_t genie_bias(const frame_t *frame, i64 channel) { (void)frame; return (real_t)buffer_get(&bias, channel); }
+const void *genie_weight(const frame_t *frame) {
+  (void)frame;
+  return weight.bytes;
+}
+real_t genie_bias(const frame_t *frame, i64 channel) {
+  (void)frame;
+  return (real_t)buffer_get(&bias, channel);
+}
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum) {
   (void)frame;
   buffer_store_once(&y, y_index(image, channel, pixel), (double)sum);
@@ -66,14 +78,22 @@ void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t
 SPATIAL_HOOKS(0, 1)
 SPATIAL_HOOKS(1, 2)
 SIZE_HOOK(channels, shape.groups)
-SIZE_HOOK(weight_tap_stride, round_up(shape.groups, WIDTH))
+SIZE_HOOK(x_channel_stride, x_channel_stride())
+SIZE_HOOK(weight_tap_stride, shape.is_packed ? round_up(shape.groups, WIDTH) : 1)
+SIZE_HOOK(weight_channel_stride, shape.is_packed ? 1 : taps())
 const void *genie_x(const frame_t *frame, i64 image) {
   (void)frame;
   return (char *)x.bytes + x_index(image, 0, 0, 0, 0) * storage_bytes(shape.dtype);
 }
-static i64 weight_count(void) { return taps() * round_up(shape.groups, WIDTH); }
-static i64 scratch_count(void) { return 0; }
-static i64 grid(void) { return shape.images * y_size[1]; }
+static i64 weight_count(void) {
+  return taps() * round_up(shape.groups, WIDTH);
+}
+static i64 scratch_count(void) {
+  return y_size[2];
+}
+static i64 grid(void) {
+  return shape.images * y_size[1];
+}
 #else
 enum { BLOCK_ROWS = 24, BLOCK_COLUMNS = 2 * WIDTH, BLOCK_DEPTH = 24 };
 SPATIAL_HOOKS(0, 0)
@@ -100,12 +120,16 @@ const void *genie_x(const frame_t *frame, i64 image, i64 channel) {
   (void)frame;
   return (char *)x.bytes + x_index(image, channel, 0, 0, 0) * storage_bytes(shape.dtype);
 }
-static i64 weight_count(void) { return shape.groups * shape.channels * taps() * (shape.is_packed ? round_up(shape.n, WIDTH) : shape.n); }
+static i64 weight_count(void) {
+  return shape.groups * shape.channels * taps() * (shape.is_packed ? round_up(shape.n, WIDTH) : shape.n);
+}
 static i64 scratch_count(void) {
-  return BLOCK_ROWS * (shape.channels * taps() + BLOCK_COLUMNS) + BLOCK_DEPTH * WIDTH + shape.channels + 64 / REAL_BYTES;
+  return BLOCK_ROWS * (shape.channels * taps() + BLOCK_COLUMNS) + BLOCK_DEPTH * WIDTH + shape.channels +
+         64 / REAL_BYTES;
 }
 static i64 grid(void) {
-  return shape.images * shape.groups * ceil_div(y_size[0] * y_size[1] * y_size[2], BLOCK_ROWS) * ceil_div(shape.n, BLOCK_COLUMNS);
+  return shape.images * shape.groups * ceil_div(y_size[0] * y_size[1] * y_size[2], BLOCK_ROWS) *
+         ceil_div(shape.n, BLOCK_COLUMNS);
 }
 #endif
 
@@ -167,13 +191,59 @@ static void check(shape_t given) {
 #define FLAT(k, s, p, d) .kernel = {1, k, k}, .stride = {1, s, s}, .padding = {0, p, p}, .dilation = {1, d, d}
 
 #ifdef TEST_DEPTHWISE
-static void strips_edges_and_remainders_of_channels(void **state) {
+static void images_of_either_order_with_edges(void **state) {
   (void)state;
-  for (i64 channels = 3; channels < 60; channels += 14) {
-    check((shape_t){2, channels, 1, 1, {1, 9, 21}, FLAT(3, 1, 1, 1), .is_channels_last = true, .dtype = REAL_DTYPE});
-    check((shape_t){1, channels, 1, 1, {1, 8, 33}, FLAT(3, 2, 1, 1), .is_channels_last = true, .dtype = REAL_DTYPE, .has_bias = true});
-    check((shape_t){1, channels, 1, 1, {1, 7, 7}, FLAT(5, 1, 2, 1), .is_channels_last = true, .dtype = REAL_DTYPE, .has_bias = true});
-    check((shape_t){1, channels, 1, 1, {1, 17, 20}, FLAT(3, 1, 2, 2), .is_channels_last = true, .dtype = GENIE_DTYPE_BF16});
+  for (int form = 0; form < 3; ++form) {
+    const bool last = form == 0, packed = form != 2;
+    for (i64 channels = 3; channels < 60; channels += 14) {
+      check((shape_t){2,
+                      channels,
+                      1,
+                      1,
+                      {1, 9, 21},
+                      FLAT(3, 1, 1, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE});
+      check((shape_t){1,
+                      channels,
+                      1,
+                      1,
+                      {1, 8, 33},
+                      FLAT(3, 2, 1, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE,
+                      .has_bias = true});
+      check((shape_t){1,
+                      channels,
+                      1,
+                      1,
+                      {1, 7, 7},
+                      FLAT(5, 1, 2, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE,
+                      .has_bias = true});
+      check((shape_t){1,
+                      channels,
+                      1,
+                      1,
+                      {1, 17, 20},
+                      FLAT(3, 1, 2, 2),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = GENIE_DTYPE_BF16});
+      check((shape_t){1,
+                      channels,
+                      1,
+                      1,
+                      {1, 2, 2},
+                      FLAT(7, 1, 3, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE});
+    }
   }
 }
 #else
@@ -181,11 +251,52 @@ static void images_of_either_order(void **state) {
   (void)state;
   for (int last = 0; last < 2; ++last) {
     for (int packed = 0; packed < 2; ++packed) {
-      check((shape_t){2, 1, 5, 35, {1, 9, 11}, FLAT(3, 1, 1, 1), .is_channels_last = last, .is_packed = packed, .dtype = REAL_DTYPE, .has_bias = true});
-      check((shape_t){1, 1, 3, 18, {1, 15, 15}, FLAT(7, 2, 3, 1), .is_channels_last = last, .is_packed = packed, .dtype = REAL_DTYPE});
-      check((shape_t){1, 1, 21, 9, {1, 6, 7}, FLAT(1, 1, 0, 1), .is_channels_last = last, .is_packed = packed, .dtype = REAL_DTYPE});
-      check((shape_t){1, 1, 8, 40, {1, 9, 9}, FLAT(1, 2, 0, 1), .is_channels_last = last, .is_packed = packed, .dtype = GENIE_DTYPE_BF16});
-      check((shape_t){1, 1, 4, 5, {1, 11, 12}, FLAT(3, 1, 2, 2), .is_channels_last = last, .is_packed = packed, .dtype = REAL_DTYPE});
+      check((shape_t){2,
+                      1,
+                      5,
+                      35,
+                      {1, 9, 11},
+                      FLAT(3, 1, 1, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE,
+                      .has_bias = true});
+      check((shape_t){1,
+                      1,
+                      3,
+                      18,
+                      {1, 15, 15},
+                      FLAT(7, 2, 3, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE});
+      check((shape_t){1,
+                      1,
+                      21,
+                      9,
+                      {1, 6, 7},
+                      FLAT(1, 1, 0, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE});
+      check((shape_t){1,
+                      1,
+                      8,
+                      40,
+                      {1, 9, 9},
+                      FLAT(1, 2, 0, 1),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = GENIE_DTYPE_BF16});
+      check((shape_t){1,
+                      1,
+                      4,
+                      5,
+                      {1, 11, 12},
+                      FLAT(3, 1, 2, 2),
+                      .is_channels_last = last,
+                      .is_packed = packed,
+                      .dtype = REAL_DTYPE});
     }
   }
 }
@@ -193,23 +304,53 @@ static void images_of_either_order(void **state) {
 static void groups_take_their_own_channels(void **state) {
   (void)state;
   for (int last = 0; last < 2; ++last) {
-    check((shape_t){2, 3, 4, 5, {1, 6, 6}, FLAT(3, 1, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE, .has_bias = true});
+    check((shape_t){
+        2, 3, 4, 5, {1, 6, 6}, FLAT(3, 1, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE, .has_bias = true});
     check((shape_t){1, 7, 1, 1, {1, 6, 6}, FLAT(3, 2, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
   }
 }
 
 static void one_and_three_dimensions(void **state) {
   (void)state;
-  check((shape_t){1, 1, 4, 6, {1, 1, 40}, .kernel = {1, 1, 5}, .stride = {1, 1, 2}, .padding = {0, 0, 2}, .dilation = {1, 1, 1}, .dtype = REAL_DTYPE});
-  check((shape_t){1, 1, 3, 4, {5, 6, 7}, .kernel = {3, 2, 3}, .stride = {1, 2, 1}, .padding = {1, 0, 1}, .dilation = {1, 1, 1}, .dtype = REAL_DTYPE});
+  check((shape_t){1,
+                  1,
+                  4,
+                  6,
+                  {1, 1, 40},
+                  .kernel = {1, 1, 5},
+                  .stride = {1, 1, 2},
+                  .padding = {0, 0, 2},
+                  .dilation = {1, 1, 1},
+                  .dtype = REAL_DTYPE});
+  check((shape_t){1,
+                  1,
+                  3,
+                  4,
+                  {5, 6, 7},
+                  .kernel = {3, 2, 3},
+                  .stride = {1, 2, 1},
+                  .padding = {1, 0, 1},
+                  .dilation = {1, 1, 1},
+                  .dtype = REAL_DTYPE});
 }
 
 static void transposed(void **state) {
   (void)state;
   for (int last = 0; last < 2; ++last) {
-    check((shape_t){2, 1, 5, 7, {1, 6, 5}, FLAT(3, 2, 1, 1), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE, .has_bias = true});
-    check((shape_t){1, 2, 3, 4, {1, 5, 5}, FLAT(4, 2, 1, 1), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
-    check((shape_t){1, 1, 2, 3, {1, 5, 5}, FLAT(3, 1, 0, 2), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){2,
+                    1,
+                    5,
+                    7,
+                    {1, 6, 5},
+                    FLAT(3, 2, 1, 1),
+                    .is_transposed = true,
+                    .is_channels_last = last,
+                    .dtype = REAL_DTYPE,
+                    .has_bias = true});
+    check((shape_t){
+        1, 2, 3, 4, {1, 5, 5}, FLAT(4, 2, 1, 1), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){
+        1, 1, 2, 3, {1, 5, 5}, FLAT(3, 1, 0, 2), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
   }
 }
 #endif
@@ -217,7 +358,7 @@ static void transposed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #ifdef TEST_DEPTHWISE
-      cmocka_unit_test(strips_edges_and_remainders_of_channels),
+      cmocka_unit_test(images_of_either_order_with_edges),
 #else
       cmocka_unit_test(images_of_either_order),
       cmocka_unit_test(groups_take_their_own_channels),

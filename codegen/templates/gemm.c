@@ -1,10 +1,11 @@
 // c[batch][m][n] = sum over k of a[batch][m][k] * b[batch][k][n], plus bias[n].
 //
-// The grid is batch x blocks of rows x blocks of columns, columns innermost, so that a range of tasks packs a block of A
-// once. B is a weight in panels ("panel_n": [ceil(n / width)][k][width], zeros beyond n), or strided: then it is read in
-// place (direct: n contiguous and few rows) or packed, a panel at a time, when a task needs it.
+// The grid is batch x blocks of rows x blocks of columns, columns innermost, so that a range of tasks packs a block of
+// A once. B is a weight in panels ("panel_n": [ceil(n / width)][k][width], zeros beyond n), or strided: then it is read
+// in place (direct: n contiguous and few rows) or packed, a panel at a time, when a task needs it.
 //
-// scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel [block depth][TILE_COLUMNS]
+// scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel
+// [block depth][TILE_COLUMNS]
 #include "codegen/templates/gemm_block.h"
 
 i64 genie_m(const frame_t *frame);
@@ -31,7 +32,9 @@ GENIE_INLINE i64 b_step(const frame_t *frame) {
   if (storage_bytes((int)genie_b_dtype(frame)) != REAL_BYTES) {
     return TILE_COLUMNS;
   }
-  return genie_b_width(frame) != 0 ? genie_b_width(frame) : genie_b_is_direct(frame) ? genie_b_k_stride(frame) : TILE_COLUMNS;
+  return genie_b_width(frame) != 0  ? genie_b_width(frame)
+         : genie_b_is_direct(frame) ? genie_b_k_stride(frame)
+                                    : TILE_COLUMNS;
 }
 
 GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer) {

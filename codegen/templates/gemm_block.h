@@ -1,5 +1,5 @@
-// The walk over a task's block that gemm and conv share. A template that includes this file defines panel_of_b(), b_step()
-// and store_sum().
+// The walk over a task's block that gemm and conv share. A template that includes this file defines panel_of_b(),
+// b_step() and store_sum().
 #ifndef GENIE_CODEGEN_TEMPLATES_GEMM_BLOCK_H_
 #define GENIE_CODEGEN_TEMPLATES_GEMM_BLOCK_H_
 
@@ -11,10 +11,12 @@ i64 genie_k(const frame_t *frame);
 i64 genie_block_rows(const frame_t *frame);
 i64 genie_block_columns(const frame_t *frame);
 i64 genie_block_depth(const frame_t *frame);
-// The rows that a last, partial tile computes: m % TILE_ROWS where m is known, else 0 for "round up to a half or whole tile".
+// The rows that a last, partial tile computes: m % TILE_ROWS where m is known, else 0 for "round up to a half or whole
+// tile".
 i64 genie_tail_rows(const frame_t *frame);
 
-// Columns [n, n + TILE_COLUMNS) of B over [k, k + depth), in place or packed into `buffer`: rows of k lie b_step() apart.
+// Columns [n, n + TILE_COLUMNS) of B over [k, k + depth), in place or packed into `buffer`: rows of k lie b_step()
+// apart.
 GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i64 k, i64 depth, real_t *buffer);
 GENIE_INLINE i64 b_step(const frame_t *frame);
 GENIE_INLINE void store_sum(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);

@@ -32,15 +32,25 @@ SIZE_HOOK(b_is_direct, shape.b_form == DIRECT)
 SIZE_HOOK(b_k_stride, shape.b_form == ROWS_OF_K ? 1 : shape.n)
 SIZE_HOOK(b_n_stride, shape.b_form == ROWS_OF_K ? shape.k : 1)
 SIZE_HOOK(has_bias, shape.has_bias)
-real_t genie_bias(const frame_t *frame, i64 n) { (void)frame; return (real_t)buffer_get(&bias, n); }
-static i64 a_index(i64 batch, i64 m, i64 k) { return batch * shape.m * shape.k + m * shape.a_m_stride + k * shape.a_k_stride; }
-static i64 b_matrix(void) { return shape.k * (shape.b_form == PACKED ? round_up(shape.n, WIDTH) : shape.n); }
+real_t genie_bias(const frame_t *frame, i64 n) {
+  (void)frame;
+  return (real_t)buffer_get(&bias, n);
+}
+static i64 a_index(i64 batch, i64 m, i64 k) {
+  return batch * shape.m * shape.k + m * shape.a_m_stride + k * shape.a_k_stride;
+}
+static i64 b_matrix(void) {
+  return shape.k * (shape.b_form == PACKED ? round_up(shape.n, WIDTH) : shape.n);
+}
 static i64 b_index(i64 batch, i64 k, i64 n) {
   const i64 first = batch * b_matrix();
   switch (shape.b_form) {
-    case PACKED: return first + (n / WIDTH * shape.k + k) * WIDTH + n % WIDTH;
-    case ROWS_OF_K: return first + n * shape.k + k;
-    default: return first + k * shape.n + n;
+    case PACKED:
+      return first + (n / WIDTH * shape.k + k) * WIDTH + n % WIDTH;
+    case ROWS_OF_K:
+      return first + n * shape.k + k;
+    default:
+      return first + k * shape.n + n;
   }
 }
 const void *genie_a(const frame_t *frame, i64 batch) {
@@ -66,7 +76,8 @@ static void check(shape_t given) {
   b = buffer_random(shape.b_dtype, shape.batch * b_matrix());
   bias = buffer_random(REAL_DTYPE, shape.n);
   c = buffer_make(REAL_DTYPE, shape.batch * shape.m * shape.n);
-  scratch_t scratch = scratch_make(shape.block_rows * (shape.k + shape.block_columns) + shape.block_depth * WIDTH + 64 / REAL_BYTES);
+  scratch_t scratch =
+      scratch_make(shape.block_rows * (shape.k + shape.block_columns) + shape.block_depth * WIDTH + 64 / REAL_BYTES);
   const frame_t frame = {NULL, NULL, scratch.bytes};
   run_grid(&frame, shape.batch * ceil_div(shape.m, shape.block_rows) * ceil_div(shape.n, shape.block_columns));
   for (i64 batch = 0; batch < shape.batch; ++batch) {
@@ -129,8 +140,10 @@ static void narrow_storage_is_widened(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_remainder_of_rows_and_columns), cmocka_unit_test(passes_over_k_add_up),
-      cmocka_unit_test(b_is_read_in_any_form),               cmocka_unit_test(a_may_be_transposed),
+      cmocka_unit_test(every_remainder_of_rows_and_columns),
+      cmocka_unit_test(passes_over_k_add_up),
+      cmocka_unit_test(b_is_read_in_any_form),
+      cmocka_unit_test(a_may_be_transposed),
       cmocka_unit_test(narrow_storage_is_widened),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,8 @@ enum {
 };
 
 // sums[height][vectors * LANES] (row stride `stride`) = or += A panel * B panel over `depth` steps.
-GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b, i64 step,
-                                real_t *sums, i64 stride, bool is_first) {
+GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b,
+                                i64 step, real_t *sums, i64 stride, bool is_first) {
   real_vector_t sum[TILE_ROWS][2];
   GENIE_UNROLL
   for (int i = 0; i < height; ++i) {
@@ -61,8 +61,8 @@ GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, 
 }
 
 // panel[k][width] for four rows from `row` on: rows are contiguous in k.
-GENIE_INLINE void pack_four_rows(real_t *restrict panel, i64 width, i64 depth, int dtype, const void *r0, const void *r1,
-                                 const void *r2, const void *r3) {
+GENIE_INLINE void pack_four_rows(real_t *restrict panel, i64 width, i64 depth, int dtype, const void *r0,
+                                 const void *r1, const void *r2, const void *r3) {
   i64 k = 0;
   for (; k + 4 <= depth; k += 4) {
     const real4_t x0 = load_4(r0, dtype, k), x1 = load_4(r1, dtype, k);
@@ -111,8 +111,8 @@ GENIE_INLINE void panel_pack(real_t *restrict panel, i64 width, i64 rows, i64 de
   if (depth_stride == 1) {
     for (; row + 4 <= rows; row += 4) {
       const char *first = base + row * row_stride * bytes;
-      pack_four_rows(panel + row, width, depth, dtype, first, first + row_stride * bytes, first + 2 * row_stride * bytes,
-                     first + 3 * row_stride * bytes);
+      pack_four_rows(panel + row, width, depth, dtype, first, first + row_stride * bytes,
+                     first + 2 * row_stride * bytes, first + 3 * row_stride * bytes);
     }
   }
   for (; row < rows; ++row) {

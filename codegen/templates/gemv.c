@@ -1,8 +1,10 @@
-// The product of a few rows with a weight as it is stored: store(c[batch][m][n] = sum over k of a[batch][m][k] * b[n][k]).
+// The product of a few rows with a weight as it is stored: store(c[batch][m][n] = sum over k of a[batch][m][k] *
+// b[n][k]).
 //
-// Bound by the memory that b streams from, so b is read as one linear stream: prefetches run in order GEMV_AHEAD bytes ahead,
-// while GEMV_STREAMS columns of the result share the loads of A. The few rows of A are widened and staged in scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its upper and
-// the odd in its lower halves, so A is staged as [block of 2 * LANES][even | odd] and b is widened by a mask and a shift.
+// Bound by the memory that b streams from, so b is read as one linear stream: prefetches run in order GEMV_AHEAD bytes
+// ahead, while GEMV_STREAMS columns of the result share the loads of A. The few rows of A are widened and staged in
+// scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its upper and the odd in its lower
+// halves, so A is staged as [block of 2 * LANES][even | odd] and b is widened by a mask and a shift.
 //
 // scratch: A [m][k rounded up to 2 * LANES] | sums [m][columns of a block]
 #include "codegen/templates/lanes.h"
@@ -56,8 +58,8 @@ static void stage_a(const frame_t *frame, i64 batch, i64 padded, real_t *staged)
 }
 
 // sums[row][stream] += a[row][k ..] * b[stream][k ..], lane by lane, over one step from k on.
-GENIE_INLINE void multiply_step(const int rows, const int streams, int dtype, const real_t *a, i64 padded, const char *b,
-                                i64 stream_bytes, i64 k, real_vector_t sums[GEMV_ROWS][GEMV_STREAMS]) {
+GENIE_INLINE void multiply_step(const int rows, const int streams, int dtype, const real_t *a, i64 padded,
+                                const char *b, i64 stream_bytes, i64 k, real_vector_t sums[GEMV_ROWS][GEMV_STREAMS]) {
   const i64 bytes = storage_bytes(dtype);
   real_vector_t b0[GEMV_STREAMS], b1[GEMV_STREAMS];
   GENIE_UNROLL
@@ -93,8 +95,8 @@ GENIE_INLINE void multiply_step(const int rows, const int streams, int dtype, co
 }
 
 // out[row * stride + stream] = a[row] . b[stream]
-GENIE_INLINE void multiply_streams(const int rows, const int streams, int dtype, i64 k_count, const real_t *a, i64 padded,
-                                   const char *b, i64 stream_bytes, real_t *out, i64 stride) {
+GENIE_INLINE void multiply_streams(const int rows, const int streams, int dtype, i64 k_count, const real_t *a,
+                                   i64 padded, const char *b, i64 stream_bytes, real_t *out, i64 stride) {
   real_vector_t sums[GEMV_ROWS][GEMV_STREAMS];
   GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
@@ -135,7 +137,8 @@ GENIE_INLINE void multiply_columns(const frame_t *frame, const int rows, i64 bat
   const char *b = (const char *)genie_b(frame, batch) + n * column_bytes;
   i64 j = 0;
   for (; j + GEMV_STREAMS <= columns; j += GEMV_STREAMS) {
-    multiply_streams(rows, GEMV_STREAMS, dtype, k_count, a, padded, b + j * column_bytes, column_bytes, sums + j, stride);
+    multiply_streams(rows, GEMV_STREAMS, dtype, k_count, a, padded, b + j * column_bytes, column_bytes, sums + j,
+                     stride);
   }
   for (; j < columns; ++j) {
     multiply_streams(rows, 1, dtype, k_count, a, padded, b + j * column_bytes, column_bytes, sums + j, stride);

@@ -23,7 +23,10 @@ SIZE_HOOK(a_m_stride, shape.k)
 SIZE_HOOK(a_k_stride, 1)
 SIZE_HOOK(b_n_stride, shape.k)
 SIZE_HOOK(has_bias, shape.has_bias)
-real_t genie_bias(const frame_t *frame, i64 n) { (void)frame; return (real_t)buffer_get(&bias, n); }
+real_t genie_bias(const frame_t *frame, i64 n) {
+  (void)frame;
+  return (real_t)buffer_get(&bias, n);
+}
 const void *genie_a(const frame_t *frame, i64 batch) {
   (void)frame;
   return (char *)a.bytes + batch * shape.m * shape.k * storage_bytes(shape.a_dtype);
@@ -51,7 +54,8 @@ static void check(shape_t given) {
       for (i64 n = 0; n < shape.n; ++n) {
         double want = shape.has_bias ? buffer_get(&bias, n) : 0;
         for (i64 k = 0; k < shape.k; ++k) {
-          want += buffer_get(&a, (batch * shape.m + m) * shape.k + k) * buffer_get(&b, (batch * shape.n + n) * shape.k + k);
+          want +=
+              buffer_get(&a, (batch * shape.m + m) * shape.k + k) * buffer_get(&b, (batch * shape.n + n) * shape.k + k);
         }
         assert_near(want, buffer_get(&c, (batch * shape.m + m) * shape.n + n), 1);
       }

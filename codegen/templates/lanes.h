@@ -1,8 +1,8 @@
 // Vectors and storage types of the dense templates (gemm, gemv, conv, attention, pool, recurrent).
 //
 // A template is compiled once a vector width (GENIE_VECTOR_BYTES) and once a type of arithmetic: float, or double under
-// GENIE_REAL_F64. Narrow floats are storage only: they are widened when loaded. Hooks are functions that codegen defines; what is known
-// at compile time is a constant in them, so a branch on a hook costs nothing.
+// GENIE_REAL_F64. Narrow floats are storage only: they are widened when loaded. Hooks are functions that codegen
+// defines; what is known at compile time is a constant in them, so a branch on a hook costs nothing.
 #ifndef GENIE_CODEGEN_TEMPLATES_LANES_H_
 #define GENIE_CODEGEN_TEMPLATES_LANES_H_
 
@@ -44,12 +44,18 @@ typedef _Float16 f16x4_t __attribute__((ext_vector_type(4), aligned(2)));
 typedef float f32_vector_t __attribute__((ext_vector_type(LANES), aligned(4)));
 typedef float f32x4_t __attribute__((ext_vector_type(4), aligned(4)));
 
-GENIE_INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+GENIE_INLINE i64 ceil_div(i64 a, i64 b) {
+  return (a + b - 1) / b;
+}
 
-GENIE_INLINE i64 round_up(i64 value, i64 multiple) { return ceil_div(value, multiple) * multiple; }
+GENIE_INLINE i64 round_up(i64 value, i64 multiple) {
+  return ceil_div(value, multiple) * multiple;
+}
 
 // Elements of a part of scratch, so that the next part starts on a cache line.
-GENIE_INLINE i64 scratch_part(i64 elements) { return round_up(elements, 64 / REAL_BYTES); }
+GENIE_INLINE i64 scratch_part(i64 elements) {
+  return round_up(elements, 64 / REAL_BYTES);
+}
 
 GENIE_INLINE void fill_zero(real_t *out, i64 count) {
   for (i64 i = 0; i < count; ++i) {
@@ -88,7 +94,7 @@ GENIE_INLINE real4_t load_4(const void *base, int dtype, i64 index) {
 
 GENIE_INLINE real_t load_1(const void *base, int dtype, i64 index) {
   if (dtype == GENIE_DTYPE_BF16) {
-    return (real_t)__builtin_bit_cast(float, (uint32_t)((const uint16_t *)base)[index] << 16);
+    return (real_t) __builtin_bit_cast(float, (uint32_t)((const uint16_t *)base)[index] << 16);
   }
   if (dtype == GENIE_DTYPE_F16) {
     return (real_t)((const _Float16 *)base)[index];

@@ -1,7 +1,7 @@
 // Largest or mean of a window for every output pixel and channel, in up to three spatial dimensions.
 //
-// The grid is image x output rows (all but the last dimension) x blocks of channels. Where channels are contiguous, lanes
-// are channels.
+// The grid is image x output rows (all but the last dimension) x blocks of channels. Where channels are contiguous,
+// lanes are channels.
 #include "codegen/templates/lanes.h"
 
 enum { POOL_MAX = 0, POOL_MEAN = 1, POOL_ADAPTIVE = 2 };
@@ -42,7 +42,8 @@ typedef struct window {
   i64 first, end, step, extent;
 } window_t;
 
-GENIE_INLINE window_t window_of(i64 kind, i64 y, i64 x_size, i64 y_size, i64 kernel, i64 stride, i64 padding, i64 dilation) {
+GENIE_INLINE window_t window_of(i64 kind, i64 y, i64 x_size, i64 y_size, i64 kernel, i64 stride, i64 padding,
+                                i64 dilation) {
   if (kind == POOL_ADAPTIVE) {
     const i64 first = y * x_size / y_size, end = ceil_div((y + 1) * x_size, y_size);
     return (window_t){.first = first, .end = end, .step = 1, .extent = end - first};
@@ -56,9 +57,13 @@ GENIE_INLINE window_t window_of(i64 kind, i64 y, i64 x_size, i64 y_size, i64 ker
   return (window_t){.first = first, .end = genie_min_i64(end, x_size), .step = dilation, .extent = extent};
 }
 
-GENIE_INLINE i64 tap_count(window_t w) { return w.end <= w.first ? 0 : ceil_div(w.end - w.first, w.step); }
+GENIE_INLINE i64 tap_count(window_t w) {
+  return w.end <= w.first ? 0 : ceil_div(w.end - w.first, w.step);
+}
 
-GENIE_INLINE real_t start_value(i64 kind) { return kind == POOL_MAX ? (real_t)-__builtin_inf() : 0; }
+GENIE_INLINE real_t start_value(i64 kind) {
+  return kind == POOL_MAX ? (real_t)-__builtin_inf() : 0;
+}
 
 // What the sum of a window is multiplied with.
 GENIE_INLINE real_t window_factor(const frame_t *frame, const window_t w[3]) {
@@ -71,8 +76,8 @@ GENIE_INLINE real_t window_factor(const frame_t *frame, const window_t w[3]) {
   return 1 / (real_t)count;
 }
 
-GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x, i64 channel,
-                             i64 lanes) {
+GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x,
+                             i64 channel, i64 lanes) {
   const i64 kind = genie_kind(frame);
   const int dtype = (int)genie_x_dtype(frame);
   real_vector_t value = start_value(kind);
@@ -93,15 +98,17 @@ GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const w
   }
 }
 
-GENIE_INLINE void pool_channel(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x, i64 channel) {
+GENIE_INLINE void pool_channel(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x,
+                               i64 channel) {
   const i64 kind = genie_kind(frame);
   const int dtype = (int)genie_x_dtype(frame);
   real_t value = start_value(kind);
   for (i64 a = w[0].first; a < w[0].end; a += w[0].step) {
     for (i64 b = w[1].first; b < w[1].end; b += w[1].step) {
       for (i64 c = w[2].first; c < w[2].end; c += w[2].step) {
-        const real_t v = load_1(x, dtype, a * genie_x_stride0(frame) + b * genie_x_stride1(frame) +
-                                              c * genie_x_stride2(frame) + channel * genie_x_channel_stride(frame));
+        const real_t v = load_1(x, dtype,
+                                a * genie_x_stride0(frame) + b * genie_x_stride1(frame) + c * genie_x_stride2(frame) +
+                                    channel * genie_x_channel_stride(frame));
         value = kind != POOL_MAX ? value + v : v > value || v != v ? v : value;
       }
     }
@@ -114,8 +121,8 @@ static void pool_pixel(const frame_t *frame, i64 image, i64 pixel, i64 channel, 
   const window_t w[3] = {
       window_of(kind, pixel / (size1 * size2), genie_x_size0(frame), genie_y_size0(frame), genie_kernel_size0(frame),
                 genie_stride0(frame), genie_padding0(frame), genie_dilation0(frame)),
-      window_of(kind, pixel / size2 % size1, genie_x_size1(frame), size1, genie_kernel_size1(frame), genie_stride1(frame),
-                genie_padding1(frame), genie_dilation1(frame)),
+      window_of(kind, pixel / size2 % size1, genie_x_size1(frame), size1, genie_kernel_size1(frame),
+                genie_stride1(frame), genie_padding1(frame), genie_dilation1(frame)),
       window_of(kind, pixel % size2, genie_x_size2(frame), size2, genie_kernel_size2(frame), genie_stride2(frame),
                 genie_padding2(frame), genie_dilation2(frame)),
   };

@@ -23,12 +23,16 @@ static i64 x_stride(int d) {
   for (int i = 2; i > d; --i) stride *= shape.x[i];
   return stride;
 }
-static i64 x_channel_stride(void) { return shape.is_channels_last ? 1 : shape.x[0] * shape.x[1] * shape.x[2]; }
-static i64 x_index(i64 image, i64 channel, i64 a, i64 b, i64 c) {
-  return image * shape.channels * shape.x[0] * shape.x[1] * shape.x[2] + channel * x_channel_stride() + a * x_stride(0) +
-         b * x_stride(1) + c * x_stride(2);
+static i64 x_channel_stride(void) {
+  return shape.is_channels_last ? 1 : shape.x[0] * shape.x[1] * shape.x[2];
 }
-static i64 pixels(void) { return shape.y[0] * shape.y[1] * shape.y[2]; }
+static i64 x_index(i64 image, i64 channel, i64 a, i64 b, i64 c) {
+  return image * shape.channels * shape.x[0] * shape.x[1] * shape.x[2] + channel * x_channel_stride() +
+         a * x_stride(0) + b * x_stride(1) + c * x_stride(2);
+}
+static i64 pixels(void) {
+  return shape.y[0] * shape.y[1] * shape.y[2];
+}
 
 #define SPATIAL_HOOKS(d)                     \
   SIZE_HOOK(x_size##d, shape.x[d])           \
@@ -132,9 +136,33 @@ static void nearest_and_linear(void **state) {
   (void)state;
   for (int variant = 0; variant < 8; ++variant) {
     const bool last = variant & 1, linear = variant & 2, corners = variant & 4;
-    check((shape_t){.images = 2, .channels = 37, .x = {1, 5, 6}, .y = {1, 10, 15}, FLAT(1, 1, 0, 1), .is_channels_last = last, .is_linear = linear, .aligns_corners = corners, .dtype = REAL_DTYPE});
-    check((shape_t){.images = 1, .channels = 5, .x = {1, 9, 8}, .y = {1, 4, 3}, FLAT(1, 1, 0, 1), .is_channels_last = last, .is_linear = linear, .aligns_corners = corners, .dtype = REAL_DTYPE});
-    check((shape_t){.images = 1, .channels = 5, .x = {3, 4, 3}, .y = {6, 5, 7}, FLAT(1, 1, 0, 1), .is_channels_last = last, .is_linear = linear, .aligns_corners = corners, .dtype = REAL_DTYPE});
+    check((shape_t){.images = 2,
+                    .channels = 37,
+                    .x = {1, 5, 6},
+                    .y = {1, 10, 15},
+                    FLAT(1, 1, 0, 1),
+                    .is_channels_last = last,
+                    .is_linear = linear,
+                    .aligns_corners = corners,
+                    .dtype = REAL_DTYPE});
+    check((shape_t){.images = 1,
+                    .channels = 5,
+                    .x = {1, 9, 8},
+                    .y = {1, 4, 3},
+                    FLAT(1, 1, 0, 1),
+                    .is_channels_last = last,
+                    .is_linear = linear,
+                    .aligns_corners = corners,
+                    .dtype = REAL_DTYPE});
+    check((shape_t){.images = 1,
+                    .channels = 5,
+                    .x = {3, 4, 3},
+                    .y = {6, 5, 7},
+                    FLAT(1, 1, 0, 1),
+                    .is_channels_last = last,
+                    .is_linear = linear,
+                    .aligns_corners = corners,
+                    .dtype = REAL_DTYPE});
   }
 }
 #else
@@ -142,26 +170,48 @@ static void windows_of_either_order(void **state) {
   (void)state;
   for (int last = 0; last < 2; ++last) {
     for (int kind = POOL_MAX; kind <= POOL_MEAN; ++kind) {
-      check((shape_t){kind, 2, 45, {1, 9, 11}, {1, 5, 6}, FLAT(3, 2, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
-      check((shape_t){kind, 1, 5, {1, 10, 10}, {1, 5, 5}, FLAT(3, 2, 1, 1), .is_channels_last = last, .includes_padding = true, .dtype = GENIE_DTYPE_BF16});
-      check((shape_t){kind, 1, 3, {4, 6, 6}, {2, 3, 3}, .kernel = {2, 2, 2}, .stride = {2, 2, 2}, .dilation = {1, 1, 1}, .is_channels_last = last, .dtype = REAL_DTYPE});
+      check((shape_t){
+          kind, 2, 45, {1, 9, 11}, {1, 5, 6}, FLAT(3, 2, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
+      check((shape_t){kind,
+                      1,
+                      5,
+                      {1, 10, 10},
+                      {1, 5, 5},
+                      FLAT(3, 2, 1, 1),
+                      .is_channels_last = last,
+                      .includes_padding = true,
+                      .dtype = GENIE_DTYPE_BF16});
+      check((shape_t){kind,
+                      1,
+                      3,
+                      {4, 6, 6},
+                      {2, 3, 3},
+                      .kernel = {2, 2, 2},
+                      .stride = {2, 2, 2},
+                      .dilation = {1, 1, 1},
+                      .is_channels_last = last,
+                      .dtype = REAL_DTYPE});
     }
-    check((shape_t){POOL_MAX, 1, 6, {1, 12, 12}, {1, 10, 10}, FLAT(3, 1, 1, 2), .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){
+        POOL_MAX, 1, 6, {1, 12, 12}, {1, 10, 10}, FLAT(3, 1, 1, 2), .is_channels_last = last, .dtype = REAL_DTYPE});
   }
 }
 
 static void a_last_window_may_hang_over(void **state) {
   (void)state;
   for (int pad = 0; pad < 2; ++pad) {
-    check((shape_t){POOL_MEAN, 1, 4, {1, 6, 6}, {1, 4, 4}, FLAT(3, 2, 1, 1), .includes_padding = pad, .dtype = REAL_DTYPE});
+    check((shape_t){
+        POOL_MEAN, 1, 4, {1, 6, 6}, {1, 4, 4}, FLAT(3, 2, 1, 1), .includes_padding = pad, .dtype = REAL_DTYPE});
   }
 }
 
 static void adaptive(void **state) {
   (void)state;
   for (int last = 0; last < 2; ++last) {
-    check((shape_t){POOL_ADAPTIVE, 2, 70, {1, 7, 7}, {1, 1, 1}, FLAT(1, 1, 0, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
-    check((shape_t){POOL_ADAPTIVE, 1, 5, {1, 11, 7}, {1, 4, 3}, FLAT(1, 1, 0, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){
+        POOL_ADAPTIVE, 2, 70, {1, 7, 7}, {1, 1, 1}, FLAT(1, 1, 0, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){
+        POOL_ADAPTIVE, 1, 5, {1, 11, 7}, {1, 4, 3}, FLAT(1, 1, 0, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
   }
 }
 #endif

@@ -1,13 +1,14 @@
-// GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. Elements of the batch are independent: each is a task,
-// which walks layers, directions and steps in order.
+// GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. Elements of the batch are
+// independent: each is a task, which walks layers, directions and steps in order.
 //
 // The input's part of the gates is a product over all steps at once; the state's part is a dot product a gate and step.
-// Weights are row-major: w_ih [gates * hidden][input], w_hh [gates * hidden][hidden], b_ih, b_hh [gates * hidden], found by
-// the number of their argument.
+// Weights are row-major: w_ih [gates * hidden][input], w_hh [gates * hidden][hidden], b_ih, b_hh [gates * hidden],
+// found by the number of their argument.
 //
 // scratch: layer input and output [steps][width] each, for width = max(input, directions * hidden) | gates of the input
 // [steps][gates * hidden rounded up to TILE_COLUMNS] | state [hidden padded] | cell [hidden] | gates of the state
-// [gates * hidden] | one panel of A [width][TILE_ROWS] | one panel of weights [width][TILE_COLUMNS] | tile [TILE_ROWS][TILE_COLUMNS]
+// [gates * hidden] | one panel of A [width][TILE_ROWS] | one panel of weights [width][TILE_COLUMNS] | tile
+// [TILE_ROWS][TILE_COLUMNS]
 #include "codegen/templates/gemm_tile.h"
 #include "codegen/templates/math.h"
 
@@ -27,12 +28,13 @@ i64 genie_steps(const frame_t *frame);
 i64 genie_input(const frame_t *frame);
 i64 genie_hidden(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);
-#define RECURRENT_EACH_SLOT(slot)                                                                                       \
-  slot(0) slot(1) slot(2) slot(3) slot(4) slot(5) slot(6) slot(7) slot(8) slot(9) slot(10) slot(11) slot(12) slot(13)  \
-  slot(14) slot(15) slot(16) slot(17) slot(18) slot(19) slot(20) slot(21) slot(22) slot(23) slot(24) slot(25) slot(26) \
-  slot(27) slot(28) slot(29) slot(30) slot(31) slot(32) slot(33) slot(34) slot(35) slot(36) slot(37) slot(38) slot(39) \
-  slot(40) slot(41) slot(42) slot(43) slot(44) slot(45) slot(46) slot(47) slot(48) slot(49) slot(50) slot(51) slot(52) \
-  slot(53) slot(54) slot(55) slot(56) slot(57) slot(58) slot(59) slot(60) slot(61) slot(62) slot(63)
+#define RECURRENT_EACH_SLOT(slot)                                                                                     \
+  slot(0) slot(1) slot(2) slot(3) slot(4) slot(5) slot(6) slot(7) slot(8) slot(9) slot(10) slot(11) slot(12) slot(13) \
+      slot(14) slot(15) slot(16) slot(17) slot(18) slot(19) slot(20) slot(21) slot(22) slot(23) slot(24) slot(25)     \
+          slot(26) slot(27) slot(28) slot(29) slot(30) slot(31) slot(32) slot(33) slot(34) slot(35) slot(36) slot(37) \
+              slot(38) slot(39) slot(40) slot(41) slot(42) slot(43) slot(44) slot(45) slot(46) slot(47) slot(48)      \
+                  slot(49) slot(50) slot(51) slot(52) slot(53) slot(54) slot(55) slot(56) slot(57) slot(58) slot(59)  \
+                      slot(60) slot(61) slot(62) slot(63)
 // The kernel argument that holds weight `slot`, in the op's order.
 #define DECLARE_SLOT(slot) i64 genie_weight_argument##slot(const frame_t *frame);
 RECURRENT_EACH_SLOT(DECLARE_SLOT)
@@ -63,8 +65,8 @@ typedef struct walk {
 static const void *weight_at(const frame_t *frame, i64 index) {
   i64 argument = 0;
   switch (index) {
-#define SLOT_CASE(slot) \
-  case slot:            \
+#define SLOT_CASE(slot)                            \
+  case slot:                                       \
     argument = genie_weight_argument##slot(frame); \
     break;
     RECURRENT_EACH_SLOT(SLOT_CASE)
@@ -74,7 +76,9 @@ static const void *weight_at(const frame_t *frame, i64 index) {
   return frame->args[argument];
 }
 
-GENIE_INLINE real_t sigmoid(real_t x) { return 1 / (1 + EXP(-x)); }
+GENIE_INLINE real_t sigmoid(real_t x) {
+  return 1 / (1 + EXP(-x));
+}
 
 static void load_input(const walk_t *w) {
   const frame_t *frame = w->frame;
@@ -87,14 +91,16 @@ static void load_input(const walk_t *w) {
   }
 }
 
-// input_gates[step][gate] = w_ih[gate] . input[step] + b_ih[gate] + b_hh[gate]; of a GRU's third gate, b_hh stays apart.
+// input_gates[step][gate] = w_ih[gate] . input[step] + b_ih[gate] + b_hh[gate]; of a GRU's third gate, b_hh stays
+// apart.
 static void multiply_input(const walk_t *w) {
   const frame_t *frame = w->frame;
   const int dtype = (int)genie_weight_dtype(frame);
   const i64 gates = GATES * genie_hidden(frame), steps = genie_steps(frame), depth = w->input_width;
   for (i64 n = 0; n < gates; n += TILE_COLUMNS) {
     const i64 columns = genie_min_i64(TILE_COLUMNS, gates - n);
-    panel_pack(w->b_panel, TILE_COLUMNS, columns, depth, (const char *)w->w_ih + n * depth * storage_bytes(dtype), dtype, depth, 1);
+    panel_pack(w->b_panel, TILE_COLUMNS, columns, depth, (const char *)w->w_ih + n * depth * storage_bytes(dtype),
+               dtype, depth, 1);
     for (i64 step = 0; step < steps; step += TILE_ROWS) {
       const i64 rows = genie_min_i64(TILE_ROWS, steps - step);
       panel_pack(w->a_panel, TILE_ROWS, rows, depth, w->input + step * w->width,

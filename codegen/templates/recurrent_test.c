@@ -22,10 +22,20 @@ SIZE_HOOK(hidden, shape.hidden)
 SIZE_HOOK(weight_dtype, REAL_DTYPE)
 #define ARGUMENT_HOOK(slot) SIZE_HOOK(weight_argument##slot, slot)
 RECURRENT_EACH_SLOT(ARGUMENT_HOOK)
-static i64 row(i64 i0, i64 i1) { return i0 * (shape.is_batch_first ? shape.steps : shape.batch) + i1; }
-static i64 state_row(i64 layer, i64 batch) { return (layer * shape.batch + batch) * shape.hidden; }
-real_t genie_x(const frame_t *frame, i64 i0, i64 i1, i64 i) { (void)frame; return (real_t)buffer_get(&x, row(i0, i1) * shape.input + i); }
-real_t genie_h0(const frame_t *frame, i64 layer, i64 batch, i64 i) { (void)frame; return (real_t)buffer_get(&h0, state_row(layer, batch) + i); }
+static i64 row(i64 i0, i64 i1) {
+  return i0 * (shape.is_batch_first ? shape.steps : shape.batch) + i1;
+}
+static i64 state_row(i64 layer, i64 batch) {
+  return (layer * shape.batch + batch) * shape.hidden;
+}
+real_t genie_x(const frame_t *frame, i64 i0, i64 i1, i64 i) {
+  (void)frame;
+  return (real_t)buffer_get(&x, row(i0, i1) * shape.input + i);
+}
+real_t genie_h0(const frame_t *frame, i64 layer, i64 batch, i64 i) {
+  (void)frame;
+  return (real_t)buffer_get(&h0, state_row(layer, batch) + i);
+}
 void genie_store(const frame_t *frame, i64 i0, i64 i1, i64 i, real_t value) {
   (void)frame;
   buffer_store_once(&y, row(i0, i1) * shape.directions * shape.hidden + i, (double)value);
@@ -35,14 +45,19 @@ void genie_store_hn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t va
   buffer_store_once(&hn, state_row(layer, batch) + i, (double)value);
 }
 #ifdef RECURRENT_LSTM
-real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i) { (void)frame; return (real_t)buffer_get(&c0, state_row(layer, batch) + i); }
+real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i) {
+  (void)frame;
+  return (real_t)buffer_get(&c0, state_row(layer, batch) + i);
+}
 void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value) {
   (void)frame;
   buffer_store_once(&cn, state_row(layer, batch) + i, (double)value);
 }
 #endif
 
-static double logistic(double v) { return 1 / (1 + exp(-v)); }
+static double logistic(double v) {
+  return 1 / (1 + exp(-v));
+}
 
 // Gate row `gate` of a product with a weight, with its bias.
 static double gate_of(i64 slot, i64 gate, const double *in, i64 width) {
@@ -56,7 +71,8 @@ static void check_batch(i64 batch) {
   static double in[64][64], out[64][64], h[64], c[64], next[64];
   i64 width = shape.input;
   for (i64 t = 0; t < shape.steps; ++t)
-    for (i64 i = 0; i < width; ++i) in[t][i] = buffer_get(&x, (shape.is_batch_first ? row(batch, t) : row(t, batch)) * width + i);
+    for (i64 i = 0; i < width; ++i)
+      in[t][i] = buffer_get(&x, (shape.is_batch_first ? row(batch, t) : row(t, batch)) * width + i);
   for (i64 state = 0; state < shape.layers * shape.directions; ++state) {
     const i64 direction = state % shape.directions, hidden = shape.hidden;
     for (i64 i = 0; i < hidden; ++i) {
@@ -92,7 +108,8 @@ static void check_batch(i64 batch) {
     }
   }
   for (i64 t = 0; t < shape.steps; ++t)
-    for (i64 i = 0; i < width; ++i) assert_near(in[t][i], buffer_get(&y, (shape.is_batch_first ? row(batch, t) : row(t, batch)) * width + i), 1);
+    for (i64 i = 0; i < width; ++i)
+      assert_near(in[t][i], buffer_get(&y, (shape.is_batch_first ? row(batch, t) : row(t, batch)) * width + i), 1);
 }
 
 static void check(shape_t given) {
@@ -112,8 +129,9 @@ static void check(shape_t given) {
     weights[i] = buffer_random(REAL_DTYPE, counts[i % parts]);
     args[i] = weights[i].bytes;
   }
-  scratch_t scratch = scratch_make(2 * shape.steps * width + shape.steps * round_up(gates, TILE_COLUMNS) + round_up(shape.hidden, LANES) +
-                                   shape.hidden + gates + width * (TILE_ROWS + TILE_COLUMNS) + TILE_ROWS * TILE_COLUMNS);
+  scratch_t scratch = scratch_make(2 * shape.steps * width + shape.steps * round_up(gates, TILE_COLUMNS) +
+                                   round_up(shape.hidden, LANES) + shape.hidden + gates +
+                                   width * (TILE_ROWS + TILE_COLUMNS) + TILE_ROWS * TILE_COLUMNS);
   const frame_t frame = {args, NULL, scratch.bytes};
   run_grid(&frame, shape.batch);
   for (i64 batch = 0; batch < shape.batch; ++batch) check_batch(batch);

@@ -1,5 +1,5 @@
-// What the tests of dense templates share. A test includes one template and defines its hooks from variables, and is built
-// once for each vector width and compute type.
+// What the tests of dense templates share. A test includes one template and defines its hooks from variables, and is
+// built once for each vector width and compute type.
 #ifndef GENIE_CODEGEN_TEMPLATES_TEMPLATE_TEST_H_
 #define GENIE_CODEGEN_TEMPLATES_TEMPLATE_TEST_H_
 
@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 // cmocka needs the headers above first.
-#include <cmocka.h>
-
 #include "codegen/templates/lanes.h"
+
+#include <cmocka.h>
 
 #ifdef GENIE_REAL_F64
 #define REAL_DTYPE GENIE_DTYPE_F64
@@ -24,10 +24,10 @@
 #endif
 
 // `i64 genie_<name>(frame)`, which returns the expression `value`.
-#define SIZE_HOOK(name, value)               \
-  i64 genie_##name(const frame_t *frame) {   \
-    (void)frame;                             \
-    return (value);                          \
+#define SIZE_HOOK(name, value)             \
+  i64 genie_##name(const frame_t *frame) { \
+    (void)frame;                           \
+    return (value);                        \
   }
 
 // A buffer of `count` elements of storage `dtype` whose bytes beyond are guarded by NaN.
@@ -41,10 +41,18 @@ enum { GUARD = 64 };
 
 static inline void buffer_set(const buffer_t *b, i64 index, double value) {
   switch (b->dtype) {
-    case GENIE_DTYPE_BF16: ((uint16_t *)b->bytes)[index] = (uint16_t)(__builtin_bit_cast(uint32_t, (float)value) >> 16); break;
-    case GENIE_DTYPE_F16: ((_Float16 *)b->bytes)[index] = (_Float16)value; break;
-    case GENIE_DTYPE_F64: ((double *)b->bytes)[index] = value; break;
-    default: ((float *)b->bytes)[index] = (float)value; break;
+    case GENIE_DTYPE_BF16:
+      ((uint16_t *)b->bytes)[index] = (uint16_t)(__builtin_bit_cast(uint32_t, (float)value) >> 16);
+      break;
+    case GENIE_DTYPE_F16:
+      ((_Float16 *)b->bytes)[index] = (_Float16)value;
+      break;
+    case GENIE_DTYPE_F64:
+      ((double *)b->bytes)[index] = value;
+      break;
+    default:
+      ((float *)b->bytes)[index] = (float)value;
+      break;
   }
 }
 
@@ -62,7 +70,9 @@ static inline buffer_t buffer_make(int dtype, i64 count) {
   return b;
 }
 
-static inline double draw(void) { return (double)(rand() % 4096) / 4096.0 - 0.5; }
+static inline double draw(void) {
+  return (double)(rand() % 4096) / 4096.0 - 0.5;
+}
 
 static inline buffer_t buffer_random(int dtype, i64 count) {
   buffer_t b = buffer_make(dtype, count);
@@ -72,7 +82,9 @@ static inline buffer_t buffer_random(int dtype, i64 count) {
   return b;
 }
 
-static inline void buffer_free(buffer_t *b) { free(b->bytes); }
+static inline void buffer_free(buffer_t *b) {
+  free(b->bytes);
+}
 
 // A result is written once, at most, and never outside.
 static inline void buffer_store_once(const buffer_t *b, i64 index, double value) {

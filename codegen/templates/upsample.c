@@ -23,7 +23,8 @@ i64 genie_x_stride1(const frame_t *frame);
 i64 genie_x_stride2(const frame_t *frame);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t value);
 
-// The elements of one dimension that an output coordinate reads: (1 - upper) at low, upper at high; in elements of memory.
+// The elements of one dimension that an output coordinate reads: (1 - upper) at low, upper at high; in elements of
+// memory.
 typedef struct source {
   i64 low, high;
   real_t upper;
@@ -42,14 +43,18 @@ GENIE_INLINE source_t source_of(const frame_t *frame, i64 y, i64 x_size, i64 y_s
   }
   position = position < 0 ? 0 : position;
   const i64 low = genie_min_i64((i64)position, x_size - 1);
-  return (source_t){.low = low * stride, .high = genie_min_i64(low + 1, x_size - 1) * stride, .upper = position - (real_t)low};
+  return (source_t){
+      .low = low * stride, .high = genie_min_i64(low + 1, x_size - 1) * stride, .upper = position - (real_t)low};
 }
 
-GENIE_INLINE real_t blend(real_t low, real_t high, real_t upper) { return low * (1 - upper) + high * upper; }
+GENIE_INLINE real_t blend(real_t low, real_t high, real_t upper) {
+  return low * (1 - upper) + high * upper;
+}
 
 static void resample_pixel(const frame_t *frame, i64 image, i64 pixel, i64 channel, i64 end) {
   const i64 size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
-  const source_t a = source_of(frame, pixel / (size1 * size2), genie_x_size0(frame), genie_y_size0(frame), genie_x_stride0(frame));
+  const source_t a =
+      source_of(frame, pixel / (size1 * size2), genie_x_size0(frame), genie_y_size0(frame), genie_x_stride0(frame));
   const source_t b = source_of(frame, pixel / size2 % size1, genie_x_size1(frame), size1, genie_x_stride1(frame));
   const source_t c = source_of(frame, pixel % size2, genie_x_size2(frame), size2, genie_x_stride2(frame));
   const void *x = genie_x(frame, image, 0);

@@ -228,7 +228,9 @@ genie_status_t pt2_create_function(pt2_importer_t *im, const pt2_entry_t *entry)
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
   im->function = mlirOperationCreate(&state);
   mlirBlockAppendOwnedOperation(mlirModuleGetBody(im->module), im->function);
-  genie_ir_symbols_set(im->function, im->symbols.count, im->symbols.items);
+  if (im->symbols.count > 0) {
+    genie_ir_symbols_set(im->function, im->symbols.count, im->symbols.items);
+  }
   im->builder.block = block;
   return GENIE_OK;
 }

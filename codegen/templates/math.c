@@ -294,7 +294,8 @@ INLINE double sin_quarter(double x, int64_t quarter) {
   const double r = reduce_angle(x, &n);
   n += quarter;
   const double value = (n & 1) != 0 ? cos_kernel(r) : sin_kernel(r);
-  return from_bits64(bits64(value) ^ ((uint64_t)(n & 2) << 62));
+  const double angle = from_bits64(bits64(value) ^ ((uint64_t)(n & 2) << 62));
+  return quarter == 0 && x == 0.0 ? x : angle;
 }
 
 double genie_math_sin_f64(double x) {
@@ -414,9 +415,10 @@ double genie_math_pow_f64(double x, double y) {
   const double a = abs64(x);
   const double logarithm = genie_math_log_f64(a);
   const double product = logarithm * y;
-  const double residue = abs64(product) < 800.0 ? fma64(logarithm, y, -product) : 0.0;
+  // What the product's rounding lost, where its power is finite.
+  const double residue = fma64(logarithm, y, -product);
   const double power = genie_math_exp_f64(product);
-  double value = fma64(power, residue, power);
+  double value = abs64(product) < 700.0 ? fma64(power, residue, power) : power;
   const double whole = __builtin_floor(y);
   const int is_integer = whole == y;
   const int is_odd = is_integer && whole * 0.5 != __builtin_floor(whole * 0.5);

@@ -159,8 +159,9 @@ static genie_status_t load(genie_weight_source_t *source, MlirOperation weight, 
   const uint64_t offset = (uint64_t)genie_ir_i64(weight, "offset");
   uint64_t extent = 0;
   if (!extent_of(out_tensor, strides, &extent) || offset > file->size_bytes || extent > file->size_bytes - offset) {
-    return genie_status_make(GENIE_STATUS_DATA_LOSS, "bytes %llu + %llu are beyond the end of the file",
-                             (unsigned long long)offset, (unsigned long long)extent);
+    const MlirStringRef path = mlirStringAttrGetValue(file->path);
+    return genie_status_make(GENIE_STATUS_DATA_LOSS, "%.*s: bytes %llu + %llu are beyond its end", (int)path.length,
+                             path.data, (unsigned long long)offset, (unsigned long long)extent);
   }
   const uint8_t *bytes = file->bytes + offset;
   const bool is_aligned = (uintptr_t)bytes % genie_dtype_bytes(out_tensor->dtype) == 0;

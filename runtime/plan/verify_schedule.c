@@ -23,6 +23,7 @@ typedef struct memory {
   segment_t *segments;  // ascending, disjoint
   uint32_t count;
   uint32_t capacity;
+  uint32_t entry;  // the entry, counted from 1, whose accesses the segments are
 } memory_t;
 
 typedef struct schedule {
@@ -31,6 +32,7 @@ typedef struct schedule {
   vector_clock_t streams[GENIE_PLAN_MAX_STREAMS];
   vector_clock_t *events;
   bool *has_signal;
+  uint32_t entry;  // counted from 1
   uint32_t instruction;
   uint32_t stream;
 } schedule_t;
@@ -94,9 +96,19 @@ static void overwrite(memory_t *memory, const segment_t *segment) {
 
 //===-- Accesses --------------------------------------------------------------------------------------------------===//
 
+// The memory at `index`, empty when this entry did not touch it yet.
+static memory_t *require_memory(const schedule_t *schedule, uint32_t index) {
+  memory_t *memory = &schedule->memories[index];
+  if (memory->entry != schedule->entry) {
+    memory->entry = schedule->entry;
+    memory->count = 0;
+  }
+  return memory;
+}
+
 static memory_t *memory_of(const schedule_t *schedule, const genie_plan_slice_t *slice) {
   const bool is_slab = slice->space == GENIE_PLAN_SPACE_SLAB;
-  return &schedule->memories[is_slab ? slice->index : schedule->plan->place_count + slice->index];
+  return require_memory(schedule, is_slab ? slice->index : schedule->plan->place_count + slice->index);
 }
 
 // Inputs, weights and states hold values before the entry starts.
@@ -232,7 +244,7 @@ static genie_status_t check_outputs(const schedule_t *schedule, const genie_plan
   const genie_plan_t *plan = schedule->plan;
   for (uint32_t i = 0; i < entry->output_count; ++i) {
     const uint32_t tensor = plan->indices[entry->first_output + i];
-    const memory_t *memory = &schedule->memories[plan->place_count + tensor];
+    const memory_t *memory = require_memory(schedule, plan->place_count + tensor);
     uint64_t position = 0;
     for (uint32_t s = 0; s < memory->count && memory->segments[s].begin == position; ++s) {
       position = memory->segments[s].end;
@@ -249,10 +261,7 @@ static genie_status_t check_outputs(const schedule_t *schedule, const genie_plan
 static genie_status_t check_entry(schedule_t *schedule, const genie_plan_entry_t *entry) {
   memset(schedule->streams, 0, sizeof(schedule->streams));
   memset(schedule->has_signal, 0, entry->event_count * sizeof(*schedule->has_signal));
-  const uint32_t memory_count = schedule->plan->place_count + schedule->plan->tensor_count;
-  for (uint32_t i = 0; i < memory_count; ++i) {
-    schedule->memories[i].count = 0;
-  }
+  ++schedule->entry;
   for (uint32_t i = 0; i < entry->instruction_count; ++i) {
     schedule->instruction = entry->first_instruction + i;
     GENIE_RETURN_IF_ERROR(check_instruction(schedule));

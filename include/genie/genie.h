@@ -156,7 +156,8 @@ GENIE_API void genie_session_destroy(genie_session_t *session);
 //
 // An output with data NULL receives the session's memory, valid until the next run or destruction of the session, and
 // its dtype and shape. An output with data set names the dtype and shape that the run gives, and receives the values;
-// it must not overlap an input or another output.
+// it must not overlap an input or another output. An output in the session's memory may be an input of the next run of
+// the same entry.
 // INVALID_ARGUMENT: a count, dtype, rank or shape is not what the entry takes; the message names the tensor and the
 // expected shape. OUT_OF_RANGE: a dynamic size is outside its range. After an error the state is unchanged, except when
 // a device failed in the run (ABORTED, INTERNAL).

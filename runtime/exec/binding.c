@@ -132,6 +132,16 @@ static uint64_t bytes_of(const genie_tensor_t *tensor) {
   return bytes;
 }
 
+static void *staging_of(const genie_session_t *session, const genie_program_t *program, uint32_t binding) {
+  return (uint8_t *)session->staging.address + program->staging_offsets[binding];
+}
+
+static bool is_in_staging(const genie_session_t *session, const genie_tensor_t *tensor) {
+  const uintptr_t begin = (uintptr_t)session->staging.address;
+  const uintptr_t data = (uintptr_t)tensor->data;
+  return data >= begin && data - begin < session->staging.size_bytes;
+}
+
 static bool is_overlapping(const genie_tensor_t *a, uint64_t a_bytes, const genie_tensor_t *b, uint64_t b_bytes) {
   const uintptr_t a_begin = (uintptr_t)a->data;
   const uintptr_t b_begin = (uintptr_t)b->data;
@@ -143,7 +153,8 @@ static genie_status_t check_overlap(const genie_session_t *session, const genie_
   const uint64_t bytes = bytes_of(&outputs[index]);
   for (uint32_t i = 0; i < program->input_count + index; ++i) {
     const genie_tensor_t *other = i < program->input_count ? &inputs[i] : &outputs[i - program->input_count];
-    if (other->data != NULL && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
+    const bool is_moved = i < program->input_count && is_in_staging(session, other);
+    if (other->data != NULL && !is_moved && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
           name_of(session, tensor_of(session, output_index(session, program, index))),
@@ -176,6 +187,40 @@ static genie_status_t check_output(const genie_session_t *session, const genie_p
   return status;
 }
 
+// ---- The session's own memory, given back to it ----
+
+// An output of the last run may be an input of the next: it is moved to where inputs are staged, before anything is
+// written. That works unless it lies there itself, which outputs of other entries may.
+static bool can_move_input(const genie_session_t *session, const genie_program_t *program,
+                           const genie_tensor_t *input) {
+  const uint32_t first_output = program->input_count;
+  const uint64_t inputs_end =
+      program->output_count > 0 ? program->staging_offsets[first_output] : program->staging_bytes;
+  return (uintptr_t)input->data - (uintptr_t)session->staging.address >= inputs_end;
+}
+
+static genie_status_t check_session_memory(const genie_session_t *session, const genie_program_t *program,
+                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs) {
+  for (uint32_t i = 0; i < program->input_count; ++i) {
+    if (is_in_staging(session, &inputs[i]) && !can_move_input(session, program, &inputs[i])) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                               "input '%s' is in the session's memory, as an output of another entry; copy it first",
+                               name_of(session, tensor_of(session, input_index(session, program, i))));
+    }
+  }
+  for (uint32_t i = 0; i < program->output_count; ++i) {
+    if (is_in_staging(session, &outputs[i]) &&
+        outputs[i].data != staging_of(session, program, program->input_count + i)) {
+      return genie_status_make(
+          GENIE_STATUS_INVALID_ARGUMENT,
+          "output '%s' is to be written to the session's memory, as an output of an earlier run; set "
+          "its data to NULL",
+          name_of(session, tensor_of(session, output_index(session, program, i))));
+    }
+  }
+  return GENIE_OK;
+}
+
 genie_status_t genie_binding_check_memory(const genie_session_t *session, const genie_program_t *program,
                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs,
                                           uint32_t output_count) {
@@ -198,7 +243,7 @@ genie_status_t genie_binding_check_memory(const genie_session_t *session, const 
       GENIE_RETURN_IF_ERROR(check_overlap(session, program, inputs, outputs, i));
     }
   }
-  return GENIE_OK;
+  return check_session_memory(session, program, inputs, outputs);
 }
 
 static bool is_usable(const void *data) {
@@ -218,16 +263,12 @@ static bool is_staged(const genie_session_t *session, uint32_t output) {
   return (session->staged_outputs[output / 64] >> (output % 64) & 1) != 0;
 }
 
-static void *staging_of(const genie_session_t *session, const genie_program_t *program, uint32_t binding) {
-  return (uint8_t *)session->staging.address + program->staging_offsets[binding];
-}
-
 genie_status_t genie_binding_set_addresses(genie_session_t *session, genie_program_t *program,
                                            const genie_tensor_t *inputs, const genie_tensor_t *outputs) {
   for (uint32_t i = 0; i < program->input_count; ++i) {
     program->bindings[i] = inputs[i].data;
     const uint64_t bytes = bytes_of(&inputs[i]);
-    if (!is_usable(inputs[i].data)) {
+    if (!is_usable(inputs[i].data) || is_in_staging(session, &inputs[i])) {
       program->bindings[i] = staging_of(session, program, i);
       session->last_copy_bytes += bytes;
       GENIE_RETURN_IF_ERROR(genie_place_copy(&session->places[0], program->bindings[i], inputs[i].data, bytes));

@@ -127,6 +127,40 @@ static void test_one_session_runs_many_sizes(void **state) {
   }
 }
 
+static void test_an_output_can_be_the_next_input(void **state) {
+  fixture_t *fixture = *state;
+  _Alignas(64) float x[6] = {1, 2, 3, 4, 5, 6};
+  genie_tensor_t tensor = f32(x, 2, 3);
+  for (int i = 0; i < 3; ++i) {
+    const genie_tensor_t input = tensor;
+    tensor.data = NULL;
+    assert_ok(genie_session_run(fixture->session, SAMPLE_DYNAMIC, &input, 1, &tensor, 1));
+  }
+  assert_floats(&tensor, (const float[]){8, 16, 24, 32, 40, 48}, 6);
+  const genie_tensor_t both = tensor;
+  assert_ok(genie_session_run(fixture->session, SAMPLE_DYNAMIC, &both, 1, &tensor, 1));
+  assert_floats(&tensor, (const float[]){16, 32, 48, 64, 80, 96}, 6);
+}
+
+static void test_memory_of_another_entry_is_not_clobbered(void **state) {
+  fixture_t *fixture = *state;
+  _Alignas(64) float x[24] = {0};
+  _Alignas(64) float step[4] = {1, 2, 3, 4};
+  genie_tensor_t total = {0};
+  const genie_tensor_t step_input = vector(step, 4);
+  assert_ok(genie_session_run(fixture->session, SAMPLE_COUNT, &step_input, 1, &total, 1));
+  // "count" has its output at byte 64; "dynamic" stages its input in bytes 0 to 96.
+  const genie_tensor_t input = f32(total.data, 1, 3);
+  genie_tensor_t output = {0};
+  assert_refused(genie_session_run(fixture->session, SAMPLE_DYNAMIC, &input, 1, &output, 1),
+                 GENIE_STATUS_INVALID_ARGUMENT, "copy it first");
+  const genie_tensor_t rows = f32(x, 1, 3);
+  output = f32(total.data, 1, 3);
+  assert_refused(genie_session_run(fixture->session, SAMPLE_DYNAMIC, &rows, 1, &output, 1),
+                 GENIE_STATUS_INVALID_ARGUMENT, "set its data to NULL");
+  assert_floats(&total, (const float[]){11, 22, 33, 44}, 4);
+}
+
 static void test_state_lives_across_runs(void **state) {
   fixture_t *fixture = *state;
   _Alignas(64) float step[4] = {1, 2, 3, 4};
@@ -362,6 +396,8 @@ int main(void) {
       WITH_SESSION(test_outputs_can_be_the_sessions_memory),
       WITH_SESSION(test_memory_of_any_alignment_works),
       WITH_SESSION(test_one_session_runs_many_sizes),
+      WITH_SESSION(test_an_output_can_be_the_next_input),
+      WITH_SESSION(test_memory_of_another_entry_is_not_clobbered),
       WITH_SESSION(test_state_lives_across_runs),
       WITH_SESSION(test_sessions_do_not_share_state),
       WITH_SESSION(test_a_wrong_call_is_named),

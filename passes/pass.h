@@ -15,8 +15,8 @@ typedef struct genie_pass_context {
 typedef genie_status_t (*genie_pass_fn_t)(const genie_pass_context_t *context, MlirModule module);
 
 typedef struct genie_pass_info {
-  const char *name;     // "fuse-gemm", as --run-pass and --dump-after take it
-  const char *phase;    // "canonicalise", "recognise", "place", "transfer", "fuse", "layout"
+  const char *name;   // "fuse-gemm", as --run-pass and --dump-after take it
+  const char *phase;  // "canonicalise", "recognise", "place", "transfer", "fuse", "layout"
   const char *summary;
   genie_pass_fn_t run;
 } genie_pass_info_t;

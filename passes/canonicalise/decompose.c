@@ -4,7 +4,9 @@
 
 #include "passes/graph/rules.h"
 
-static MlirValue operand0(MlirOperation op) { return mlirOperationGetOperand(op, 0); }
+static MlirValue operand0(MlirOperation op) {
+  return mlirOperationGetOperand(op, 0);
+}
 
 static genie_status_t binary(MlirOperation origin, const char *name, MlirValue a, MlirValue b, MlirValue *out_value) {
   const MlirValue operands[] = {a, b};

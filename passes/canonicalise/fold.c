@@ -1,5 +1,6 @@
 // fold: small values that follow from constants alone become constants. Large ones, and those that need weights, stay
-// expressions that are evaluated when the plan is made; what follows from indices (iota) is cheap to evaluate in kernels.
+// expressions that are evaluated when the plan is made; what follows from indices (iota) is cheap to evaluate in
+// kernels.
 #include "ir/evaluate.h"
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"

@@ -23,8 +23,12 @@ static genie_status_t replace_broadcast(MlirOperation op, MlirValue value, MlirV
                                   out_value);
 }
 
-static MlirValue lhs(MlirOperation op) { return mlirOperationGetOperand(op, 0); }
-static MlirValue rhs(MlirOperation op) { return mlirOperationGetOperand(op, 1); }
+static MlirValue lhs(MlirOperation op) {
+  return mlirOperationGetOperand(op, 0);
+}
+static MlirValue rhs(MlirOperation op) {
+  return mlirOperationGetOperand(op, 1);
+}
 
 static bool is_bool(MlirOperation op) {
   return genie_value_type(genie_rewrite_result(op)).dtype == GENIE_DTYPE_BOOL;
@@ -108,7 +112,10 @@ static genie_status_t pow_special(MlirOperation op, MlirValue *out_value) {
     double exponent;
     const char *name;
     bool is_square;
-  } CASES[] = {{2, "genie.mul", true}, {0.5, "genie.sqrt", false}, {-0.5, "genie.rsqrt", false}, {-1, "genie.reciprocal", false}};
+  } CASES[] = {{2, "genie.mul", true},
+               {0.5, "genie.sqrt", false},
+               {-0.5, "genie.rsqrt", false},
+               {-1, "genie.reciprocal", false}};
   const MlirValue x = lhs(op);
   if (!genie_rewrite_same_dims(x, genie_rewrite_result(op))) {
     return GENIE_OK;
@@ -165,11 +172,12 @@ static genie_status_t drop_cast(MlirOperation op, MlirValue *out_value) {
 static bool is_exact_cast(genie_dtype_t from, genie_dtype_t to) {
   static const struct {
     genie_dtype_t from, to;
-  } EXACT[] = {{GENIE_DTYPE_F16, GENIE_DTYPE_F32},  {GENIE_DTYPE_BF16, GENIE_DTYPE_F32}, {GENIE_DTYPE_F32, GENIE_DTYPE_F64},
-               {GENIE_DTYPE_F16, GENIE_DTYPE_F64},  {GENIE_DTYPE_BF16, GENIE_DTYPE_F64}, {GENIE_DTYPE_I32, GENIE_DTYPE_I64},
-               {GENIE_DTYPE_I16, GENIE_DTYPE_I64},  {GENIE_DTYPE_I8, GENIE_DTYPE_I64},   {GENIE_DTYPE_U8, GENIE_DTYPE_I64},
-               {GENIE_DTYPE_I16, GENIE_DTYPE_I32},  {GENIE_DTYPE_I8, GENIE_DTYPE_I32},   {GENIE_DTYPE_U8, GENIE_DTYPE_I32},
-               {GENIE_DTYPE_I32, GENIE_DTYPE_F64}};
+  } EXACT[] = {
+      {GENIE_DTYPE_F16, GENIE_DTYPE_F32}, {GENIE_DTYPE_BF16, GENIE_DTYPE_F32}, {GENIE_DTYPE_F32, GENIE_DTYPE_F64},
+      {GENIE_DTYPE_F16, GENIE_DTYPE_F64}, {GENIE_DTYPE_BF16, GENIE_DTYPE_F64}, {GENIE_DTYPE_I32, GENIE_DTYPE_I64},
+      {GENIE_DTYPE_I16, GENIE_DTYPE_I64}, {GENIE_DTYPE_I8, GENIE_DTYPE_I64},   {GENIE_DTYPE_U8, GENIE_DTYPE_I64},
+      {GENIE_DTYPE_I16, GENIE_DTYPE_I32}, {GENIE_DTYPE_I8, GENIE_DTYPE_I32},   {GENIE_DTYPE_U8, GENIE_DTYPE_I32},
+      {GENIE_DTYPE_I32, GENIE_DTYPE_F64}};
   if (from == GENIE_DTYPE_BOOL || from == to) {
     return true;
   }
@@ -193,11 +201,20 @@ static genie_status_t merge_casts(MlirOperation op, MlirValue *out_value) {
                                   out_value);
 }
 
-const genie_rule_t genie_simplify_pointwise_rules[] = {
-    {"genie.add", add_zero},         {"genie.sub", sub_zero},       {"genie.mul", mul_one},
-    {"genie.mul", mul_sigmoid},      {"genie.div", div_one},        {"genie.div", div_power_of_two},
-    {"genie.neg", neg_neg},          {"genie.logical_not", not_not}, {"genie.pow", pow_special},
-    {"genie.bitwise_and", logic_with_neutral}, {"genie.bitwise_or", logic_with_neutral},
-    {"genie.logical_and", logic_with_neutral}, {"genie.logical_or", logic_with_neutral},
-    {"genie.where", where_known},    {"genie.cast", drop_cast},     {"genie.cast", merge_casts},
-    {NULL, NULL}};
+const genie_rule_t genie_simplify_pointwise_rules[] = {{"genie.add", add_zero},
+                                                       {"genie.sub", sub_zero},
+                                                       {"genie.mul", mul_one},
+                                                       {"genie.mul", mul_sigmoid},
+                                                       {"genie.div", div_one},
+                                                       {"genie.div", div_power_of_two},
+                                                       {"genie.neg", neg_neg},
+                                                       {"genie.logical_not", not_not},
+                                                       {"genie.pow", pow_special},
+                                                       {"genie.bitwise_and", logic_with_neutral},
+                                                       {"genie.bitwise_or", logic_with_neutral},
+                                                       {"genie.logical_and", logic_with_neutral},
+                                                       {"genie.logical_or", logic_with_neutral},
+                                                       {"genie.where", where_known},
+                                                       {"genie.cast", drop_cast},
+                                                       {"genie.cast", merge_casts},
+                                                       {NULL, NULL}};

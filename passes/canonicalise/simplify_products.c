@@ -3,7 +3,9 @@
 
 #include "passes/canonicalise/simplify.h"
 
-static MlirValue operand0(MlirOperation op) { return mlirOperationGetOperand(op, 0); }
+static MlirValue operand0(MlirOperation op) {
+  return mlirOperationGetOperand(op, 0);
+}
 
 // matmul(x, w[K, N]) with a weight -> linear(x, w^T): the transposed weight is computed when the plan is made.
 static genie_status_t matmul_to_linear(MlirOperation op, MlirValue *out_value) {
@@ -39,9 +41,8 @@ static bool is_channel_bias(MlirValue bias, int rank, int axis, MlirAffineExpr c
 }
 
 // A clone of `product` with `bias` as its third operand.
-static genie_status_t rebuild_with_bias(MlirOperation op, MlirOperation product, MlirValue bias,
-                                        int attribute_count, const genie_ir_attribute_t *attributes,
-                                        MlirValue *out_value) {
+static genie_status_t rebuild_with_bias(MlirOperation op, MlirOperation product, MlirValue bias, int attribute_count,
+                                        const genie_ir_attribute_t *attributes, MlirValue *out_value) {
   const genie_tensor_type_t type = genie_value_type(genie_rewrite_result(product));
   const int axis = genie_op_is(product, "genie.linear") ? type.rank - 1 : 1;
   MlirValue flat;
@@ -74,7 +75,8 @@ static genie_status_t add_bias(MlirOperation op, MlirValue *out_value) {
   for (int side = 0; side < 2; ++side) {
     const MlirOperation product = bare_product(op, side);
     const MlirValue bias = mlirOperationGetOperand(op, 1 - side);
-    if (mlirOperationIsNull(product) || !genie_rewrite_same_type(genie_rewrite_result(product), genie_rewrite_result(op))) {
+    if (mlirOperationIsNull(product) ||
+        !genie_rewrite_same_type(genie_rewrite_result(product), genie_rewrite_result(op))) {
       continue;
     }
     const genie_tensor_type_t type = genie_value_type(genie_rewrite_result(product));
@@ -121,8 +123,8 @@ static genie_status_t conv_of_pad(MlirOperation op, MlirValue *out_value) {
   return genie_rewrite_make(op, "genie.conv", 3, operands, count, attributes, out_value);
 }
 
-// reshape(linear(x)) that keeps the last dimension -> linear(reshape(x)): what follows finds the product in front of it,
-// and the reshape meets the one that flattened x.
+// reshape(linear(x)) that keeps the last dimension -> linear(reshape(x)): what follows finds the product in front of
+// it, and the reshape meets the one that flattened x.
 static genie_status_t reshape_in_front_of_linear(MlirOperation op, MlirValue *out_value) {
   const MlirOperation linear = genie_rewrite_definer_if(operand0(op), "genie.linear");
   if (mlirOperationIsNull(linear) || !genie_rewrite_has_one_use(operand0(op))) {

@@ -45,8 +45,7 @@ static genie_status_t softmax_along_last(MlirOperation op, MlirValue *out_value)
   GENIE_RETURN_IF_ERROR(genie_rewrite_make_permute(op, x, rank, order, &moved));
   const genie_ir_attribute_t attribute = {"axis", genie_ir_i64_attr(mlirOperationGetContext(op), rank - 1)};
   MlirValue normalised;
-  GENIE_RETURN_IF_ERROR(genie_rewrite_make(op, genie_op_info_get(op)->name, 1, &moved, 1,
-                                           &attribute, &normalised));
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make(op, genie_op_info_get(op)->name, 1, &moved, 1, &attribute, &normalised));
   return genie_rewrite_make_permute(op, normalised, rank, back, out_value);
 }
 
@@ -88,11 +87,16 @@ static genie_status_t reduce_last(MlirOperation op, MlirValue *out_value) {
   return genie_rewrite_make_reshape(op, reduced, type.rank, type.dims, out_value);
 }
 
-const genie_rule_t genie_simplify_row_rules[] = {
-    {"genie.softmax", softmax_along_last}, {"genie.log_softmax", softmax_along_last},
-    {"genie.sum", reduce_last},            {"genie.mean", reduce_last},
-    {"genie.amax", reduce_last},           {"genie.amin", reduce_last},
-    {"genie.prod", reduce_last},           {"genie.any", reduce_last},
-    {"genie.all", reduce_last},            {"genie.var", reduce_last},
-    {"genie.argmax", reduce_last},         {"genie.argmin", reduce_last},
-    {NULL, NULL}};
+const genie_rule_t genie_simplify_row_rules[] = {{"genie.softmax", softmax_along_last},
+                                                 {"genie.log_softmax", softmax_along_last},
+                                                 {"genie.sum", reduce_last},
+                                                 {"genie.mean", reduce_last},
+                                                 {"genie.amax", reduce_last},
+                                                 {"genie.amin", reduce_last},
+                                                 {"genie.prod", reduce_last},
+                                                 {"genie.any", reduce_last},
+                                                 {"genie.all", reduce_last},
+                                                 {"genie.var", reduce_last},
+                                                 {"genie.argmax", reduce_last},
+                                                 {"genie.argmin", reduce_last},
+                                                 {NULL, NULL}};

@@ -1,7 +1,9 @@
 // Views and data movement that do nothing, or do in two steps what one can.
 #include "passes/canonicalise/simplify.h"
 
-static MlirValue operand0(MlirOperation op) { return mlirOperationGetOperand(op, 0); }
+static MlirValue operand0(MlirOperation op) {
+  return mlirOperationGetOperand(op, 0);
+}
 
 // An op of type x -> x that moves nothing.
 static genie_status_t drop_if_same_type(MlirOperation op, MlirValue *out_value) {
@@ -106,8 +108,8 @@ static genie_status_t drop_empty_pad(MlirOperation op, MlirValue *out_value) {
 
 //===-- Indexing --------------------------------------------------------------------------------------------------===//
 
-// True when `index` counts 0, 1, .. over all of an axis of size `size`, along dimension `out_along` of its own and of no
-// other. An axis of size 1 runs along none: -1.
+// True when `index` counts 0, 1, .. over all of an axis of size `size`, along dimension `out_along` of its own and of
+// no other. An axis of size 1 runs along none: -1.
 static bool counts_axis(MlirValue index, MlirAffineExpr size, int *out_along) {
   MlirValue counted = index;
   const MlirOperation reshape = genie_rewrite_definer_if(index, "genie.reshape");
@@ -178,8 +180,8 @@ static genie_status_t hoist_over_view(MlirOperation op, intptr_t x_operand, Mlir
   const MlirValue viewed = mlirOperationGetOperand(op, x_operand);
   const MlirOperation view = genie_rewrite_definer(viewed);
   if (mlirOperationIsNull(view) || !genie_rewrite_has_one_use(viewed) ||
-      !(genie_op_is(view, "genie.reshape") || genie_op_is(view, "genie.permute")) ||
-      genie_ir_is_compile_time(viewed) || !genie_rewrite_same_dims(viewed, genie_rewrite_result(op))) {
+      !(genie_op_is(view, "genie.reshape") || genie_op_is(view, "genie.permute")) || genie_ir_is_compile_time(viewed) ||
+      !genie_rewrite_same_dims(viewed, genie_rewrite_result(op))) {
     return GENIE_OK;
   }
   const MlirOperation source = genie_rewrite_definer(operand0(view));
@@ -201,7 +203,9 @@ static genie_status_t hoist_over_view(MlirOperation op, intptr_t x_operand, Mlir
   return GENIE_OK;
 }
 
-static genie_status_t hoist_unary(MlirOperation op, MlirValue *out_value) { return hoist_over_view(op, 0, out_value); }
+static genie_status_t hoist_unary(MlirOperation op, MlirValue *out_value) {
+  return hoist_over_view(op, 0, out_value);
+}
 
 static genie_status_t hoist_binary(MlirOperation op, MlirValue *out_value) {
   if (is_scalar(mlirOperationGetOperand(op, 1))) {
@@ -210,41 +214,40 @@ static genie_status_t hoist_binary(MlirOperation op, MlirValue *out_value) {
   return is_scalar(operand0(op)) ? hoist_over_view(op, 1, out_value) : GENIE_OK;
 }
 
-const genie_rule_t genie_simplify_view_rules[] = {
-    {"genie.reshape", drop_if_same_type},
-    {"genie.reshape", merge_reshapes},
-    {"genie.permute", drop_identity_permute},
-    {"genie.permute", merge_permutes},
-    {"genie.permute", reshape_instead_of_permute},
-    {"genie.expand", drop_if_same_type},
-    {"genie.expand", merge_expands},
-    {"genie.slice", drop_full_slice},
-    {"genie.concat", drop_single_concat},
-    {"genie.pad", drop_empty_pad},
-    {"genie.index", index_by_all_positions},
-    {"genie.cumsum", cumsum_of_zeros},
-    {"genie.relu", hoist_unary},
-    {"genie.silu", hoist_unary},
-    {"genie.gelu", hoist_unary},
-    {"genie.sigmoid", hoist_unary},
-    {"genie.tanh", hoist_unary},
-    {"genie.exp", hoist_unary},
-    {"genie.clamp", hoist_unary},
-    {"genie.cast", hoist_unary},
-    {"genie.neg", hoist_unary},
-    {"genie.hardswish", hoist_unary},
-    {"genie.hardsigmoid", hoist_unary},
-    {"genie.mish", hoist_unary},
-    {"genie.softplus", hoist_unary},
-    {"genie.elu", hoist_unary},
-    {"genie.leaky_relu", hoist_unary},
-    {"genie.erf", hoist_unary},
-    {"genie.sqrt", hoist_unary},
-    {"genie.rsqrt", hoist_unary},
-    {"genie.log", hoist_unary},
-    {"genie.abs", hoist_unary},
-    {"genie.add", hoist_binary},
-    {"genie.sub", hoist_binary},
-    {"genie.mul", hoist_binary},
-    {"genie.div", hoist_binary},
-    {NULL, NULL}};
+const genie_rule_t genie_simplify_view_rules[] = {{"genie.reshape", drop_if_same_type},
+                                                  {"genie.reshape", merge_reshapes},
+                                                  {"genie.permute", drop_identity_permute},
+                                                  {"genie.permute", merge_permutes},
+                                                  {"genie.permute", reshape_instead_of_permute},
+                                                  {"genie.expand", drop_if_same_type},
+                                                  {"genie.expand", merge_expands},
+                                                  {"genie.slice", drop_full_slice},
+                                                  {"genie.concat", drop_single_concat},
+                                                  {"genie.pad", drop_empty_pad},
+                                                  {"genie.index", index_by_all_positions},
+                                                  {"genie.cumsum", cumsum_of_zeros},
+                                                  {"genie.relu", hoist_unary},
+                                                  {"genie.silu", hoist_unary},
+                                                  {"genie.gelu", hoist_unary},
+                                                  {"genie.sigmoid", hoist_unary},
+                                                  {"genie.tanh", hoist_unary},
+                                                  {"genie.exp", hoist_unary},
+                                                  {"genie.clamp", hoist_unary},
+                                                  {"genie.cast", hoist_unary},
+                                                  {"genie.neg", hoist_unary},
+                                                  {"genie.hardswish", hoist_unary},
+                                                  {"genie.hardsigmoid", hoist_unary},
+                                                  {"genie.mish", hoist_unary},
+                                                  {"genie.softplus", hoist_unary},
+                                                  {"genie.elu", hoist_unary},
+                                                  {"genie.leaky_relu", hoist_unary},
+                                                  {"genie.erf", hoist_unary},
+                                                  {"genie.sqrt", hoist_unary},
+                                                  {"genie.rsqrt", hoist_unary},
+                                                  {"genie.log", hoist_unary},
+                                                  {"genie.abs", hoist_unary},
+                                                  {"genie.add", hoist_binary},
+                                                  {"genie.sub", hoist_binary},
+                                                  {"genie.mul", hoist_binary},
+                                                  {"genie.div", hoist_binary},
+                                                  {NULL, NULL}};

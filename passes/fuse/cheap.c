@@ -1,5 +1,5 @@
-// Which ops are so cheap that every kernel that reads them evaluates them again: masks from indices and sizes, casts and
-// comparisons of tensors much smaller than the result.
+// Which ops are so cheap that every kernel that reads them evaluates them again: masks from indices and sizes, casts
+// and comparisons of tensors much smaller than the result.
 #include <string.h>
 
 #include "passes/fuse/fuse_graph.h"
@@ -13,20 +13,53 @@ enum {
   HEAVY = 8
 };
 
-static const char *const LIGHT_OPS[] = {
-    "genie.add",         "genie.sub",        "genie.mul",         "genie.neg",         "genie.abs",        "genie.cast",
-    "genie.eq",          "genie.ne",         "genie.lt",          "genie.le",          "genie.gt",         "genie.ge",
-    "genie.logical_and", "genie.logical_or", "genie.logical_xor", "genie.logical_not", "genie.bitwise_and", "genie.bitwise_or",
-    "genie.bitwise_xor", "genie.bitwise_not", "genie.where",      "genie.relu",        "genie.clamp",      "genie.maximum",
-    "genie.minimum",     "genie.sign",       "genie.iota",        "genie.size",        "genie.shift_left", "genie.shift_right",
-    "genie.reshape",     "genie.permute",    "genie.expand",      "genie.slice",       "genie.concat",     "genie.pad",
-    "genie.flip",        "genie.slice_scatter", "genie.embedding", "genie.take", NULL};
+static const char *const LIGHT_OPS[] = {"genie.add",
+                                        "genie.sub",
+                                        "genie.mul",
+                                        "genie.neg",
+                                        "genie.abs",
+                                        "genie.cast",
+                                        "genie.eq",
+                                        "genie.ne",
+                                        "genie.lt",
+                                        "genie.le",
+                                        "genie.gt",
+                                        "genie.ge",
+                                        "genie.logical_and",
+                                        "genie.logical_or",
+                                        "genie.logical_xor",
+                                        "genie.logical_not",
+                                        "genie.bitwise_and",
+                                        "genie.bitwise_or",
+                                        "genie.bitwise_xor",
+                                        "genie.bitwise_not",
+                                        "genie.where",
+                                        "genie.relu",
+                                        "genie.clamp",
+                                        "genie.maximum",
+                                        "genie.minimum",
+                                        "genie.sign",
+                                        "genie.iota",
+                                        "genie.size",
+                                        "genie.shift_left",
+                                        "genie.shift_right",
+                                        "genie.reshape",
+                                        "genie.permute",
+                                        "genie.expand",
+                                        "genie.slice",
+                                        "genie.concat",
+                                        "genie.pad",
+                                        "genie.flip",
+                                        "genie.slice_scatter",
+                                        "genie.embedding",
+                                        "genie.take",
+                                        NULL};
 
 // Ops that are evaluated at an index but read their operands at other indices, or have none.
-static const char *const MOVING_OPS[] = {"genie.reshape", "genie.permute", "genie.expand",        "genie.slice",
-                                         "genie.flip",    "genie.concat",  "genie.pad",           "genie.gather",
-                                         "genie.take",    "genie.index",   "genie.slice_scatter", "genie.embedding",
-                                         "genie.iota",    "genie.size",    NULL};
+static const char *const MOVING_OPS[] = {
+    "genie.reshape",       "genie.permute",   "genie.expand", "genie.slice", "genie.flip",
+    "genie.concat",        "genie.pad",       "genie.gather", "genie.take",  "genie.index",
+    "genie.slice_scatter", "genie.embedding", "genie.iota",   "genie.size",  NULL};
 
 static bool is_named(const genie_fuse_node_t *node, const char *const *names) {
   for (int i = 0; names[i] != NULL; ++i) {
@@ -66,8 +99,7 @@ static bool can_be_cheap(const genie_fuse_graph_t *graph, int node) {
   if (family == NULL || strcmp(family, "pointwise") != 0) {
     return false;
   }
-  return n->is_view || is_index_op(n) ||
-         (!is_named(n, MOVING_OPS) && genie_fuse_graph_weight(graph, node) == 1);
+  return n->is_view || is_index_op(n) || (!is_named(n, MOVING_OPS) && genie_fuse_graph_weight(graph, node) == 1);
 }
 
 static evaluation_t evaluation_of_operand(const genie_fuse_graph_t *graph, const evaluation_t *known, MlirValue value) {

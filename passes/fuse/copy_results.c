@@ -4,7 +4,9 @@
 // identity reshape, which the fuse passes turn into a copy.
 #include "passes/graph/rewrite.h"
 
-static bool is_state_update(MlirOperation op) { return genie_op_is(op, "genie.state_update"); }
+static bool is_state_update(MlirOperation op) {
+  return genie_op_is(op, "genie.state_update");
+}
 
 static bool becomes_state(MlirValue value) {
   for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {

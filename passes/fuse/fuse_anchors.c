@@ -35,8 +35,8 @@ static genie_status_t grow_prologue(genie_fuse_graph_t *graph, int group) {
   }
   // What a row kernel reads at the index of its result, it can store as well.
   const MlirValue result = genie_rewrite_result(anchor);
-  const bool is_space = strcmp(g->family, "row") == 0 &&
-                        genie_rewrite_same_dims(mlirOperationGetOperand(anchor, 0), result);
+  const bool is_space =
+      strcmp(g->family, "row") == 0 && genie_rewrite_same_dims(mlirOperationGetOperand(anchor, 0), result);
   return genie_fuse_graph_grow_producers(graph, group, is_root, is_space ? result : (MlirValue){NULL});
 }
 

@@ -8,8 +8,8 @@
 
 //===-- Kinds of ops ----------------------------------------------------------------------------------------------===//
 
-static const char *const ANCHOR_FAMILIES[] = {"row",     "gemm",          "conv",      "attention", "pool", "scan", "sort",
-                                              "scatter", "embedding_bag", "recurrent", NULL};
+static const char *const ANCHOR_FAMILIES[] = {"row",  "gemm",    "conv",          "attention", "pool", "scan",
+                                              "sort", "scatter", "embedding_bag", "recurrent", NULL};
 
 const char *genie_fuse_family(const genie_op_info_t *info) {
   if (info == NULL) {
@@ -31,7 +31,7 @@ static const struct {
   const char *family;
   intptr_t first, count;
 } INDEXED_OPERANDS[] = {
-    {"pointwise", 0, INTPTR_MAX}, {"row", 0, INTPTR_MAX},   {"scan", 0, INTPTR_MAX}, {"sort", 0, INTPTR_MAX},
+    {"pointwise", 0, INTPTR_MAX}, {"row", 0, INTPTR_MAX},     {"scan", 0, INTPTR_MAX},          {"sort", 0, INTPTR_MAX},
     {"attention", 3, 1},          {"scatter", 1, INTPTR_MAX}, {"embedding_bag", 1, INTPTR_MAX},
 };
 
@@ -112,10 +112,8 @@ static void classify(const genie_fuse_graph_t *graph, genie_fuse_node_t *node) {
 
 static genie_status_t fill(genie_fuse_graph_t *graph, const genie_op_list_t *list) {
   const size_t count = (size_t)list->count;
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(&graph->arena, count, sizeof(*graph->nodes), (void **)&graph->nodes));
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(&graph->arena, count, sizeof(*graph->groups), (void **)&graph->groups));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(*graph->nodes), (void **)&graph->nodes));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(*graph->groups), (void **)&graph->groups));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(int), (void **)&graph->visited));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, count, sizeof(int), (void **)&graph->stack));
   for (int i = 0; i < list->count; ++i) {
@@ -329,8 +327,7 @@ bool genie_fuse_graph_is_inlined(const genie_fuse_graph_t *graph, int node, geni
   }
   if (n->is_compile_time) {
     double number;
-    return n->is_cheap || is_view_of_weight(graph, node) ||
-           genie_ir_splat_value(genie_rewrite_result(n->op), &number);
+    return n->is_cheap || is_view_of_weight(graph, node) || genie_ir_splat_value(genie_rewrite_result(n->op), &number);
   }
   return n->is_view || n->is_cheap;
 }

@@ -26,8 +26,8 @@ typedef struct genie_fuse_node {
 
 typedef struct genie_fuse_group {
   const char *family;
-  int anchor;  // the node that names the kernel's location
-  int first, last;  // first is -1 in a group that was merged into another
+  int anchor;             // the node that names the kernel's location
+  int first, last;        // first is -1 in a group that was merged into another
   bool is_without_views;  // clones only scalars: the simplest kernels
 } genie_fuse_group_t;
 
@@ -90,9 +90,9 @@ double genie_fuse_graph_repetition(const genie_fuse_graph_t *graph, int group, M
 // True for an op that is too heavy to be evaluated by `group` as often as that: it is computed once, into a buffer.
 bool genie_fuse_graph_is_repeated(const genie_fuse_graph_t *graph, int group, int node);
 
-// Joins to `group` the producers of its members that can be evaluated at an index and that nobody else reads, and, where
-// `space` is not null, producers with its dimensions that others read as well. `is_root[i]` names the nodes to start from:
-// the definers of operands through which the group reads at an index.
+// Joins to `group` the producers of its members that can be evaluated at an index and that nobody else reads, and,
+// where `space` is not null, producers with its dimensions that others read as well. `is_root[i]` names the nodes to
+// start from: the definers of operands through which the group reads at an index.
 genie_status_t genie_fuse_graph_grow_producers(genie_fuse_graph_t *graph, int group, const bool *is_root,
                                                MlirValue space) GENIE_MUST_USE;
 

@@ -1,8 +1,8 @@
 // fuse-pointwise: what no anchor took becomes kernels whose results share one iteration space.
 //
 // Going backwards, an op joins the one kernel that reads it; an op that several kernels read joins one of them as a
-// further result where the iteration spaces are equal, and otherwise becomes a kernel itself. A view that somebody needs
-// as a buffer becomes a copy.
+// further result where the iteration spaces are equal, and otherwise becomes a kernel itself. A view that somebody
+// needs as a buffer becomes a copy.
 #include "passes/fuse/fuse_graph.h"
 
 enum { MAX_READERS = 16, MAX_MEMBERS = 96 };

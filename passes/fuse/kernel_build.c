@@ -24,8 +24,8 @@ static genie_status_t builder_init(genie_fuse_graph_t *graph, kernel_builder_t *
     value_count += (size_t)mlirOperationGetNumResults(graph->nodes[i].op);
   }
   genie_arena_t *arena = &graph->arena;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)graph->node_count, sizeof(MlirOperation),
-                                             (void **)&out_builder->clones));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)graph->node_count, sizeof(MlirOperation), (void **)&out_builder->clones));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, value_count, sizeof(MlirValue), (void **)&out_builder->inputs));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, value_count, sizeof(MlirValue), (void **)&out_builder->outputs));
   return genie_arena_allocate(arena, value_count, sizeof(MlirValue), (void **)&out_builder->yields);
@@ -81,8 +81,7 @@ static genie_status_t clone_node(kernel_builder_t *builder, int node, genie_fuse
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(n->op); ++i) {
     const genie_fuse_access_t operand_access = is_member ? genie_fuse_graph_access(n->op, i) : access;
     MlirValue inside;
-    const genie_status_t status =
-        import_value(builder, mlirOperationGetOperand(n->op, i), operand_access, &inside);
+    const genie_status_t status = import_value(builder, mlirOperationGetOperand(n->op, i), operand_access, &inside);
     if (status != GENIE_OK) {
       mlirOperationDestroy(clone);
       return status;

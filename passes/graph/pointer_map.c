@@ -4,7 +4,9 @@
 
 enum { INITIAL_CAPACITY = 64 };
 
-void genie_pointer_map_init(genie_pointer_map_t *out_map) { *out_map = (genie_pointer_map_t){0}; }
+void genie_pointer_map_init(genie_pointer_map_t *out_map) {
+  *out_map = (genie_pointer_map_t){0};
+}
 
 void genie_pointer_map_deinit(genie_pointer_map_t *map) {
   genie_allocator_free(genie_allocator_heap(), map->keys);

@@ -48,7 +48,9 @@ MlirOperation genie_rewrite_definer_if(MlirValue value, const char *name) {
   return !mlirOperationIsNull(op) && genie_op_is(op, name) ? op : (MlirOperation){NULL};
 }
 
-MlirValue genie_rewrite_result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
+MlirValue genie_rewrite_result(MlirOperation op) {
+  return mlirOperationGetResult(op, 0);
+}
 
 bool genie_rewrite_is_unused(MlirOperation op) {
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
@@ -109,8 +111,7 @@ genie_status_t genie_rewrite_make(MlirOperation origin, const char *name, int op
                                   int attribute_count, const genie_ir_attribute_t *attributes, MlirValue *out_value) {
   const genie_ir_builder_t builder = genie_rewrite_before(origin);
   MlirOperation op;
-  GENIE_RETURN_IF_ERROR(
-      genie_ir_build(&builder, name, operand_count, operands, attribute_count, attributes, &op));
+  GENIE_RETURN_IF_ERROR(genie_ir_build(&builder, name, operand_count, operands, attribute_count, attributes, &op));
   genie_rewrite_copy_annotations(origin, op);
   *out_value = genie_rewrite_result(op);
   return GENIE_OK;
@@ -121,8 +122,8 @@ genie_status_t genie_rewrite_make_typed(MlirOperation origin, const char *name, 
                                         const genie_ir_attribute_t *attributes, MlirType type, MlirValue *out_value) {
   const genie_ir_builder_t builder = genie_rewrite_before(origin);
   MlirOperation op;
-  GENIE_RETURN_IF_ERROR(genie_ir_build_typed(&builder, name, operand_count, operands, attribute_count, attributes, 1,
-                                             &type, &op));
+  GENIE_RETURN_IF_ERROR(
+      genie_ir_build_typed(&builder, name, operand_count, operands, attribute_count, attributes, 1, &type, &op));
   genie_rewrite_copy_annotations(origin, op);
   *out_value = genie_rewrite_result(op);
   return GENIE_OK;
@@ -188,7 +189,8 @@ typedef struct sorter {
   int *stack;
 } sorter_t;
 
-// Places what op `root` needs, then `root`, before `terminator`: depth first, so that ops keep their order where they can.
+// Places what op `root` needs, then `root`, before `terminator`: depth first, so that ops keep their order where they
+// can.
 static void place(const sorter_t *sorter, int root, MlirOperation terminator) {
   int depth = 0;
   sorter->stack[depth++] = root;

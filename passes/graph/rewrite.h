@@ -41,7 +41,8 @@ bool genie_rewrite_same_dims(MlirValue a, MlirValue b);
 // Inserts before `op`, with its location.
 genie_ir_builder_t genie_rewrite_before(MlirOperation op);
 
-// As genie_ir_build(), with the one result as a value, and the discardable attributes of `origin`, the op it stands for.
+// As genie_ir_build(), with the one result as a value, and the discardable attributes of `origin`, the op it stands
+// for.
 genie_status_t genie_rewrite_make(MlirOperation origin, const char *name, int operand_count, const MlirValue *operands,
                                   int attribute_count, const genie_ir_attribute_t *attributes,
                                   MlirValue *out_value) GENIE_MUST_USE;

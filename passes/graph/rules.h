@@ -4,8 +4,8 @@
 
 #include "passes/graph/rewrite.h"
 
-// Looks at `op`; when it can do better, builds the replacement before `op` and gives it in `out_value` (of the same type
-// as the op's one result, or left null). It does not erase or change `op` or any other.
+// Looks at `op`; when it can do better, builds the replacement before `op` and gives it in `out_value` (of the same
+// type as the op's one result, or left null). It does not erase or change `op` or any other.
 typedef genie_status_t (*genie_rule_fn_t)(MlirOperation op, MlirValue *out_value);
 
 typedef struct genie_rule {

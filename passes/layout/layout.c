@@ -1,7 +1,8 @@
 // layout: images between convolutions, pooling and the pointwise kernels around them lie channels-last.
 //
-// The attribute `layouts` of a kernel gives the physical order of each result. A result may leave row-major order only if
-// other kernels alone read it, and every one of them can: what reads through strides must find strides in the new order.
+// The attribute `layouts` of a kernel gives the physical order of each result. A result may leave row-major order only
+// if other kernels alone read it, and every one of them can: what reads through strides must find strides in the new
+// order.
 #include <string.h>
 
 #include "ir/strided_view.h"
@@ -44,7 +45,8 @@ static bool is_readable(MlirValue value, const int64_t *order) {
 }
 
 static bool can_all_read(MlirValue result, const int64_t *order) {
-  for (MlirOpOperand use = mlirValueGetFirstUse(result); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+  for (MlirOpOperand use = mlirValueGetFirstUse(result); !mlirOpOperandIsNull(use);
+       use = mlirOpOperandGetNextUse(use)) {
     const MlirOperation user = mlirOpOperandGetOwner(use);
     if (!genie_op_is(user, "genie.kernel") ||
         !is_readable(mlirBlockGetArgument(body_of(user), mlirOpOperandGetOperandNumber(use)), order)) {

@@ -43,15 +43,14 @@ static bool reads_channels_last(MlirOperation kernel, MlirOperation conv) {
     return false;
   }
   int64_t order[GENIE_IR_MAX_RANK];
-  const bool has_order =
-      genie_channels_last_is(mlirOperationGetOperand(kernel, mlirBlockArgumentGetArgNumber(root)));
+  const bool has_order = genie_channels_last_is(mlirOperationGetOperand(kernel, mlirBlockArgumentGetArgNumber(root)));
   if (has_order) {
     genie_channels_last_order(genie_value_type(root).rank, order);
   }
   genie_strided_view_t view;
   int64_t stride;
-  return genie_strided_view_of(x, has_order ? order : NULL, &view) &&
-         genie_dim_is_constant(view.strides[1], &stride) && stride == 1;
+  return genie_strided_view_of(x, has_order ? order : NULL, &view) && genie_dim_is_constant(view.strides[1], &stride) &&
+         stride == 1;
 }
 
 // The packing that the anchor's template wants of its weight; NULL if it wants it as it is.
@@ -145,8 +144,7 @@ static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
 static genie_status_t pack_all(packer_t *packer, genie_arena_t *arena) {
   genie_op_list_t list;
   GENIE_RETURN_IF_ERROR(genie_rewrite_list_ops(genie_rewrite_body(packer->function), arena, &list));
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(arena, (size_t)list.count, sizeof(MlirValue), (void **)&packer->packed));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)list.count, sizeof(MlirValue), (void **)&packer->packed));
   for (int i = 0; i < list.count; ++i) {
     if (genie_op_is(list.ops[i], "genie.kernel")) {
       GENIE_RETURN_IF_ERROR(pack_kernel(packer, list.ops[i]));

@@ -11,7 +11,9 @@ typedef struct merge {
   int count;
 } merge_t;
 
-static MlirValue operand(MlirOperation op, intptr_t index) { return mlirOperationGetOperand(op, index); }
+static MlirValue operand(MlirOperation op, intptr_t index) {
+  return mlirOperationGetOperand(op, index);
+}
 
 // True when all that reads `value`, through reshapes and permutes, is attention as query, key or value.
 static bool feeds_attention_only(MlirValue value) {
@@ -56,8 +58,8 @@ static merge_t find_merge(MlirOperation first) {
   merge_t merge = {.linears = {first}, .count = 1};
   for (MlirOpOperand use = mlirValueGetFirstUse(x); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
     const MlirOperation user = mlirOpOperandGetOwner(use);
-    if (merge.count < MAX_MERGED && !mlirOperationEqual(user, first) && is_candidate(user, x) && is_alike(first, user) &&
-        mlirOperationIsBeforeInBlock(first, user)) {
+    if (merge.count < MAX_MERGED && !mlirOperationEqual(user, first) && is_candidate(user, x) &&
+        is_alike(first, user) && mlirOperationIsBeforeInBlock(first, user)) {
       int at = merge.count++;
       for (; at > 1 && mlirOperationIsBeforeInBlock(user, merge.linears[at - 1]); --at) {
         merge.linears[at] = merge.linears[at - 1];
@@ -94,8 +96,8 @@ static genie_status_t apply(const merge_t *merge) {
     const genie_ir_attribute_t attributes[] = {{"axis", genie_ir_i64_attr(context, last)},
                                                {"start", genie_ir_dim_attr(context, start)}};
     MlirValue slice;
-    GENIE_RETURN_IF_ERROR(genie_rewrite_make_typed(first, "genie.slice", 1, &whole, 2, attributes,
-                                                   mlirValueGetType(part), &slice));
+    GENIE_RETURN_IF_ERROR(
+        genie_rewrite_make_typed(first, "genie.slice", 1, &whole, 2, attributes, mlirValueGetType(part), &slice));
     start = genie_dim_add(start, genie_value_type(part).dims[last]);
     mlirValueReplaceAllUsesOfWith(part, slice);
   }

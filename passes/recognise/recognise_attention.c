@@ -9,7 +9,9 @@
 enum { MAX_STEPS = 8 };
 static const double MASKED = -1e30;  // what this or less is added to is out
 
-static MlirValue operand(MlirOperation op, intptr_t index) { return mlirOperationGetOperand(op, index); }
+static MlirValue operand(MlirOperation op, intptr_t index) {
+  return mlirOperationGetOperand(op, index);
+}
 
 //===-- Scores ----------------------------------------------------------------------------------------------------===//
 
@@ -185,15 +187,14 @@ static genie_status_t form_attention(MlirOperation op, MlirValue *out_value) {
   GENIE_RETURN_IF_ERROR(make_key(op, operand(scores.product, 1), &key));
   GENIE_RETURN_IF_ERROR(make_mask(op, &scores, genie_value_type(query).dtype, &mask));
   const MlirValue operands[] = {query, key, value, mask};
-  const genie_ir_attribute_t attributes[] = {
-      {"scale", genie_ir_f64_attr(mlirOperationGetContext(op), scores.scale)}};
+  const genie_ir_attribute_t attributes[] = {{"scale", genie_ir_f64_attr(mlirOperationGetContext(op), scores.scale)}};
   return genie_rewrite_make(op, "genie.attention", 4, operands, 1, attributes, out_value);
 }
 
 //===-- Grouped queries -------------------------------------------------------------------------------------------===//
 
-// k[.., G, S, D] from its repetition k'[.., G * n, S, D] = reshape(expand(k[.., G, 1, S, D])): n heads read the same keys.
-// Null where `value` is no such repetition.
+// k[.., G, S, D] from its repetition k'[.., G * n, S, D] = reshape(expand(k[.., G, 1, S, D])): n heads read the same
+// keys. Null where `value` is no such repetition.
 static genie_status_t make_unrepeated(MlirOperation op, MlirValue value, MlirValue *out_source) {
   *out_source = (MlirValue){NULL};
   const MlirOperation merge = genie_rewrite_definer_if(value, "genie.reshape");
@@ -241,8 +242,7 @@ static genie_status_t read_groups(MlirOperation op, MlirValue *out_value) {
   return GENIE_OK;
 }
 
-static const genie_rule_t RULES[] = {
-    {"genie.matmul", form_attention}, {"genie.attention", read_groups}, {NULL, NULL}};
+static const genie_rule_t RULES[] = {{"genie.matmul", form_attention}, {"genie.attention", read_groups}, {NULL, NULL}};
 
 static genie_status_t recognise(const genie_pass_context_t *context, MlirOperation function) {
   (void)context;

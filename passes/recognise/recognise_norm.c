@@ -3,7 +3,9 @@
 //     x * rsqrt(mean(x * x, last) + eps) [* weight]
 #include "passes/graph/rules.h"
 
-static MlirValue operand(MlirOperation op, intptr_t index) { return mlirOperationGetOperand(op, index); }
+static MlirValue operand(MlirOperation op, intptr_t index) {
+  return mlirOperationGetOperand(op, index);
+}
 
 static MlirValue skip_expand(MlirValue value) {
   const MlirOperation expand = genie_rewrite_definer_if(value, "genie.expand");

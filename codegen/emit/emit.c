@@ -5,8 +5,8 @@
 
 #include "codegen/codegen.h"
 #include "codegen/emit/plan_records.h"
-#include "codegen/plan/weight_source.h"
 #include "codegen/kernel/code.h"
+#include "codegen/plan/weight_source.h"
 #include "codegen/plan/weight_table.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/reader.h"

@@ -92,19 +92,31 @@ static genie_status_t read_product(genie_lowering_t *lowering, product_t *p) {
   return GENIE_OK;
 }
 
+// Where an operand's matrix begins for a batch index, which names the leading dimensions of the result. The operand's
+// own `rank` leading dimensions are the last of those; a dimension that it lacks, or that is 1 there, is broadcast.
+static genie_status_t define_base(genie_lowering_t *lowering, const char *name, const genie_operand_t *operand,
+                                  int rank, const product_t *p, const genie_lower_space_t *batch) {
+  genie_operand_t aligned = *operand;
+  for (int d = 0; d < p->batch_rank; ++d) {
+    const int own = d - (p->batch_rank - rank);
+    const bool is_broadcast = own < 0 || is_one(operand->view.dims[own]);
+    aligned.view.dims[d] = is_broadcast ? genie_dim_constant(lowering->context, 1) : operand->view.dims[own];
+    aligned.view.strides[d] = is_broadcast ? genie_dim_constant(lowering->context, 0) : operand->view.strides[own];
+  }
+  return genie_operand_define_base(lowering, name, &aligned, p->batch_rank, batch);
+}
+
 static genie_status_t define_operands(genie_lowering_t *lowering, const product_t *p) {
-  // A batch index names the leading dimensions of the result; an operand that has fewer, or 1 there, is broadcast.
   const genie_lower_space_t batch = genie_operand_space(p->batch_rank, p->result.dims, 1, &p->batch_rank);
   const int b_rank = p->b.view.rank - 2 < p->batch_rank ? p->b.view.rank - 2 : p->batch_rank;
   const int a_rank = p->a.view.rank - 2 < p->batch_rank ? p->a.view.rank - 2 : p->batch_rank;
   const bool a_is_aligned = p->a.view.rank == p->result.rank;
-  GENIE_RETURN_IF_ERROR(
-      genie_operand_define_base(lowering, "genie_a", &p->a, a_is_aligned ? p->batch_rank : a_rank, &batch));
+  GENIE_RETURN_IF_ERROR(define_base(lowering, "genie_a", &p->a, a_is_aligned ? p->batch_rank : a_rank, p, &batch));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_a_dtype", p->a.dtype));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_m_stride", p->a_m_stride));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_a_k_stride", p->a_k_stride));
   const bool has_b_batch = p->b.width == 0 && has_batch(&p->b.view);
-  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_b", &p->b, has_b_batch ? b_rank : 0, &batch));
+  GENIE_RETURN_IF_ERROR(define_base(lowering, "genie_b", &p->b, has_b_batch ? b_rank : 0, p, &batch));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_dtype", p->b.dtype));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_n_stride", p->b_n_stride));
   GENIE_RETURN_IF_ERROR(genie_operand_define_bias(lowering, p->bias));

@@ -199,6 +199,12 @@ PRODUCTS = {
     "linear_relu": (lambda x, w, b: F.linear(x, w, b).relu(), floats((9, 64), (48, 64), (48,))),
     "linear_residual": (lambda x, w, b, r: F.gelu(F.linear(x, w, b)) + r, floats((9, 64), (48, 64), (48,), (9, 48))),
     "matmul": (torch.matmul, floats((5, 37), (37, 19))),
+    **{
+        f"matmul_broadcast_{index}": (torch.matmul, floats(*shapes))
+        for index, shapes in enumerate(
+            [((2, 1, 3, 4), (5, 4, 2)), ((2, 5, 3, 4), (5, 4, 2)), ((2, 5, 3, 4), (2, 1, 4, 2)), ((1, 3, 4), (5, 4, 2))]
+        )
+    },
     "matmul_batched": (torch.matmul, floats((2, 3, 5, 37), (2, 3, 37, 19))),
     "matmul_broadcast": (torch.matmul, floats((2, 3, 5, 37), (37, 19))),
     "matmul_transposed": (lambda x, y: x @ y.transpose(-1, -2), floats((3, 5, 37), (3, 19, 37))),

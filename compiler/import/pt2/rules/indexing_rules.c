@@ -125,8 +125,19 @@ void pt2_rule_index_put(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_permute(im, result, inverse));
 }
 
+// An index that is smaller than x beside the axis touches a corner of x only: the scatter works on that corner.
 static MlirValue scatter(pt2_importer_t *im, MlirValue x, MlirValue index, MlirValue source, int axis,
                          const char *reduce) {
+  const MlirAffineExpr zero = pt2_constant_dim(im, 0);
+  for (int i = 0; i < pt2_rank(x) && pt2_rank(index) == pt2_rank(x); ++i) {
+    const MlirAffineExpr size = pt2_dim(im, index, i);
+    if (i == axis || genie_dim_equal(size, pt2_dim(im, x, i)) || pt2_has_failed(im)) {
+      continue;
+    }
+    const MlirValue corner = scatter(im, pt2_slice(im, x, i, zero, size, 1), index, source, axis, reduce);
+    const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", i), pt2_attr_size(im, "start", zero)};
+    return pt2_build(im, "genie.slice_scatter", 2, (MlirValue[]){x, corner}, 2, attributes);
+  }
   const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", axis), pt2_attr_string(im, "reduce", reduce)};
   return pt2_build(im, "genie.scatter", 3, (MlirValue[]){x, index, source}, 2, attributes);
 }

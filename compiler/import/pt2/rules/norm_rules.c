@@ -72,6 +72,16 @@ static void rule_instance_norm(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, group_norm(im, node, x, pt2_static_dim(im, x, 1)));
 }
 
+// _native_batch_norm_legit.no_stats of a batch of one is what instance_norm decomposes to: a group for each channel
+static void rule_batch_statistics(pt2_importer_t *im, const pt2_node_t *node) {
+  const MlirValue x = pt2_tensor(im, node, "input");
+  if (pt2_static_dim(im, x, 0) != 1) {
+    pt2_refuse(im, "argument", "normalises by the batch's own statistics", "call model.eval() before the export");
+    return;
+  }
+  pt2_bind(im, node, 0, group_norm(im, node, x, pt2_static_dim(im, x, 1)));
+}
+
 // _weight_norm(v, g, dim): v * g / |v|, the norm over all dimensions but `dim`
 static void rule_weight_norm(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue v = pt2_tensor(im, node, "v"), g = pt2_tensor(im, node, "g");
@@ -90,6 +100,7 @@ static void rule_weight_norm(pt2_importer_t *im, const pt2_node_t *node) {
 
 const pt2_rule_row_t pt2_norm_composites[] = {
     {"instance_norm.default", rule_instance_norm},
+    {"_native_batch_norm_legit.no_stats", rule_batch_statistics},
     {"_weight_norm.default", rule_weight_norm},
     {"_weight_norm_interface.default", rule_weight_norm},
     {NULL, NULL},

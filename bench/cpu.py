@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
 
 import cases  # noqa: E402
 import peers  # noqa: E402
+from genie import toolchain  # noqa: E402
 
 ROOT = HERE.parent / "build" / "bench"
 PAUSE_SECONDS = 0.03  # lets the last peer's spinning threads go to sleep
@@ -82,8 +83,14 @@ def prepare(case, form):
     return folder
 
 
-def once(stage, *arguments):
-    worker = Worker(stage, *arguments, cpus=os.sched_getaffinity(0))
+def start_tool(folder, threads, cpus):
+    """`genie run` from its start to its end, as a deployment without Python would start it."""
+    command = [toolchain.find("bin/genie"), "run", folder / "model.gplan", "--inputs", folder / "inputs.safetensors"]
+    return once("start", *command, "--threads", threads, "--outputs", "/dev/null", cpus=cpus)
+
+
+def once(stage, *arguments, cpus=None):
+    worker = Worker(stage, *arguments, cpus=cpus or os.sched_getaffinity(0))
     result = worker.answer()
     worker.close()
     return result
@@ -132,6 +139,8 @@ def run_case(case, names, threads, options):
             continue
         worker = Worker("run", name, case_folder, folder, threads, time.clock_gettime(time.CLOCK_MONOTONIC), cpus=set(cpus))
         row.update(worker.answer())
+        if name == "genie" and "error" not in row:
+            row.update(start_tool(folder, threads, set(cpus)))
         if "error" not in row:
             workers[name] = worker
     turns, peaks = measure(workers, options.seconds, options.rounds) if workers else ({}, {})
@@ -166,7 +175,7 @@ def is_correct(row):
 
 def cell(row, key, scale=1.0, digits=3):
     value = row.get(key)
-    if not value:
+    if not value or (key == "compile_seconds" and row["peer"] == "eager"):
         return "-"
     value *= scale
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}" if value < 10**digits else f"{value:.0f}"
@@ -197,6 +206,11 @@ def ratio_lines(rows):
             yield (
                 f"{row['case']}, {row['threads']} thread{'s' * (row['threads'] > 1)}: {row['ratio_median']:.2f} of the best peer's "
                 f"median ({row['best_peer']}), {row['ratio_min']:.2f} of the best minimum, {row['ratio_turns']:.2f} over paired turns"
+            )
+        if "tool_cold_ms" in row:
+            yield (
+                f"{row['case']}, {row['threads']} thread{'s' * (row['threads'] > 1)}: geniec {row['geniec_seconds']:.1f} s; genie run "
+                f"{row['tool_cold_ms']:.0f} ms from start to end, {row['tool_peak_mb']:.0f} MB peak"
             )
 
 

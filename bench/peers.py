@@ -1,6 +1,6 @@
 """How each peer builds a case and steps through it.
 
-`build(module, inputs, folder)` writes files and returns those that deployment needs. `load(folder, case_folder, threads)`
+`build(module, inputs, folder)` writes files and returns those that deployment needs, and the seconds of its parts. `load(folder, case_folder, threads)`
 returns `step()`, which computes once and returns the first output. Peers that need no PyTorch to run do not import it.
 """
 
@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import time
 import typing
 
 import numpy
@@ -68,7 +69,7 @@ def _torch_step(function, inputs):
 
 
 def _build_nothing(module, inputs, folder):
-    return []
+    return [], {}
 
 
 def _load_eager(folder, case_folder, threads):
@@ -96,7 +97,7 @@ def _inductor_peer(is_tuned):
         torch = _inductor(folder, is_tuned)
         torch.set_num_threads(1)
         _torch_step(torch.compile(module), inputs)()
-        return []
+        return [], {}
 
     def load(folder, case_folder, threads):
         torch = _inductor(folder, is_tuned)
@@ -111,7 +112,7 @@ def _build_onnxruntime(module, inputs, folder):
     import torch
 
     torch.onnx.export(module, inputs, folder / "model.onnx", dynamo=True, external_data=True, verbose=False)
-    return [folder / "model.onnx", folder / "model.onnx.data"]
+    return [folder / "model.onnx", folder / "model.onnx.data"], {}
 
 
 def _load_onnxruntime(folder, case_folder, threads):
@@ -153,7 +154,7 @@ def _build_openvino(module, inputs, folder):
     is_bf16 = any(tensor.dtype == torch.bfloat16 for tensor in module.parameters())
     (folder / "precision.json").write_text(json.dumps("bf16" if is_bf16 else "f32"))
     _compile_openvino(folder, 1)
-    return [folder / "model.xml", folder / "model.bin"]
+    return [folder / "model.xml", folder / "model.bin"], {}
 
 
 def _load_openvino(folder, case_folder, threads):
@@ -171,13 +172,19 @@ def _load_openvino(folder, case_folder, threads):
 
 
 def _build_genie(module, inputs, folder):
+    import safetensors.torch
+
     import genie
     from genie import toolchain
 
-    genie.export(module, inputs, path=folder / "model.pt2")
+    program = genie.export(module, inputs, path=folder / "model.pt2")
+    names = program.graph_signature.user_inputs
+    safetensors.torch.save_file(dict(zip(names, inputs, strict=True)), folder / "inputs.safetensors")
+    started = time.monotonic()
     toolchain.compile_archive(folder / "model.pt2", folder / "model.gplan")
+    seconds = time.monotonic() - started
     (folder / "model.pt2").unlink()
-    return [folder / "model.gplan"]
+    return [folder / "model.gplan"], {"geniec_seconds": seconds}
 
 
 def _load_genie(folder, case_folder, threads):

@@ -1,4 +1,5 @@
-"""The processes of a benchmark: `prepare` a case, `build` a peer's artefact, and `run`, which steps when it is told to.
+"""The processes of a benchmark: `prepare` a case, `build` a peer's artefact, `run`, which steps when it is told to, and
+`start`, which measures a program from its start to its end.
 
 `run` reads a number of steps a line from stdin and answers each with one line of JSON; an empty line ends it.
 """
@@ -56,11 +57,12 @@ def build(peer, case_folder, folder):
 
     module, inputs = peers.load_module(case_folder)
     started, used = time.monotonic(), sum(os.times()[:4])
-    files = peers.PEERS[peer].build(module, inputs, folder)
+    files, parts = peers.PEERS[peer].build(module, inputs, folder)
     answer(
         compile_seconds=time.monotonic() - started,
         compile_cpu_seconds=sum(os.times()[:4]) - used,
         artefact_bytes=peers.file_bytes(files),
+        **parts,
     )
 
 
@@ -80,6 +82,20 @@ def run(peer, case_folder, folder, threads, started):
             step()
             times.append(1e3 * (time.perf_counter() - begun))
         answer(times_ms=times, peak_mb=_peak_mb())
+
+
+def start(command):
+    """The fastest start of several, and the peak memory. This process is small: a child's peak includes its parent's."""
+    walls, peaks = [], []
+    for _ in range(5):
+        begun = time.monotonic()
+        child = os.posix_spawn(command[0], command, os.environ)
+        _, status, usage = os.wait4(child, 0)
+        walls.append(1e3 * (time.monotonic() - begun))
+        peaks.append(usage.ru_maxrss / 1024)
+        if status != 0:
+            raise RuntimeError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    answer(tool_cold_ms=min(walls), tool_peak_mb=max(peaks))
 
 
 def _peak_mb():
@@ -108,6 +124,8 @@ def main(stage, *arguments):
             prepare(*arguments[:2], pathlib.Path(arguments[2]))
         elif stage == "build":
             build(arguments[0], *map(pathlib.Path, arguments[1:]))
+        elif stage == "start":
+            start(arguments)
         else:
             peer, case_folder, folder, threads, started = arguments
             run(peer, pathlib.Path(case_folder), pathlib.Path(folder), int(threads), float(started))

@@ -1,4 +1,5 @@
-// include/genie is C++ as well as C, and libgenie.so has what it declares: this file takes the address of every function.
+// include/genie is C++ as well as C, and libgenie.so has what it declares: this file takes the address of every
+// function.
 #include <genie/genie.h>
 
 #include <cstdio>

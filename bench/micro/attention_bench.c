@@ -40,13 +40,28 @@
   i64 genie_##name(const frame_t *frame) { \
     (void)frame;                           \
     return value;                          \
-  }
-SIZE(heads, H)
-SIZE(group, H / G) SIZE(queries, L) SIZE(keys, S) SIZE(e, E) SIZE(d, E) SIZE(block_queries, BLOCK_QUERIES)
-    SIZE(block_keys, BLOCK_KEYS) SIZE(is_causal, CAUSAL) SIZE(q_dtype, GENIE_DTYPE_F32) SIZE(key_dtype, GENIE_DTYPE_F32)
-        SIZE(value_dtype, GENIE_DTYPE_F32) SIZE(q_row_stride, H *E) SIZE(q_stride, 1) SIZE(key_row_stride, G *E)
-            SIZE(key_stride, 1) SIZE(value_row_stride, G *E) SIZE(value_stride, 1) SIZE(mask_kind, 0) real_t
-    genie_scale(const frame_t *frame) {
+  }                                        \
+  _Static_assert(1, "a semicolon follows")
+SIZE(heads, H);
+SIZE(group, H / G);
+SIZE(queries, L);
+SIZE(keys, S);
+SIZE(e, E);
+SIZE(d, E);
+SIZE(block_queries, BLOCK_QUERIES);
+SIZE(block_keys, BLOCK_KEYS);
+SIZE(is_causal, CAUSAL);
+SIZE(q_dtype, GENIE_DTYPE_F32);
+SIZE(key_dtype, GENIE_DTYPE_F32);
+SIZE(value_dtype, GENIE_DTYPE_F32);
+SIZE(q_row_stride, H *E);
+SIZE(q_stride, 1);
+SIZE(key_row_stride, G *E);
+SIZE(key_stride, 1);
+SIZE(value_row_stride, G *E);
+SIZE(value_stride, 1);
+SIZE(mask_kind, 0);
+real_t genie_scale(const frame_t *frame) {
   (void)frame;
   return 0.125f;
 }

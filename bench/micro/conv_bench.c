@@ -33,45 +33,81 @@
   i64 genie_##name(const frame_t *frame) { \
     (void)frame;                           \
     return value;                          \
-  }
+  }                                        \
+  _Static_assert(1, "a semicolon follows")
 
 #ifdef DEPTHWISE
 #include "codegen/templates/conv_depthwise.c"
-SIZE(weight_tap_stride, ceil_div(C, 2 * LANES) * 2 * LANES)
-SIZE(weight_channel_stride, 1)
-SIZE(x_channel_stride, 1)
+SIZE(weight_tap_stride, ceil_div(C, 2 * LANES) * 2 * LANES);
+SIZE(weight_channel_stride, 1);
+SIZE(x_channel_stride, 1);
 const void *genie_x(const frame_t *frame, i64 image) {
   (void)image;
   return frame->args[0];
 }
 #else
 #include "codegen/templates/conv.c"
-SIZE(n, O)
-SIZE(k, KS * KS * C) SIZE(groups, 1) SIZE(block_rows, BLOCK_ROWS) SIZE(block_columns, BLOCK_COLUMNS)
-    SIZE(block_depth, 384) SIZE(tail_rows, OHW *OHW % TILE_ROWS) SIZE(is_transposed, 0) SIZE(weight_width, TILE_COLUMNS)
-        SIZE(x_size2, HW) SIZE(y_size2, OHW) SIZE(kernel_size2, KS) SIZE(stride2, S) SIZE(padding2, P)
-            SIZE(dilation2, 1) SIZE(x_channel_stride, C == 3 ? HW * HW : 1) SIZE(x_stride2, C == 3 ? 1 : C)
-                SIZE(weight_group_stride, 0) SIZE(weight_n_stride, 0) SIZE(weight_channel_stride, 0)
-                    SIZE(weight_stride0, 0) SIZE(weight_stride1, 0) SIZE(weight_stride2, 0) const
-    void *genie_x(const frame_t *frame, i64 image, i64 channel) {
+SIZE(n, O);
+SIZE(k, KS * KS * C);
+SIZE(groups, 1);
+SIZE(block_rows, BLOCK_ROWS);
+SIZE(block_columns, BLOCK_COLUMNS);
+SIZE(block_depth, 384);
+SIZE(tail_rows, OHW *OHW % TILE_ROWS);
+SIZE(is_transposed, 0);
+SIZE(weight_width, TILE_COLUMNS);
+SIZE(x_size2, HW);
+SIZE(y_size2, OHW);
+SIZE(kernel_size2, KS);
+SIZE(stride2, S);
+SIZE(padding2, P);
+SIZE(dilation2, 1);
+SIZE(x_channel_stride, C == 3 ? HW * HW : 1);
+SIZE(x_stride2, C == 3 ? 1 : C);
+SIZE(weight_group_stride, 0);
+SIZE(weight_n_stride, 0);
+SIZE(weight_channel_stride, 0);
+SIZE(weight_stride0, 0);
+SIZE(weight_stride1, 0);
+SIZE(weight_stride2, 0);
+const void *genie_x(const frame_t *frame, i64 image, i64 channel) {
   (void)image, (void)channel;
   return frame->args[0];
 }
 #endif
+
 #ifdef DEPTHWISE
-SIZE(x_size0, HW)
-SIZE(y_size0, OHW) SIZE(kernel_size0, KS) SIZE(stride0, S) SIZE(padding0, P) SIZE(x_stride0, HW *C) SIZE(x_stride1, C)
+SIZE(x_size0, HW);
+SIZE(y_size0, OHW);
+SIZE(kernel_size0, KS);
+SIZE(stride0, S);
+SIZE(padding0, P);
+SIZE(x_stride0, HW *C);
+SIZE(x_stride1, C);
 #else
-SIZE(x_size0, 1)
-SIZE(y_size0, 1) SIZE(kernel_size0, 1) SIZE(stride0, 1) SIZE(padding0, 0) SIZE(x_stride0, 0) SIZE(x_stride1,
-                                                                                                  C == 3 ? HW : HW * C)
+SIZE(x_size0, 1);
+SIZE(y_size0, 1);
+SIZE(kernel_size0, 1);
+SIZE(stride0, 1);
+SIZE(padding0, 0);
+SIZE(x_stride0, 0);
+SIZE(x_stride1, C == 3 ? HW : HW * C);
 #endif
-    SIZE(x_size1, HW) SIZE(y_size1, OHW) SIZE(kernel_size1, KS) SIZE(stride1, S) SIZE(padding1, P) SIZE(dilation0, 1)
-        SIZE(dilation1, 1) SIZE(channels, C) SIZE(x_dtype, GENIE_DTYPE_F32) SIZE(weight_dtype, GENIE_DTYPE_F32) const
-    void *genie_weight(const frame_t *frame) {
+
+SIZE(x_size1, HW);
+SIZE(y_size1, OHW);
+SIZE(kernel_size1, KS);
+SIZE(stride1, S);
+SIZE(padding1, P);
+SIZE(dilation0, 1);
+SIZE(dilation1, 1);
+SIZE(channels, C);
+SIZE(x_dtype, GENIE_DTYPE_F32);
+SIZE(weight_dtype, GENIE_DTYPE_F32);
+const void *genie_weight(const frame_t *frame) {
   return frame->args[1];
 }
-SIZE(has_bias, 1)
+SIZE(has_bias, 1);
 real_t genie_bias(const frame_t *frame, i64 channel) {
   return ((const float *)frame->args[2])[channel];
 }

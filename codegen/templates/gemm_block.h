@@ -97,7 +97,8 @@ static __attribute__((noinline)) void multiply_tail(const frame_t *frame, i64 de
 GENIE_INLINE void block_multiply(const frame_t *frame, i64 batch, i64 m, i64 rows, i64 n, i64 columns,
                                  const real_t *a_panels, real_t *sums, real_t *b_buffer) {
   const i64 k_count = genie_k(frame), block_depth = genie_block_depth(frame), stride = genie_block_columns(frame);
-  for (i64 k = 0; k < k_count; k += block_depth) {
+  // A product over no k at all is zero, in one empty pass.
+  for (i64 k = 0; k < genie_max_i64(k_count, 1); k += block_depth) {
     const i64 depth = genie_min_i64(block_depth, k_count - k);
     for (i64 j = 0; j < columns; j += TILE_COLUMNS) {
       const real_t *b = panel_of_b(frame, batch, n + j, k, depth, b_buffer);

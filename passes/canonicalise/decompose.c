@@ -20,10 +20,33 @@ typedef struct channel_affine {
   MlirValue scale, shift;
 } channel_affine_t;
 
+static genie_status_t cast_to(MlirOperation op, MlirValue value, genie_dtype_t dtype, MlirValue *out_value) {
+  genie_tensor_type_t type = genie_value_type(value);
+  *out_value = value;
+  if (type.dtype == dtype) {
+    return GENIE_OK;
+  }
+  type.dtype = dtype;
+  return genie_rewrite_make_typed(op, "genie.cast", 1, &value, 0, NULL,
+                                  genie_type_make(mlirOperationGetContext(op), &type), out_value);
+}
+
+// The operand of this name, widened to f32 where it is narrower; null when absent.
+static genie_status_t wide_operand(MlirOperation op, const char *name, MlirValue *out_value) {
+  *out_value = genie_ir_operand(op, name);
+  if (mlirValueIsNull(*out_value) || genie_value_type(*out_value).dtype == GENIE_DTYPE_F64) {
+    return GENIE_OK;
+  }
+  return cast_to(op, *out_value, GENIE_DTYPE_F32, out_value);
+}
+
 // scale = weight / sqrt(var + eps), shift = bias - mean * scale
 static genie_status_t make_channel_affine(MlirOperation op, channel_affine_t *out_affine) {
-  const MlirValue weight = genie_ir_operand(op, "weight"), bias = genie_ir_operand(op, "bias");
-  const MlirValue mean = genie_ir_operand(op, "mean"), var = genie_ir_operand(op, "var");
+  MlirValue weight, bias, mean, var;
+  GENIE_RETURN_IF_ERROR(wide_operand(op, "weight", &weight));
+  GENIE_RETURN_IF_ERROR(wide_operand(op, "bias", &bias));
+  GENIE_RETURN_IF_ERROR(wide_operand(op, "mean", &mean));
+  GENIE_RETURN_IF_ERROR(wide_operand(op, "var", &var));
   const genie_ir_builder_t builder = genie_rewrite_before(op);
   const MlirValue eps = genie_ir_scalar(&builder, genie_value_type(var).dtype, genie_ir_f64(op, "eps"));
   MlirValue shifted, scale, moved;
@@ -49,17 +72,6 @@ static genie_status_t spread_channels(MlirOperation op, MlirValue vector, int ra
   return genie_rewrite_make_reshape(op, vector, rank, dims, out_value);
 }
 
-static genie_status_t cast_like(MlirOperation op, MlirValue value, MlirValue like, MlirValue *out_value) {
-  genie_tensor_type_t type = genie_value_type(value);
-  *out_value = value;
-  if (type.dtype == genie_value_type(like).dtype) {
-    return GENIE_OK;
-  }
-  type.dtype = genie_value_type(like).dtype;
-  return genie_rewrite_make_typed(op, "genie.cast", 1, &value, 0, NULL,
-                                  genie_type_make(mlirOperationGetContext(op), &type), out_value);
-}
-
 // The convolution or linear in front of a batch_norm, when its weights are known and nobody else reads its result.
 static MlirOperation foldable_product(MlirOperation op) {
   const MlirOperation product = genie_rewrite_definer(operand0(op));
@@ -76,22 +88,25 @@ static MlirOperation foldable_product(MlirOperation op) {
   return product;
 }
 
-// conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift)
+// conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift), rounded to the weight's dtype at the end.
 static genie_status_t fold_into_product(MlirOperation op, MlirOperation product, const channel_affine_t *affine,
                                         MlirValue *out_value) {
-  const MlirValue weight = mlirOperationGetOperand(product, 1);
-  MlirValue spread, scale, shift, scaled_weight;
-  GENIE_RETURN_IF_ERROR(cast_like(op, affine->scale, weight, &scale));
-  GENIE_RETURN_IF_ERROR(cast_like(op, affine->shift, weight, &shift));
-  GENIE_RETURN_IF_ERROR(spread_channels(op, scale, genie_value_type(weight).rank, &spread));
-  GENIE_RETURN_IF_ERROR(binary(op, "genie.mul", weight, spread, &scaled_weight));
+  const genie_dtype_t dtype = genie_value_type(mlirOperationGetOperand(product, 1)).dtype;
+  const genie_dtype_t wide = genie_value_type(affine->scale).dtype;
+  MlirValue spread, weight, shift = affine->shift;
+  GENIE_RETURN_IF_ERROR(cast_to(op, mlirOperationGetOperand(product, 1), wide, &weight));
+  GENIE_RETURN_IF_ERROR(spread_channels(op, affine->scale, genie_value_type(weight).rank, &spread));
+  GENIE_RETURN_IF_ERROR(binary(op, "genie.mul", weight, spread, &weight));
   if (mlirOperationGetNumOperands(product) == 3) {
-    MlirValue scaled_bias;
-    GENIE_RETURN_IF_ERROR(binary(op, "genie.mul", mlirOperationGetOperand(product, 2), scale, &scaled_bias));
-    GENIE_RETURN_IF_ERROR(binary(op, "genie.add", scaled_bias, shift, &shift));
+    MlirValue bias;
+    GENIE_RETURN_IF_ERROR(cast_to(op, mlirOperationGetOperand(product, 2), wide, &bias));
+    GENIE_RETURN_IF_ERROR(binary(op, "genie.mul", bias, affine->scale, &bias));
+    GENIE_RETURN_IF_ERROR(binary(op, "genie.add", bias, shift, &shift));
   }
+  MlirValue operands[] = {operand0(product), {NULL}, {NULL}};
+  GENIE_RETURN_IF_ERROR(cast_to(op, weight, dtype, &operands[1]));
+  GENIE_RETURN_IF_ERROR(cast_to(op, shift, dtype, &operands[2]));
   const MlirOperation folded = mlirOperationClone(product);
-  const MlirValue operands[] = {operand0(product), scaled_weight, shift};
   mlirOperationSetOperands(folded, 3, operands);
   mlirBlockInsertOwnedOperationBefore(mlirOperationGetBlock(op), op, folded);
   *out_value = genie_rewrite_result(folded);
@@ -108,8 +123,8 @@ static genie_status_t decompose_batch_norm(MlirOperation op, MlirValue *out_valu
   const MlirValue x = operand0(op);
   const int trailing = genie_value_type(x).rank - 1;  // [C, 1, ..] broadcasts against [N, C, ..]
   MlirValue scale, shift, scaled;
-  GENIE_RETURN_IF_ERROR(cast_like(op, affine.scale, x, &scale));
-  GENIE_RETURN_IF_ERROR(cast_like(op, affine.shift, x, &shift));
+  GENIE_RETURN_IF_ERROR(cast_to(op, affine.scale, genie_value_type(x).dtype, &scale));
+  GENIE_RETURN_IF_ERROR(cast_to(op, affine.shift, genie_value_type(x).dtype, &shift));
   GENIE_RETURN_IF_ERROR(spread_channels(op, scale, trailing, &scale));
   GENIE_RETURN_IF_ERROR(spread_channels(op, shift, trailing, &shift));
   GENIE_RETURN_IF_ERROR(binary(op, "genie.mul", x, scale, &scaled));

@@ -1,7 +1,7 @@
 // GF/s of the attention template on one thread against the FMA peak: q, k, v are views of [L, 3, H, E] (Q == S) or
 // separate.
 //
-//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/attention_bench.c -lm -o
+//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/attention_bench.c -lm
 //     attention_bench
 #include "bench/micro/measure.h"
 #include "codegen/templates/math.c"

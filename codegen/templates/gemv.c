@@ -1,15 +1,14 @@
-// The product of a few rows with a weight as it is stored: store(c[batch][m][n] = sum over k of a[batch][m][k] *
-// b[n][k]).
+// The product of a few rows with a weight as it is stored: c[batch][m][n] = sum over k of a[batch][m][k] * b[n][k],
+// plus bias[n].
 //
 // Bound by the memory that b streams from, so b is read as one linear stream: prefetches run in order GEMV_AHEAD bytes
 // ahead, while GEMV_STREAMS columns of the result share the loads of A. The few rows of A are widened and staged in
-// scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its upper and the odd in its lower
-// halves, so A is staged as [block of 2 * LANES][even | odd] and b is widened by a mask and a shift.
+// scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its lower and the odd in its upper
+// halves, so A is staged as [block of 2 * LANES][even | odd] and b is widened by a shift and a mask.
 //
 // scratch: A [m][k rounded up to 2 * LANES] | sums [m][columns of a block]
 #include "codegen/templates/lanes.h"
 
-i64 genie_batch(const frame_t *frame);
 i64 genie_m(const frame_t *frame);  // at most GEMV_ROWS
 i64 genie_n(const frame_t *frame);
 i64 genie_k(const frame_t *frame);

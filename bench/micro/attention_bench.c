@@ -2,7 +2,6 @@
 // separate.
 //
 //     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/attention_bench.c -lm
-//     attention_bench
 #include "bench/micro/measure.h"
 #include "codegen/templates/math.c"
 

@@ -1,7 +1,6 @@
 // GF/s of the conv and conv_depthwise templates on one thread over channels-last images, against the FMA peak.
 //
 //     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/conv_bench.c -lm
-//     conv_bench
 //
 // Shape macros: C input and O output channels, HW input size, KS kernel size, S stride; DEPTHWISE.
 #include "bench/micro/measure.h"

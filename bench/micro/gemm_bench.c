@@ -1,6 +1,6 @@
 // GF/s of the gemm template on one thread, against the machine's FMA peak in the same run.
 //
-//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/gemm_bench.c
+//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/gemm_bench.c -lm
 #include "bench/micro/measure.h"
 #include "codegen/templates/gemm.c"
 

@@ -1,6 +1,6 @@
 // GB/s of the gemv template on one thread, against a plain read of the same bytes.
 //
-//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/gemv_bench.c
+//     clang-22 -O3 -ffp-contract=fast -march=native -mprefer-vector-width=512 -I. bench/micro/gemv_bench.c -lm
 #include "bench/micro/measure.h"
 #include "codegen/templates/gemv.c"
 

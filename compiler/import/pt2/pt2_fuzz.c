@@ -1,20 +1,28 @@
-// Any bytes as a .pt2 archive: the importer answers with a status and never reads beyond them.
+// Any bytes as a .pt2 archive, and any JSON as the program in one, where checksums do not stop it: the importer answers
+// with a status and never reads beyond its bytes.
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "compiler/import/importer.h"
+#include "compiler/import/pt2/archive_fixture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static char *write_program(const uint8_t *data, size_t size) {
+  static const char weights[] =
+      "{\"config\": {\"w\": {\"path_name\": \"weight_0\", \"is_param\": true, \"use_pickle\": false, \"tensor_meta\": "
+      "{\"dtype\": 7, \"sizes\": [{\"as_int\": 4}], \"strides\": [{\"as_int\": 1}], \"layout\": 7}}}}";
+  static const char weight[16];
+  char *text = strndup((const char *)data, size);
+  char *path = genie_pt2_fixture_write_model(text, weights, weight, sizeof weight);
+  free(text);
+  return path;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const int descriptor = memfd_create("pt2", MFD_CLOEXEC);
-  if (descriptor < 0 || write(descriptor, data, size) != (ssize_t)size) {
-    return -1;
-  }
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+  char *path = size > 1 && data[0] == '{' ? write_program(data, size) : genie_pt2_fixture_write_bytes(data, size);
   const MlirContext context = genie_ir_context_create();
   genie_ir_diagnostics_t *diagnostics = NULL;
   genie_status_free(genie_ir_diagnostics_create(context, &diagnostics));
@@ -31,6 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   mlirModuleDestroy(module);
   genie_ir_diagnostics_destroy(diagnostics);
   mlirContextDestroy(context);
-  close(descriptor);
+  genie_pt2_fixture_remove(path);
   return 0;
 }

@@ -1,6 +1,7 @@
 // The math library of templates and scalar hooks: branch-free C that vectorises after inlining, so that no call to libm
-// survives. Errors are below 1 unit in the last place in f32, but 6 for tanh and erf, and below 3 in f64; pow_f64 is within
-// 2e-14. NaN, infinities, signed zeros and subnormals behave as in C's math.h. Functions of angles lose digits above 1e9.
+// survives. Errors are below 1 unit in the last place in f32, but 6 for tanh and erf, and below 3 in f64; pow_f64 is
+// within 2e-14. NaN, infinities, signed zeros and subnormals behave as in C's math.h. Functions of angles lose digits
+// above 1e9.
 #ifndef GENIE_CODEGEN_TEMPLATES_MATH_H_
 #define GENIE_CODEGEN_TEMPLATES_MATH_H_
 

@@ -49,11 +49,11 @@ typedef struct row {
   {#name, genie_math_##name##_f32, genie_math_##name##_f64, name##l, low, high, f32_ulps, f64_ulps}
 
 static const row_t rows[] = {
-    ROW(exp, -105.0, 89.0, 2.0, 2.0),    ROW(exp, NAN, NAN, 2.0, 2.0),         ROW(expm1, -20.0, 80.0, 1.0, 2.0),
-    ROW(expm1, -0.5, 0.5, 1.0, 2.0),     ROW(log, 0.0, 10.0, 1.0, 2.0),        ROW(log, NAN, NAN, 1.0, 2.0),
-    ROW(log1p, -0.999, 5.0, 1.0, 3.0),   ROW(log2, 0.0, 100.0, 1.0, 2.0),      ROW(log10, 0.0, 100.0, 1.0, 2.5),
-    ROW(sin, -100.0, 100.0, 1.0, 2.0),   ROW(cos, -100.0, 100.0, 1.0, 2.0),    ROW(tan, -100.0, 100.0, 1.0, 4.0),
-    ROW(sin, -1e6, 1e6, 1.0, 2.0),       ROW(tanh, -12.0, 12.0, 6.0, 4.0),     ROW(tanh, -0.1, 0.1, 6.0, 4.0),
+    ROW(exp, -105.0, 89.0, 2.0, 2.0),  ROW(exp, NAN, NAN, 2.0, 2.0),      ROW(expm1, -20.0, 80.0, 1.0, 2.0),
+    ROW(expm1, -0.5, 0.5, 1.0, 2.0),   ROW(log, 0.0, 10.0, 1.0, 2.0),     ROW(log, NAN, NAN, 1.0, 2.0),
+    ROW(log1p, -0.999, 5.0, 1.0, 3.0), ROW(log2, 0.0, 100.0, 1.0, 2.0),   ROW(log10, 0.0, 100.0, 1.0, 2.5),
+    ROW(sin, -100.0, 100.0, 1.0, 2.0), ROW(cos, -100.0, 100.0, 1.0, 2.0), ROW(tan, -100.0, 100.0, 1.0, 4.0),
+    ROW(sin, -1e6, 1e6, 1.0, 2.0),     ROW(tanh, -12.0, 12.0, 6.0, 4.0),  ROW(tanh, -0.1, 0.1, 6.0, 4.0),
     ROW(erf, -5.0, 5.0, 6.0, 4.0),
 };
 
@@ -90,7 +90,8 @@ static void check_row(const row_t *row, int is_f32) {
   }
   const double allowed = is_f32 ? row->f32_ulps : row->f64_ulps;
   if (!(worst <= allowed)) {
-    fail_msg("%s_%s(%.17g) is wrong by %.2f units in the last place", row->name, is_f32 ? "f32" : "f64", worst_at, worst);
+    fail_msg("%s_%s(%.17g) is wrong by %.2f units in the last place", row->name, is_f32 ? "f32" : "f64", worst_at,
+             worst);
   }
 }
 

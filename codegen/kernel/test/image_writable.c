@@ -1,4 +1,6 @@
 // Code with data that it changes.
 static int count = 1;
 
-int entry(int i) { return count += i; }
+int entry(int i) {
+  return count += i;
+}

@@ -250,9 +250,39 @@ CONVOLUTIONS = {
     "upsample_bilinear_aligned": (lambda x: F.interpolate(x, size=(7, 9), mode="bilinear", align_corners=True), floats((2, 3, 4, 5))),
 }  # fmt: skip
 
+# Ops that the importer composes of others.
+COMPOSITES = {
+    "channel_shuffle": (lambda x: F.channel_shuffle(x, 2), floats((1, 6, 2, 3))),
+    "logaddexp": (torch.logaddexp, floats(X, X)),
+    "isclose": (lambda x: torch.isclose(x, x.round(), atol=0.1), floats(X)),
+    "prelu": (F.prelu, floats((2, 3, 5), (3,))),
+    "weight_norm": (lambda v, g: torch._weight_norm(v, g, 0), floats((4, 3, 2), (4, 1, 1))),
+    "index_fill": (lambda x, i: x.index_fill(0, i, 7.0), joined(floats((3, 5)), lambda: (torch.tensor([0, 2]),))),
+    "scatter_corner": (lambda x, i, v: x.scatter_add(0, i, v), joined(floats((3, 5)), indices(3, 2, 3), floats((2, 3)))),
+    "diagonal": (lambda x: torch.diagonal(x, -1, 1, 2) * 2, floats((2, 5, 4))),
+    "movedim": (lambda x: torch.movedim(x, (0, 2), (2, 0)) * 1, floats((2, 3, 4, 5))),
+    "meshgrid": (lambda x, y: torch.meshgrid(x, y, indexing="xy"), floats((3,), (4,))),
+    "adaptive_max_pool2d": (lambda x: F.adaptive_max_pool2d(x, (2, 3)), floats((1, 2, 4, 9))),
+    "var_mean": (lambda x: torch.var_mean(x, 1), floats(X)),
+    "write_a_view": (lambda x: _written(x.clone()), floats((3, 6))),
+    **{name: (getattr(torch, name), floats((2, 5), *state, (gates * 6, 5), (gates * 6, 6), (gates * 6,), (gates * 6,)))
+       for name, gates, state in (("gru_cell", 3, [(2, 6)]), ("rnn_tanh_cell", 1, [(2, 6)]))},
+    "lstm_cell": (lambda x, h, c, *weights: torch.lstm_cell(x, (h, c), *weights),
+                  floats((2, 5), (2, 6), (2, 6), (24, 5), (24, 6), (24,), (24,))),
+}  # fmt: skip
+
+
+def _written(x):
+    """Writes through a transposed slice, while the whole is read as well."""
+    view = x.t()[1:3]
+    view += 10
+    view[0].mul_(2)
+    return x * 1, view.sum()
+
+
 GROUPS = dict(
     unary=UNARY, binary=BINARY, casts=CASTS, views=VIEWS, lookups=LOOKUPS, reductions=REDUCTIONS, norms=NORMS, products=PRODUCTS,
-    attention=ATTENTION, convolutions=CONVOLUTIONS,
+    attention=ATTENTION, convolutions=CONVOLUTIONS, composites=COMPOSITES,
 )  # fmt: skip
 CASES = {name: row for group in GROUPS.values() for name, row in group.items()}
 

@@ -1,6 +1,6 @@
 """Runs each libFuzzer target of a folder for a while and writes a JUnit file.
 
-A target starts from the seeds in tests/fuzz/TARGET and in the corpora that its name points to; what it finds new stays
+A target starts from the seeds in tests/fuzz/TARGET and in the folders that SEEDS gives its name; what it finds new stays
 under build/fuzz/corpus. An input that crashes is left under build/fuzz/crashes, and its name is in the report.
 """
 
@@ -12,7 +12,11 @@ import time
 from xml.sax.saxutils import quoteattr
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SEEDS = {"plan": ["tests/corpus/plans/good", "tests/corpus/plans/bad"]}
+SEEDS = {
+    "plan": ["tests/corpus/plans/good", "tests/corpus/plans/bad"],
+    "pt2": ["build/zoo/*/mlp-sel"],
+    "safetensors": ["build/zoo/*/mlp-sel"],
+}
 
 
 def run(target, seconds):
@@ -23,7 +27,7 @@ def run(target, seconds):
     seeds = [ROOT / "tests/fuzz" / target.name]
     for prefix, folders in SEEDS.items():
         if target.name.startswith(prefix):
-            seeds += [ROOT / folder for folder in folders]
+            seeds += [path for folder in folders for path in ROOT.glob(folder)]
     command = [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
     command += [f"-artifact_prefix={crashes}/{target.name}-", found, *[seed for seed in seeds if seed.is_dir()]]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

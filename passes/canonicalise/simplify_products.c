@@ -9,7 +9,11 @@ static MlirValue operand0(MlirOperation op) {
 
 // matmul(x, w[K, N]) with a weight -> linear(x, w^T): the transposed weight is computed when the plan is made.
 static genie_status_t matmul_to_linear(MlirOperation op, MlirValue *out_value) {
-  const MlirValue rhs = mlirOperationGetOperand(op, 1);
+  MlirValue rhs = mlirOperationGetOperand(op, 1);
+  const MlirOperation expand = genie_rewrite_definer_if(rhs, "genie.expand");
+  if (!mlirOperationIsNull(expand) && genie_value_type(operand0(expand)).rank == 2) {
+    rhs = operand0(expand);  // one matrix for the whole batch
+  }
   if (genie_value_type(rhs).rank != 2 || !genie_ir_is_compile_time(rhs) || genie_ir_is_compile_time(operand0(op))) {
     return GENIE_OK;
   }
@@ -144,6 +148,33 @@ static genie_status_t reshape_in_front_of_linear(MlirOperation op, MlirValue *ou
   return genie_rewrite_make(linear, "genie.linear", 3, operands, 0, NULL, out_value);
 }
 
+// The operand of the reshape that makes `value` [B * H, M, N] of [B, H, M, N]; null where there is none.
+static MlirValue unflattened(MlirValue value) {
+  const MlirOperation reshape = genie_rewrite_definer_if(value, "genie.reshape");
+  if (mlirOperationIsNull(reshape)) {
+    return (MlirValue){NULL};
+  }
+  const genie_tensor_type_t to = genie_value_type(value), from = genie_value_type(operand0(reshape));
+  const bool is_flattened = to.rank == 3 && from.rank == 4 && genie_dim_equal(to.dims[1], from.dims[2]) &&
+                            genie_dim_equal(to.dims[2], from.dims[3]);
+  return is_flattened ? operand0(reshape) : (MlirValue){NULL};
+}
+
+// A product of matrices whose two batch dimensions were made one -> the product with two, for attention to be seen.
+static genie_status_t matmul_of_flattened(MlirOperation op, MlirValue *out_value) {
+  const MlirValue operands[] = {unflattened(operand0(op)), unflattened(mlirOperationGetOperand(op, 1))};
+  if (mlirValueIsNull(operands[0]) || mlirValueIsNull(operands[1])) {
+    return GENIE_OK;
+  }
+  const genie_tensor_type_t a = genie_value_type(operands[0]), b = genie_value_type(operands[1]);
+  if (!genie_dim_equal(a.dims[0], b.dims[0]) || !genie_dim_equal(a.dims[1], b.dims[1])) {
+    return GENIE_OK;
+  }
+  MlirValue product;
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make(op, "genie.matmul", 2, operands, 0, NULL, &product));
+  return genie_rewrite_make_reshape(op, product, 3, genie_value_type(genie_rewrite_result(op)).dims, out_value);
+}
+
 static bool is_all(MlirOperation op, const char *name, int64_t expected) {
   int64_t numbers[GENIE_IR_MAX_RANK];
   const int count = genie_ir_i64_array(op, name, GENIE_IR_MAX_RANK, numbers);
@@ -184,6 +215,7 @@ static genie_status_t conv_of_pixels(MlirOperation op, MlirValue *out_value) {
 }
 
 const genie_rule_t genie_simplify_product_rules[] = {{"genie.matmul", matmul_to_linear},
+                                                     {"genie.matmul", matmul_of_flattened},
                                                      {"genie.reshape", reshape_in_front_of_linear},
                                                      {"genie.add", add_bias},
                                                      {"genie.conv", conv_of_pad},

@@ -174,6 +174,18 @@ static bool is_scalar(MlirValue value) {
   return genie_value_type(value).rank == 0 && genie_ir_splat_value(value, &number);
 }
 
+// True when `value` is computed, by an op that is no view or through reshapes and permutes that nobody else reads.
+static bool leads_to_op(MlirValue value) {
+  MlirOperation op = genie_rewrite_definer(value);
+  while (!mlirOperationIsNull(op) && (genie_op_is(op, "genie.reshape") || genie_op_is(op, "genie.permute"))) {
+    if (!genie_rewrite_has_one_use(genie_rewrite_result(op))) {
+      return false;
+    }
+    op = genie_rewrite_definer(operand0(op));
+  }
+  return !mlirOperationIsNull(op) && !genie_rewrite_is_view(op);
+}
+
 // op(view(x)) -> view(op(x)) for a reshape or permute that only `op` reads, so that the op can join x's producer.
 // `x_operand` is the operand that the view gives; the others are scalars.
 static genie_status_t hoist_over_view(MlirOperation op, intptr_t x_operand, MlirValue *out_value) {
@@ -184,9 +196,8 @@ static genie_status_t hoist_over_view(MlirOperation op, intptr_t x_operand, Mlir
       !genie_rewrite_same_dims(viewed, genie_rewrite_result(op))) {
     return GENIE_OK;
   }
-  const MlirOperation source = genie_rewrite_definer(operand0(view));
-  if (mlirOperationIsNull(source) || genie_rewrite_is_view(source)) {
-    return GENIE_OK;  // nothing in front of the view to join, or not yet its turn
+  if (!leads_to_op(operand0(view))) {
+    return GENIE_OK;  // nothing in front of the view to join
   }
   genie_tensor_type_t type = genie_value_type(operand0(view));
   type.dtype = genie_value_type(genie_rewrite_result(op)).dtype;

@@ -2,7 +2,7 @@
 // groups of queries are read where they are.
 //
 //     matmul(softmax(matmul(q, k^T) * scale + mask), v)
-#include <string.h>
+#include <math.h>
 
 #include "passes/graph/rules.h"
 
@@ -92,12 +92,13 @@ static bool step_over_mask(MlirOperation op, scores_t *scores, MlirValue *out_in
   return false;
 }
 
-// Inwards from what softmax reads: first the mask, then the scale, then the product.
-static bool match_scores(MlirValue value, scores_t *out_scores) {
+// Inwards from what softmax reads: first the mask, then the scale, then the product. With `is_guarded` a guard reads
+// the masked scores as well.
+static bool match_scores(MlirValue value, bool is_guarded, scores_t *out_scores) {
   *out_scores = (scores_t){.scale = 1};
   bool is_scaled = false;
   for (int step = 0; step < MAX_STEPS; ++step) {
-    const MlirOperation op = only_reader_of(value);
+    const MlirOperation op = step == 0 && is_guarded ? genie_rewrite_definer(value) : only_reader_of(value);
     if (mlirOperationIsNull(op)) {
       return false;
     }
@@ -168,14 +169,44 @@ static bool has_equal_batch(MlirValue query, MlirValue transposed_key, MlirValue
   return true;
 }
 
+// The one op named `name` that computes `value`'s operand, or null.
+static MlirOperation inner(MlirOperation op, const char *name) {
+  return mlirOperationIsNull(op) ? op : genie_rewrite_definer_if(operand(op, 0), name);
+}
+
+// The softmax in where(not any(not (scores == -inf)), 0, softmax(scores)): rows that are all masked give zeros, which
+// attention does by itself. Null where `guard` is something else.
+static MlirOperation guarded_softmax(MlirOperation guard) {
+  const MlirOperation none = {NULL};
+  if (!genie_op_is(guard, "genie.where")) {
+    return none;
+  }
+  const MlirOperation softmax = genie_rewrite_definer_if(operand(guard, 2), "genie.softmax");
+  const MlirOperation any = inner(inner(guard, "genie.logical_not"), "genie.any");
+  const MlirOperation equal = inner(inner(any, "genie.logical_not"), "genie.eq");
+  const MlirOperation expand = genie_rewrite_definer_if(operand(guard, 1), "genie.expand");
+  double zero, minimum;
+  const bool is_guard =
+      !mlirOperationIsNull(softmax) && !mlirOperationIsNull(equal) &&
+      genie_ir_splat_value(mlirOperationIsNull(expand) ? operand(guard, 1) : operand(expand, 0), &zero) && zero == 0 &&
+      genie_ir_splat_value(operand(equal, 1), &minimum) && isinf(minimum) &&
+      mlirValueEqual(operand(equal, 0), operand(softmax, 0));
+  return is_guard ? softmax : none;
+}
+
 static genie_status_t form_attention(MlirOperation op, MlirValue *out_value) {
-  const MlirOperation softmax = only_reader_of(operand(op, 0));
-  if (mlirOperationIsNull(softmax) || !genie_op_is(softmax, "genie.softmax")) {
+  MlirOperation softmax = only_reader_of(operand(op, 0));
+  if (mlirOperationIsNull(softmax)) {
+    return GENIE_OK;
+  }
+  const bool is_guarded = !genie_op_is(softmax, "genie.softmax");
+  softmax = is_guarded ? guarded_softmax(softmax) : softmax;
+  if (mlirOperationIsNull(softmax)) {
     return GENIE_OK;
   }
   const int rank = genie_value_type(operand(softmax, 0)).rank;
   scores_t scores;
-  if (genie_ir_i64(softmax, "axis") != rank - 1 || !match_scores(operand(softmax, 0), &scores)) {
+  if (genie_ir_i64(softmax, "axis") != rank - 1 || !match_scores(operand(softmax, 0), is_guarded, &scores)) {
     return GENIE_OK;
   }
   const MlirValue query = operand(scores.product, 0), value = operand(op, 1);

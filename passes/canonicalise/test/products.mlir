@@ -58,3 +58,16 @@ genie.weight @q {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : te
 genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 6, 1>} : tensor<8x6xf32>
 genie.weight @b {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<6xf32>
 genie.weight @k {file = "w.bin", offset = 0 : i64, strides = array<i64: 27, 9, 3, 1>} : tensor<4x3x3x3xf32>
+
+// Two batch dimensions that were made one for a product are two again.
+// CHECK-LABEL: func.func @flattened_batch
+// CHECK-NEXT: genie.matmul %arg0, %arg1 : (tensor<2x3x4x5xf32>, tensor<2x3x5x4xf32>) -> tensor<2x3x4x4xf32>
+// CHECK-NEXT: return
+func.func @flattened_batch(%a: tensor<2x3x4x5xf32> {genie.input = "a"}, %b: tensor<2x3x5x4xf32> {genie.input = "b"})
+    -> (tensor<2x3x4x4xf32> {genie.output = "y"}) {
+  %0 = genie.reshape %a : (tensor<2x3x4x5xf32>) -> tensor<6x4x5xf32>
+  %1 = genie.reshape %b : (tensor<2x3x5x4xf32>) -> tensor<6x5x4xf32>
+  %2 = genie.matmul %0, %1 : (tensor<6x4x5xf32>, tensor<6x5x4xf32>) -> tensor<6x4x4xf32>
+  %3 = genie.reshape %2 : (tensor<6x4x4xf32>) -> tensor<2x3x4x4xf32>
+  return %3 : tensor<2x3x4x4xf32>
+}

@@ -48,3 +48,25 @@ func.func @repeated_keys_are_read_in_place(%q: tensor<1x4x1x8xf32> {genie.input 
   %6 = genie.attention %q, %2, %5 {scale = 0.5 : f64} : (tensor<1x4x1x8xf32>, tensor<1x4x16x8xf32>, tensor<1x4x16x8xf32>) -> tensor<1x4x1x8xf32>
   return %6 : tensor<1x4x1x8xf32>
 }
+
+// The guard that makes rows zero where all keys are masked is attention's own.
+// CHECK-LABEL: func.func @guarded_softmax
+// CHECK: genie.attention %arg0, %arg1, %arg2, %arg3 {scale = 1.000000e+00 : f64}
+// CHECK-NOT: genie.softmax
+// CHECK: return
+func.func @guarded_softmax(%q: tensor<1x2x4x8xf32> {genie.input = "q"}, %k: tensor<1x2x4x8xf32> {genie.input = "k"},
+      %v: tensor<1x2x4x8xf32> {genie.input = "v"}, %m: tensor<1x1x4x4xf32> {genie.input = "m"}) -> (tensor<1x2x4x8xf32> {genie.output = "y"}) {
+  %inf = genie.constant dense<0xFF800000> : tensor<f32>
+  %zero = genie.constant dense<0.0> : tensor<f32>
+  %0 = genie.permute %k {permutation = array<i64: 0, 1, 3, 2>} : (tensor<1x2x4x8xf32>) -> tensor<1x2x8x4xf32>
+  %1 = genie.matmul %q, %0 : (tensor<1x2x4x8xf32>, tensor<1x2x8x4xf32>) -> tensor<1x2x4x4xf32>
+  %2 = genie.add %1, %m : (tensor<1x2x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x2x4x4xf32>
+  %3 = genie.softmax %2 {axis = 3 : i64} : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  %4 = genie.eq %2, %inf : (tensor<1x2x4x4xf32>, tensor<f32>) -> tensor<1x2x4x4xi1>
+  %5 = genie.logical_not %4 : (tensor<1x2x4x4xi1>) -> tensor<1x2x4x4xi1>
+  %6 = genie.any %5 {axes = array<i64: 3>, keepdim = true} : (tensor<1x2x4x4xi1>) -> tensor<1x2x4x1xi1>
+  %7 = genie.logical_not %6 : (tensor<1x2x4x1xi1>) -> tensor<1x2x4x1xi1>
+  %8 = genie.where %7, %zero, %3 : (tensor<1x2x4x1xi1>, tensor<f32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  %9 = genie.matmul %8, %v : (tensor<1x2x4x4xf32>, tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xf32>
+  return %9 : tensor<1x2x4x8xf32>
+}

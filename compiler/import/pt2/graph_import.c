@@ -20,9 +20,10 @@ static void note_uses(pt2_importer_t *im, const genie_pt2_arg_t *arg, int positi
   }
 }
 
-static genie_status_t prepare_values(pt2_importer_t *im) {
+genie_status_t pt2_prepare_values(pt2_importer_t *im) {
   const genie_pt2_graph_t *graph = im->graph;
-  size_t count = 0;
+  // Hostile signatures may name other tensors than the graph's inputs.
+  size_t count = (size_t)im->program->input_spec_count;
   for (int i = 0; i < graph->input_count; ++i) {
     count += count_tensors(&graph->inputs[i]);
   }
@@ -58,7 +59,7 @@ static genie_status_t import_program(pt2_importer_t *im) {
   GENIE_RETURN_IF_ERROR(pt2_mapping_table_init(&im->arena, &mappings));
   im->mappings = &mappings;
   GENIE_RETURN_IF_ERROR(pt2_import_symbols(im));
-  GENIE_RETURN_IF_ERROR(prepare_values(im));
+  GENIE_RETURN_IF_ERROR(pt2_prepare_values(im));
   pt2_entry_t entry = {0};
   GENIE_RETURN_IF_ERROR(pt2_import_arguments(im, &entry));
   GENIE_RETURN_IF_ERROR(pt2_create_function(im, &entry));

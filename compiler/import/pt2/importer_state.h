@@ -76,6 +76,11 @@ genie_status_t pt2_bind_inputs(pt2_importer_t *im, const pt2_entry_t *entry) GEN
 MlirAttribute pt2_function_type(const pt2_importer_t *im, const pt2_entry_t *entry, int result_count,
                                 const MlirType *result_types, MlirType *scratch);
 
+//===-- graph_import.c --------------------------------------------------------------------------------------------===//
+
+// A fresh value table for `im->graph`, with the last use of every name.
+genie_status_t pt2_prepare_values(pt2_importer_t *im) GENIE_MUST_USE;
+
 //===-- node_import.c ---------------------------------------------------------------------------------------------===//
 
 // Imports the node at `im->position`. What Genie cannot compile becomes a finding.

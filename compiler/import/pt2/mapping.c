@@ -44,7 +44,7 @@ const pt2_rule_row_t pt2_named_rules[] = {
 static const pt2_rule_row_t *const composite_families[] = {
     pt2_alias_composites,    pt2_pointwise_composites, pt2_view_composites,    pt2_factory_composites,
     pt2_reduce_composites,   pt2_norm_composites,      pt2_product_composites, pt2_window_composites,
-    pt2_indexing_composites, pt2_attention_composites,
+    pt2_indexing_composites, pt2_attention_composites, pt2_region_composites,
 };
 enum { FAMILY_COUNT = sizeof composite_families / sizeof composite_families[0] };
 

@@ -35,7 +35,7 @@ typedef struct pt2_rule_row {
 extern const pt2_rule_row_t pt2_named_rules[];
 extern const pt2_rule_row_t pt2_alias_composites[], pt2_pointwise_composites[], pt2_view_composites[],
     pt2_factory_composites[], pt2_reduce_composites[], pt2_norm_composites[], pt2_product_composites[],
-    pt2_window_composites[], pt2_indexing_composites[], pt2_attention_composites[];
+    pt2_window_composites[], pt2_indexing_composites[], pt2_attention_composites[], pt2_region_composites[];
 
 // The rules that the op table names; each is defined in its family's file.
 void pt2_rule_direct(pt2_importer_t *im, const pt2_node_t *node);

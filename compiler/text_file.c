@@ -22,9 +22,27 @@ static genie_status_t write_stdout(const char *text, size_t length) {
   return GENIE_OK;
 }
 
+// A device or pipe is written to, never replaced by a file of its name.
+static genie_status_t write_in_place(const char *path, const char *text, size_t length) {
+  FILE *file = fopen(path, "wb");
+  if (file == NULL) {
+    return failure(path, errno);
+  }
+  const bool is_written = fwrite(text, 1, length, file) == length;
+  const int error = errno;
+  if (fclose(file) != 0) {
+    return failure(path, errno);
+  }
+  return is_written ? GENIE_OK : failure(path, error);
+}
+
 genie_status_t genie_text_file_write(const char *path, const char *text, size_t length) {
   if (path == NULL || strcmp(path, "-") == 0) {
     return write_stdout(text, length);
+  }
+  struct stat existing;
+  if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    return write_in_place(path, text, length);
   }
   char temporary[PATH_MAX];
   if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pickle
+import stat
 import zipfile
 
 import pytest
@@ -145,6 +146,27 @@ def test_geniec_names_a_missing_file(geniec, tmp_path):
 def test_geniec_names_an_unwritable_output(geniec, mlp, tmp_path):
     assert_refused(geniec(mlp.path, "-o", tmp_path / "missing" / "out.gplan"), "missing")
     assert not os.listdir(tmp_path)
+
+
+def test_geniec_writes_text_into_a_pipe_and_does_not_replace_it(geniec, mlp, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = geniec(mlp.path, "--emit=layout", "-o", pipe)
+        text = os.read(reader, 65536)
+    finally:
+        os.close(reader)
+    assert done.returncode == 0, done.stderr
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    assert b"genie.kernel" in text
+
+
+def test_geniec_refuses_to_replace_what_is_not_a_file(geniec, mlp, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert_refused(geniec(mlp.path, "-o", pipe), "pipe", "not a regular file")
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
 
 
 def test_geniec_leaves_no_partial_file_on_a_full_disk(geniec, mlp):

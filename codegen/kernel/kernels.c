@@ -399,6 +399,16 @@ static genie_status_t compile_module(compile_t *compile, MlirModule module, geni
   return publish_launches(compile, code);
 }
 
+// Which loop LLVM did not vectorise is no news to a user, and goldens watch it; its errors come as statuses as well.
+static void hear_diagnostic(LLVMDiagnosticInfoRef diagnostic, void *ignored) {
+  (void)ignored;
+  if (LLVMGetDiagInfoSeverity(diagnostic) == LLVMDSError) {
+    char *message = LLVMGetDiagInfoDescription(diagnostic);
+    fprintf(stderr, "LLVM: %s\n", message);
+    LLVMDisposeMessage(message);
+  }
+}
+
 genie_status_t genie_codegen_kernels(const genie_codegen_options_t *options, MlirModule module,
                                      genie_codegen_code_t **out_code) {
   genie_codegen_code_t *code = calloc(1, sizeof(*code));
@@ -412,6 +422,7 @@ genie_status_t genie_codegen_kernels(const genie_codegen_options_t *options, Mli
   genie_arena_init(genie_allocator_heap(), 0, &storage->arena);
   storage->opt_level = options->opt_level;
   storage->llvm = LLVMContextCreate();
+  LLVMContextSetDiagnosticHandler(storage->llvm, hear_diagnostic, NULL);
   compile_t compile = {.options = options, .storage = storage, .builder = LLVMCreateBuilderInContext(storage->llvm)};
   const genie_status_t status = compile_module(&compile, module, code);
   genie_template_library_destroy(compile.library);

@@ -86,7 +86,7 @@ def prepare(case, form):
 def start_tool(folder, threads, cpus):
     """`genie run` from its start to its end, as a deployment without Python would start it."""
     command = [toolchain.find("bin/genie"), "run", folder / "model.gplan", "--inputs", folder / "inputs.safetensors"]
-    return once("start", *command, "--threads", threads, "--outputs", "/dev/null", cpus=cpus)
+    return once("start", *command, "--threads", threads, "--outputs", folder / "outputs.safetensors", cpus=cpus)
 
 
 def once(stage, *arguments, cpus=None):

@@ -39,6 +39,8 @@ def export(model, args=(), kwargs=None, dynamic_shapes=None, path=None, strict=F
 def save(program, path):
     """Writes an exported program; `path` is replaced when all bytes are there, never before."""
     path = os.fspath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path}: is not a regular file")
     handle, partial = tempfile.mkstemp(suffix=".pt2", prefix=".genie-", dir=os.path.dirname(path) or ".")
     os.close(handle)
     try:

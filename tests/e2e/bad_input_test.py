@@ -5,6 +5,7 @@ import os
 import pathlib
 import pickle
 import stat
+import stat
 import zipfile
 
 import pytest
@@ -171,6 +172,16 @@ def test_geniec_refuses_to_replace_what_is_not_a_file(geniec, mlp, tmp_path):
 
 def test_geniec_leaves_no_partial_file_on_a_full_disk(geniec, mlp):
     assert_refused(geniec(mlp.path, "-o", "/dev/full"), "/dev/full")
+
+
+def test_a_device_is_written_to_and_never_replaced(geniec, mlp, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root makes device nodes")
+    device = tmp_path / "full"
+    os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+    assert_refused(geniec(mlp.path, "--emit=genie", "-o", device), "full")
+    assert geniec(mlp.path, "-o", device).returncode == 1
+    assert stat.S_ISCHR(device.stat().st_mode) and os.listdir(tmp_path) == ["full"]
 
 
 def test_wrong_usage_is_exit_status_2(geniec, genie_tool):

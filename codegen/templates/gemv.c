@@ -1,10 +1,11 @@
 // The product of a few rows with a weight as it is stored: c[batch][m][n] = sum over k of a[batch][m][k] * b[n][k],
 // plus bias[n].
 //
-// Bound by the memory that b streams from, so b is read as one linear stream: prefetches run in order GEMV_AHEAD bytes
-// ahead, while GEMV_STREAMS columns of the result share the loads of A. The few rows of A are widened and staged in
-// scratch once a call. Of bf16, a vector of 32-bit words holds the even elements in its lower and the odd in its upper
-// halves, so A is staged as [block of 2 * LANES][even | odd] and b is widened by a shift and a mask.
+// Bound by the memory that b streams from, so b is read as one linear stream, one column of the result after the other,
+// with prefetches GEMV_AHEAD bytes ahead: four columns at once take a third longer on a matrix that memory holds. The
+// few rows of A are widened and staged in scratch once a call. Of bf16, a vector of 32-bit words holds the even
+// elements in its lower and the odd in its upper halves, so A is staged as [block of 2 * LANES][even | odd] and b is
+// widened by a shift and a mask.
 //
 // scratch: A [m][k rounded up to 2 * LANES] | sums [m][columns of a block]
 #include "codegen/templates/lanes.h"
@@ -27,7 +28,6 @@ void genie_store(const frame_t *frame, i64 batch, i64 m, i64 n, real_t sum);
 
 enum {
   GEMV_ROWS = 4,
-  GEMV_STREAMS = 4,
   GEMV_AHEAD = 2048,
   GEMV_STEP = 2 * LANES,
 };
@@ -56,76 +56,56 @@ static void stage_a(const frame_t *frame, i64 batch, i64 padded, real_t *staged)
   }
 }
 
-// sums[row][stream] += a[row][k ..] * b[stream][k ..], lane by lane, over one step from k on.
-GENIE_INLINE void multiply_step(const int rows, const int streams, int dtype, const real_t *a, i64 padded,
-                                const char *b, i64 stream_bytes, i64 k, real_vector_t sums[GEMV_ROWS][GEMV_STREAMS]) {
+// sums[row][half] += a[row][k ..] * b[k ..], lane by lane, over one step from k on.
+GENIE_INLINE void multiply_step(const int rows, int dtype, const real_t *a, i64 padded, const char *b, i64 k,
+                                real_vector_t sums[GEMV_ROWS][2]) {
   const i64 bytes = storage_bytes(dtype);
-  real_vector_t b0[GEMV_STREAMS], b1[GEMV_STREAMS];
+  real_vector_t b0, b1;
   GENIE_UNROLL
-  for (int stream = 0; stream < streams; ++stream) {
-    const char *line = b + stream * stream_bytes;
-    // One line after the other from the streams' start on, whichever stream it belongs to: memory is read in order.
-    GENIE_UNROLL
-    for (i64 byte = 0; byte < GEMV_STEP * bytes; byte += 64) {
-      __builtin_prefetch(b + k * bytes * streams + stream * GEMV_STEP * bytes + byte + GEMV_AHEAD);
-    }
-    if (dtype == GENIE_DTYPE_BF16) {
-      const u32_vector_t words = *(const u32_vector_t *)(line + 2 * k);
-      b0[stream] = __builtin_convertvector(__builtin_bit_cast(f32_vector_t, words << 16), real_vector_t);
-      b1[stream] = __builtin_convertvector(__builtin_bit_cast(f32_vector_t, words & 0xffff0000u), real_vector_t);
-    } else {
-      b0[stream] = load_lanes(line, dtype, k);
-      b1[stream] = load_lanes(line, dtype, k + LANES);
-    }
+  for (i64 byte = 0; byte < GEMV_STEP * bytes; byte += 64) {
+    __builtin_prefetch(b + k * bytes + byte + GEMV_AHEAD);
+  }
+  if (dtype == GENIE_DTYPE_BF16) {
+    const u32_vector_t words = *(const u32_vector_t *)(b + 2 * k);
+    b0 = __builtin_convertvector(__builtin_bit_cast(f32_vector_t, words << 16), real_vector_t);
+    b1 = __builtin_convertvector(__builtin_bit_cast(f32_vector_t, words & 0xffff0000u), real_vector_t);
+  } else {
+    b0 = load_lanes(b, dtype, k);
+    b1 = load_lanes(b, dtype, k + LANES);
   }
   GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
-    const real_vector_t a0 = *(const real_vector_t *)(a + row * padded + k);
-    const real_vector_t a1 = *(const real_vector_t *)(a + row * padded + k + LANES);
-    GENIE_UNROLL
-    for (int stream = 0; stream < streams; ++stream) {
-      sums[row][stream] += a0 * b0[stream];
-    }
-    GENIE_UNROLL
-    for (int stream = 0; stream < streams; ++stream) {
-      sums[row][stream] += a1 * b1[stream];
-    }
+    sums[row][0] += *(const real_vector_t *)(a + row * padded + k) * b0;
+    sums[row][1] += *(const real_vector_t *)(a + row * padded + k + LANES) * b1;
   }
 }
 
-// out[row * stride + stream] = a[row] . b[stream]
-GENIE_INLINE void multiply_streams(const int rows, const int streams, int dtype, i64 k_count, const real_t *a,
-                                   i64 padded, const char *b, i64 stream_bytes, real_t *out, i64 stride) {
-  real_vector_t sums[GEMV_ROWS][GEMV_STREAMS];
+// out[row * stride] = a[row] . b
+GENIE_INLINE void multiply_column(const int rows, int dtype, i64 k_count, const real_t *a, i64 padded, const char *b,
+                                  real_t *out, i64 stride) {
+  real_vector_t sums[GEMV_ROWS][2];
   GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
-    GENIE_UNROLL
-    for (int stream = 0; stream < streams; ++stream) {
-      sums[row][stream] = 0;
-    }
+    sums[row][0] = 0;
+    sums[row][1] = 0;
   }
   i64 k = 0;
 #pragma clang loop unroll(disable)
   for (; k + GEMV_STEP <= k_count; k += GEMV_STEP) {
-    multiply_step(rows, streams, dtype, a, padded, b, stream_bytes, k, sums);
+    multiply_step(rows, dtype, a, padded, b, k, sums);
   }
   if (k < k_count) {
     // The last, partial step reads a copy that is padded with zeros.
-    char tail[GEMV_STREAMS * GEMV_STEP * sizeof(real_t)] __attribute__((aligned(64)));
+    char tail[GEMV_STEP * sizeof(real_t)] __attribute__((aligned(64)));
     const i64 bytes = storage_bytes(dtype), count = (k_count - k) * bytes;
-    for (int stream = 0; stream < streams; ++stream) {
-      for (i64 i = 0; i < GEMV_STEP * bytes; ++i) {
-        tail[stream * GEMV_STEP * bytes + i] = i < count ? b[stream * stream_bytes + k * bytes + i] : 0;
-      }
+    for (i64 i = 0; i < GEMV_STEP * bytes; ++i) {
+      tail[i] = i < count ? b[k * bytes + i] : 0;
     }
-    multiply_step(rows, streams, dtype, a + k, padded, tail, GEMV_STEP * bytes, 0, sums);
+    multiply_step(rows, dtype, a + k, padded, tail, 0, sums);
   }
   GENIE_UNROLL
   for (int row = 0; row < rows; ++row) {
-    GENIE_UNROLL
-    for (int stream = 0; stream < streams; ++stream) {
-      out[row * stride + stream] = sum_lanes(sums[row][stream]);
-    }
+    out[row * stride] = sum_lanes(sums[row][0] + sums[row][1]);
   }
 }
 
@@ -134,13 +114,8 @@ GENIE_INLINE void multiply_columns(const frame_t *frame, const int rows, i64 bat
   const int dtype = (int)genie_b_dtype(frame);
   const i64 column_bytes = genie_b_n_stride(frame) * storage_bytes(dtype), k_count = genie_k(frame);
   const char *b = (const char *)genie_b(frame, batch) + n * column_bytes;
-  i64 j = 0;
-  for (; j + GEMV_STREAMS <= columns; j += GEMV_STREAMS) {
-    multiply_streams(rows, GEMV_STREAMS, dtype, k_count, a, padded, b + j * column_bytes, column_bytes, sums + j,
-                     stride);
-  }
-  for (; j < columns; ++j) {
-    multiply_streams(rows, 1, dtype, k_count, a, padded, b + j * column_bytes, column_bytes, sums + j, stride);
+  for (i64 j = 0; j < columns; ++j) {
+    multiply_column(rows, dtype, k_count, a, padded, b + j * column_bytes, sums + j, stride);
   }
 }
 

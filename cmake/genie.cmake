@@ -53,3 +53,19 @@ function(genie_fuzz_target name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   endif()
 endfunction()
+
+# The commit that --version and manifests name; a new commit configures anew.
+execute_process(
+  COMMAND git rev-parse --short=12 HEAD
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+  OUTPUT_VARIABLE GENIE_GIT_HASH OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE genie_git_result)
+if(genie_git_result EQUAL 0)
+  execute_process(
+    COMMAND git rev-parse --path-format=absolute --git-path logs/HEAD
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE genie_git_log OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(EXISTS ${genie_git_log})
+    set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${genie_git_log})
+  endif()
+else()
+  set(GENIE_GIT_HASH "unknown")
+endif()

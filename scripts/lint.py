@@ -16,7 +16,7 @@ ARROWS = {
     "include": [],
     "runtime/base": [],
     "runtime/plan": [],
-    "runtime/device": [],
+    "runtime/device": ["runtime/plan"],
     "runtime/exec": ["runtime/plan", "runtime/device"],
     "ir": [],
     "passes": ["ir"],

@@ -19,8 +19,8 @@ static uint32_t output_index(const genie_session_t *session, const genie_program
   return genie_plan_output(session->model->plan, program->entry, position);
 }
 
-static const char *name_of(const genie_session_t *session, const genie_plan_tensor_t *tensor) {
-  return genie_plan_string(session->model->plan, tensor->name);
+static const char *name_of(const genie_model_t *model, const genie_plan_tensor_t *tensor) {
+  return genie_plan_string(model->plan, tensor->name);
 }
 
 // ---- Messages ----
@@ -33,22 +33,22 @@ static void append_given(const genie_tensor_t *tensor, genie_string_builder_t *b
   genie_string_builder_format(builder, "]");
 }
 
-static void append_expected(const genie_session_t *session, const genie_plan_tensor_t *tensor,
+static void append_expected(const genie_model_t *model, const genie_plan_tensor_t *tensor,
                             genie_string_builder_t *builder) {
   genie_string_builder_format(builder, "%s [", genie_dtype_name((genie_dtype_t)tensor->dtype));
   for (uint32_t i = 0; i < tensor->rank; ++i) {
     genie_string_builder_format(builder, "%s", i == 0 ? "" : ", ");
-    genie_expr_text_append(session->model->plan, session->model->plan->indices[tensor->first_dim + i], builder);
+    genie_expr_text_append(model->plan, model->plan->indices[tensor->first_dim + i], builder);
   }
   genie_string_builder_format(builder, "]");
 }
 
-static genie_status_t mismatch(const genie_session_t *session, const char *what, const genie_plan_tensor_t *tensor,
+static genie_status_t mismatch(const genie_model_t *model, const char *what, const genie_plan_tensor_t *tensor,
                                const genie_tensor_t *given) {
   genie_string_builder_t text;
-  genie_string_builder_init(session->allocator, &text);
-  genie_string_builder_format(&text, "%s '%s' is ", what, name_of(session, tensor));
-  append_expected(session, tensor, &text);
+  genie_string_builder_init(model->allocator, &text);
+  genie_string_builder_format(&text, "%s '%s' is ", what, name_of(model, tensor));
+  append_expected(model, tensor, &text);
   genie_string_builder_format(&text, ", but the tensor given is ");
   append_given(given, &text);
   const genie_status_t status = genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s", genie_string_builder_get(&text));
@@ -56,11 +56,11 @@ static genie_status_t mismatch(const genie_session_t *session, const char *what,
   return status;
 }
 
-static genie_status_t wrong_count(const genie_session_t *session, const genie_program_t *program, const char *what,
-                                  uint32_t given, uint32_t expected) {
+static genie_status_t wrong_count(const genie_model_t *model, uint32_t entry, const char *what, uint32_t given,
+                                  uint32_t expected) {
   return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "entry '%s' has %u %s%s, but %u %s given",
-                           genie_model_entry_name(session->model, program->entry), expected, what,
-                           expected == 1 ? "" : "s", given, given == 1 ? "is" : "are");
+                           genie_model_entry_name(model, entry), expected, what, expected == 1 ? "" : "s", given,
+                           given == 1 ? "is" : "are");
 }
 
 // ---- Shapes ----
@@ -98,17 +98,24 @@ static genie_status_t bind_shapes(const genie_session_t *session, genie_program_
   return GENIE_OK;
 }
 
-genie_status_t genie_binding_check_inputs(const genie_session_t *session, genie_program_t *program,
-                                          const genie_tensor_t *inputs, uint32_t input_count) {
-  if (input_count != program->input_count) {
-    return wrong_count(session, program, "input", input_count, program->input_count);
+genie_status_t genie_binding_check_types(const genie_model_t *model, uint32_t entry, const genie_tensor_t *inputs,
+                                         uint32_t input_count) {
+  const uint32_t expected = model->plan->entries[entry].input_count;
+  if (input_count != expected) {
+    return wrong_count(model, entry, "input", input_count, expected);
   }
   for (uint32_t i = 0; i < input_count; ++i) {
-    const genie_plan_tensor_t *tensor = tensor_of(session, input_index(session, program, i));
+    const genie_plan_tensor_t *tensor = &model->plan->tensors[genie_plan_input(model->plan, entry, i)];
     if (!has_type_of(tensor, &inputs[i])) {
-      return mismatch(session, "input", tensor, &inputs[i]);
+      return mismatch(model, "input", tensor, &inputs[i]);
     }
   }
+  return GENIE_OK;
+}
+
+genie_status_t genie_binding_check_inputs(const genie_session_t *session, genie_program_t *program,
+                                          const genie_tensor_t *inputs, uint32_t input_count) {
+  GENIE_RETURN_IF_ERROR(genie_binding_check_types(session->model, program->entry, inputs, input_count));
   return has_bound_shapes(program, inputs) ? GENIE_OK : bind_shapes(session, program, inputs);
 }
 
@@ -157,11 +164,11 @@ static genie_status_t check_overlap(const genie_session_t *session, const genie_
     if (other->data != NULL && !is_moved && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
-          name_of(session, tensor_of(session, output_index(session, program, index))),
+          name_of(session->model, tensor_of(session, output_index(session, program, index))),
           i < program->input_count ? "input" : "output",
-          name_of(session, tensor_of(session, i < program->input_count
-                                                  ? input_index(session, program, i)
-                                                  : output_index(session, program, i - program->input_count))));
+          name_of(session->model, tensor_of(session, i < program->input_count
+                                                         ? input_index(session, program, i)
+                                                         : output_index(session, program, i - program->input_count))));
     }
   }
   return GENIE_OK;
@@ -180,9 +187,10 @@ static genie_status_t check_output(const genie_session_t *session, const genie_p
   append_given(&expected, &text);
   genie_string_builder_format(&text, " in this call, but the memory given is for ");
   append_given(output, &text);
-  const genie_status_t status = genie_status_make(
-      GENIE_STATUS_INVALID_ARGUMENT, "output '%s' is %s",
-      name_of(session, tensor_of(session, output_index(session, program, index))), genie_string_builder_get(&text));
+  const genie_status_t status =
+      genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "output '%s' is %s",
+                        name_of(session->model, tensor_of(session, output_index(session, program, index))),
+                        genie_string_builder_get(&text));
   genie_string_builder_deinit(&text);
   return status;
 }
@@ -205,7 +213,7 @@ static genie_status_t check_session_memory(const genie_session_t *session, const
     if (is_in_staging(session, &inputs[i]) && !can_move_input(session, program, &inputs[i])) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
                                "input '%s' is in the session's memory, as an output of another entry; copy it first",
-                               name_of(session, tensor_of(session, input_index(session, program, i))));
+                               name_of(session->model, tensor_of(session, input_index(session, program, i))));
     }
   }
   for (uint32_t i = 0; i < program->output_count; ++i) {
@@ -215,7 +223,7 @@ static genie_status_t check_session_memory(const genie_session_t *session, const
           GENIE_STATUS_INVALID_ARGUMENT,
           "output '%s' is to be written to the session's memory, as an output of an earlier run; set "
           "its data to NULL",
-          name_of(session, tensor_of(session, output_index(session, program, i))));
+          name_of(session->model, tensor_of(session, output_index(session, program, i))));
     }
   }
   return GENIE_OK;
@@ -225,12 +233,12 @@ genie_status_t genie_binding_check_memory(const genie_session_t *session, const 
                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs,
                                           uint32_t output_count) {
   if (output_count != program->output_count) {
-    return wrong_count(session, program, "output", output_count, program->output_count);
+    return wrong_count(session->model, program->entry, "output", output_count, program->output_count);
   }
   for (uint32_t i = 0; i < program->input_count; ++i) {
     if (inputs[i].data == NULL && bytes_of(&inputs[i]) > 0) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "input '%s' has no data",
-                               name_of(session, tensor_of(session, input_index(session, program, i))));
+                               name_of(session->model, tensor_of(session, input_index(session, program, i))));
     }
   }
   for (uint32_t i = 0; i < output_count; ++i) {

@@ -4,6 +4,10 @@
 
 #include "runtime/exec/session.h"
 
+// Checks counts, dtypes and ranks of the inputs.
+genie_status_t genie_binding_check_types(const genie_model_t *model, uint32_t entry, const genie_tensor_t *inputs,
+                                         uint32_t input_count) GENIE_MUST_USE;
+
 // Checks counts, dtypes, ranks and dimensions of the inputs and evaluates the sizes of the call; nothing is evaluated
 // when the shapes are those of the last call. Fills `values` and the sizes of `program`.
 genie_status_t genie_binding_check_inputs(const genie_session_t *session, genie_program_t *program,

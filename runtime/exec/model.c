@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/base/string_builder.h"
+#include "runtime/exec/binding.h"
 #include "runtime/exec/expr_text.h"
 #include "runtime/plan/verifier.h"
 
@@ -73,20 +74,14 @@ static genie_status_t list_states(genie_model_t *model) {
   return GENIE_OK;
 }
 
-static genie_status_t fill_model(genie_model_t *model, const char *path, const genie_model_options_t *options) {
-  const genie_plan_options_t plan_options = {.is_signature_required = options->require_signed,
-                                             .trusted_keys_path = options->trusted_keys};
-  GENIE_RETURN_IF_ERROR(genie_plan_open(path, &plan_options, model->allocator, &model->plan));
+static genie_status_t describe_model(genie_model_t *model) {
   GENIE_RETURN_IF_ERROR(describe_exprs(model));
   return list_states(model);
 }
 
-genie_status_t genie_model_open(const char *path, const genie_model_options_t *options, genie_model_t **out_model) {
-  static const genie_model_options_t kDefaults = {0};
-  options = options == NULL ? &kDefaults : options;
-  if (path == NULL || out_model == NULL) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "genie_model_open: no path, or nowhere to put the model");
-  }
+static const genie_model_options_t kDefaultOptions = {0};
+
+static genie_status_t create_model(const genie_model_options_t *options, genie_model_t **out_model) {
   const genie_allocator_t allocator = genie_allocator_heap();
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(genie_model_t), &memory));
@@ -94,7 +89,20 @@ genie_status_t genie_model_open(const char *path, const genie_model_options_t *o
   model->allocator = allocator;
   model->has_weight_verification = options->verify_weights || options->require_signed;
   genie_arena_init(allocator, 0, &model->arena);
-  const genie_status_t status = fill_model(model, path, options);
+  *out_model = model;
+  return GENIE_OK;
+}
+
+static genie_plan_options_t plan_options_of(const genie_model_options_t *options) {
+  return (genie_plan_options_t){.is_signature_required = options->require_signed,
+                                .trusted_keys_path = options->trusted_keys};
+}
+
+// Hands the model out, or closes it when `status` is an error.
+static genie_status_t finish_model(genie_status_t status, genie_model_t *model, genie_model_t **out_model) {
+  if (status == GENIE_OK) {
+    status = describe_model(model);
+  }
   if (status != GENIE_OK) {
     genie_model_close(model);
     return status;
@@ -103,11 +111,50 @@ genie_status_t genie_model_open(const char *path, const genie_model_options_t *o
   return GENIE_OK;
 }
 
+genie_status_t genie_model_open(const char *path, const genie_model_options_t *options, genie_model_t **out_model) {
+  options = options == NULL ? &kDefaultOptions : options;
+  if (path == NULL || out_model == NULL) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "genie_model_open: no path, or nowhere to put the model");
+  }
+  genie_model_t *model = NULL;
+  GENIE_RETURN_IF_ERROR(create_model(options, &model));
+  const genie_plan_options_t plan_options = plan_options_of(options);
+  return finish_model(genie_plan_open(path, &plan_options, model->allocator, &model->plan), model, out_model);
+}
+
+// A copy on the boundary that the plan's records need.
+static genie_status_t copy_plan_bytes(genie_model_t *model, const void *bytes, uint64_t size_bytes) {
+  const uint64_t room_bytes = size_bytes > GENIE_PLAN_PAGE_BYTES ? size_bytes : GENIE_PLAN_PAGE_BYTES;
+  model->plan_bytes = model->allocator.allocate(model->allocator.self, room_bytes, GENIE_PLAN_PAGE_BYTES);
+  if (model->plan_bytes == NULL) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %llu bytes of plan",
+                             (unsigned long long)size_bytes);
+  }
+  memcpy(model->plan_bytes, bytes, size_bytes);
+  return GENIE_OK;
+}
+
+genie_status_t genie_model_open_parts(const char *name, const void *bytes, uint64_t size_bytes,
+                                      const genie_plan_weight_source_t *source, const genie_model_options_t *options,
+                                      genie_model_t **out_model) {
+  options = options == NULL ? &kDefaultOptions : options;
+  genie_model_t *model = NULL;
+  GENIE_RETURN_IF_ERROR(create_model(options, &model));
+  const genie_plan_options_t plan_options = plan_options_of(options);
+  genie_status_t status = copy_plan_bytes(model, bytes, size_bytes);
+  if (status == GENIE_OK) {
+    status =
+        genie_plan_open_parts(model->plan_bytes, size_bytes, source, &plan_options, model->allocator, &model->plan);
+  }
+  return finish_model(genie_status_annotate(status, "%s", name), model, out_model);
+}
+
 void genie_model_close(genie_model_t *model) {
   if (model == NULL) {
     return;
   }
   genie_plan_close(model->plan);
+  genie_allocator_free(model->allocator, model->plan_bytes);
   genie_arena_deinit(&model->arena);
   genie_allocator_free(model->allocator, model);
 }
@@ -204,17 +251,47 @@ genie_status_t genie_model_state_info(const genie_model_t *model, uint32_t index
 }
 
 static genie_status_t check_symbol_values(const genie_model_t *model, uint32_t entry, const int64_t *values) {
-  for (uint32_t i = 0; i < genie_model_symbol_count(model, entry); ++i) {
-    const genie_plan_symbol_t *symbol = &model->plan->symbols[entry_of(model, entry)->first_symbol + i];
-    if (values == NULL || values[i] < symbol->minimum || values[i] > symbol->maximum ||
-        values[i] % symbol->multiple != 0) {
-      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE,
-                               "size %s is %lld; it must be %lld to %lld, a multiple of %lld",
-                               genie_plan_string(model->plan, symbol->name), values == NULL ? -1 : (long long)values[i],
-                               (long long)symbol->minimum, (long long)symbol->maximum, (long long)symbol->multiple);
-    }
+  const uint32_t count = genie_model_symbol_count(model, entry);
+  if (values == NULL && count > 0) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "no values of the %u sizes", count);
+  }
+  return genie_plan_check_symbols(model->plan, entry, values, count);
+}
+
+static genie_status_t bind_symbols(const genie_plan_t *plan, uint32_t entry, const genie_tensor_t *inputs,
+                                   const int64_t **dims, int64_t *values, int64_t *out_values) {
+  const genie_plan_entry_t *record = &plan->entries[entry];
+  for (uint32_t i = 0; i < record->input_count; ++i) {
+    dims[i] = inputs[i].shape;
+  }
+  GENIE_RETURN_IF_ERROR(genie_plan_bind(plan, entry, dims, values));
+  for (uint32_t i = 0; i < record->symbol_count; ++i) {
+    const genie_plan_symbol_t *symbol = &plan->symbols[record->first_symbol + i];
+    const genie_plan_tensor_t *tensor = &plan->tensors[symbol->bind_tensor];
+    out_values[i] = values[plan->indices[tensor->first_dim + symbol->bind_dim]];
   }
   return GENIE_OK;
+}
+
+genie_status_t genie_model_bind_symbols(const genie_model_t *model, uint32_t entry, const genie_tensor_t *inputs,
+                                        uint32_t input_count, int64_t *out_values) {
+  if (entry >= model->plan->entry_count) {
+    return no_such("entry", entry, model->plan->entry_count);
+  }
+  GENIE_RETURN_IF_ERROR(genie_binding_check_types(model, entry, inputs, input_count));
+  void *values = NULL;
+  void *dims = NULL;
+  genie_status_t status =
+      genie_allocator_allocate_array(model->allocator, model->plan->expr_count, sizeof(int64_t), &values);
+  if (status == GENIE_OK) {
+    status = genie_allocator_allocate_array(model->allocator, (size_t)input_count + 1, sizeof(int64_t *), &dims);
+  }
+  if (status == GENIE_OK) {
+    status = bind_symbols(model->plan, entry, inputs, dims, values, out_values);
+  }
+  genie_allocator_free(model->allocator, values);
+  genie_allocator_free(model->allocator, dims);
+  return status;
 }
 
 genie_status_t genie_model_input_shape(const genie_model_t *model, uint32_t entry, uint32_t index,

@@ -38,6 +38,29 @@ void genie_plan_evaluate(const genie_plan_t *plan, uint32_t entry, const int64_t
   }
 }
 
+static bool is_in_range(const genie_plan_symbol_t *symbol, int64_t value) {
+  return value >= symbol->minimum && value <= symbol->maximum && value % symbol->multiple == 0;
+}
+
+genie_status_t genie_plan_check_symbols(const genie_plan_t *plan, uint32_t entry, const int64_t *symbol_values,
+                                        uint32_t count) {
+  const genie_plan_entry_t *record = &plan->entries[entry];
+  if (count != record->symbol_count) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "entry '%s' has %u sizes, but %u are given",
+                             genie_plan_string(plan, record->name), record->symbol_count, count);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const genie_plan_symbol_t *symbol = &plan->symbols[record->first_symbol + i];
+    if (!is_in_range(symbol, symbol_values[i])) {
+      return genie_status_make(GENIE_STATUS_OUT_OF_RANGE,
+                               "size %s is %lld; it must be %lld to %lld, a multiple of %lld",
+                               genie_plan_string(plan, symbol->name), (long long)symbol_values[i],
+                               (long long)symbol->minimum, (long long)symbol->maximum, (long long)symbol->multiple);
+    }
+  }
+  return GENIE_OK;
+}
+
 // The value of a symbol from the input dimension that binds it, checked against its range.
 static genie_status_t bind_symbol(const genie_plan_t *plan, const genie_plan_entry_t *entry,
                                   const genie_plan_symbol_t *symbol, const int64_t *const *input_dims,
@@ -47,7 +70,7 @@ static genie_status_t bind_symbol(const genie_plan_t *plan, const genie_plan_ent
     ++position;
   }
   const int64_t value = input_dims[position][symbol->bind_dim];
-  if (value < symbol->minimum || value > symbol->maximum || value % symbol->multiple != 0) {
+  if (!is_in_range(symbol, value)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
                              "input '%s': dimension %u is %lld; the plan takes %lld to %lld in multiples of %lld",
                              genie_plan_string(plan, plan->tensors[symbol->bind_tensor].name), symbol->bind_dim,

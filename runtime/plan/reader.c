@@ -218,6 +218,32 @@ genie_status_t genie_plan_open_memory(const void *bytes, uint64_t size_bytes, co
   return GENIE_OK;
 }
 
+genie_status_t genie_plan_open_parts(const void *bytes, uint64_t size_bytes, const genie_plan_weight_source_t *source,
+                                     const genie_plan_options_t *options, genie_allocator_t allocator,
+                                     genie_plan_t **out_plan) {
+  _Alignas(8) uint8_t page[GENIE_PLAN_HEADER_BYTES] = {0};
+  memcpy(page, bytes, size_bytes < sizeof(page) ? size_bytes : sizeof(page));
+  const genie_plan_header_t *header = (const genie_plan_header_t *)page;
+  // The header's checks are against the whole file, whose size it states itself.
+  GENIE_RETURN_IF_ERROR(genie_plan_verify_header(header, size_bytes < sizeof(page) ? size_bytes : header->file_bytes));
+  const uint64_t expected = header->sections[header->section_count - 1].offset;
+  if (size_bytes != expected) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a plan without its weights has %llu bytes, not %llu",
+                             (unsigned long long)expected, (unsigned long long)size_bytes);
+  }
+  genie_plan_t *plan = NULL;
+  GENIE_RETURN_IF_ERROR(allocate_plan(allocator, &plan));
+  bind_sections(plan, bytes);
+  plan->weight_source = *source;
+  const genie_status_t status = check_plan(plan, options);
+  if (status != GENIE_OK) {
+    genie_plan_close(plan);
+    return status;
+  }
+  *out_plan = plan;
+  return GENIE_OK;
+}
+
 void genie_plan_close(genie_plan_t *plan) {
   if (plan == NULL) {
     return;
@@ -237,6 +263,9 @@ genie_status_t genie_plan_read_weights(const genie_plan_t *plan, uint64_t offset
     return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "weights: bytes %llu to %llu of %llu",
                              (unsigned long long)offset, (unsigned long long)(offset + size_bytes),
                              (unsigned long long)plan->weights_bytes);
+  }
+  if (plan->weight_source.read != NULL) {
+    return plan->weight_source.read(plan->weight_source.self, offset, size_bytes, destination);
   }
   if (plan->file < 0) {
     memcpy(destination, plan->weights_memory + offset, size_bytes);
@@ -262,6 +291,19 @@ static genie_status_t verify_chunk(const genie_plan_t *plan, uint32_t chunk, gen
                              chunk);
   }
   return GENIE_OK;
+}
+
+void genie_plan_mark_weight_chunks(const genie_plan_t *plan, uint32_t place, bool *is_needed) {
+  for (uint32_t i = 0; i < plan->tensor_count; ++i) {
+    const genie_plan_tensor_t *tensor = &plan->tensors[i];
+    if (tensor->role != GENIE_PLAN_ROLE_WEIGHT || tensor->place != place || tensor->maximum_bytes == 0) {
+      continue;
+    }
+    const uint64_t last = (tensor->offset + tensor->maximum_bytes - 1) / GENIE_PLAN_WEIGHT_CHUNK_BYTES;
+    for (uint64_t chunk = tensor->offset / GENIE_PLAN_WEIGHT_CHUNK_BYTES; chunk <= last; ++chunk) {
+      is_needed[chunk] = true;
+    }
+  }
 }
 
 genie_status_t genie_plan_verify_weights(const genie_plan_t *plan) {

@@ -20,6 +20,13 @@ typedef struct genie_plan_options {
                                   // comment; the plan must be signed by one of them. NULL: any signer.
 } genie_plan_options_t;
 
+// Where the weights of a plan come from when they are not beside its sections: a node's store.
+typedef struct genie_plan_weight_source {
+  void *self;
+  // Reads `size_bytes` of WEIGHTS from byte `offset` of the section; within it. Any thread, several at a time.
+  genie_status_t (*read)(void *self, uint64_t offset, uint64_t size_bytes, void *destination);
+} genie_plan_weight_source_t;
+
 // Read-only. Each section is a pointer and a count of records (of bytes for strings and code).
 typedef struct genie_plan {
   const genie_plan_header_t *header;
@@ -44,8 +51,9 @@ typedef struct genie_plan {
   uint64_t code_bytes;
   uint64_t weights_offset;  // of WEIGHTS, from the file's start
   uint64_t weights_bytes;
-  int file;                       // open for reading, or -1 for a plan in memory
-  const uint8_t *weights_memory;  // a plan in memory: its weights; else NULL
+  int file;                                  // open for reading, or -1 for a plan in memory
+  const uint8_t *weights_memory;             // a plan in memory: its weights; else NULL
+  genie_plan_weight_source_t weight_source;  // a plan in parts: its weights; else `read` is NULL
   genie_allocator_t allocator;
   void *storage;  // what `allocator` gave for the sections
 } genie_plan_t;
@@ -59,6 +67,13 @@ genie_status_t genie_plan_open(const char *path, const genie_plan_options_t *opt
 // As genie_plan_open, from `size_bytes` at `bytes`, 8-byte aligned, which stay the caller's and outlive the plan.
 genie_status_t genie_plan_open_memory(const void *bytes, uint64_t size_bytes, const genie_plan_options_t *options,
                                       genie_allocator_t allocator, genie_plan_t **out_plan) GENIE_MUST_USE;
+
+// As genie_plan_open_memory, from the bytes before WEIGHTS alone (the header says how many: the last section's offset),
+// which outlive the plan; weights are read from `source`, which is copied. INVALID_ARGUMENT when there are more or
+// fewer bytes.
+genie_status_t genie_plan_open_parts(const void *bytes, uint64_t size_bytes, const genie_plan_weight_source_t *source,
+                                     const genie_plan_options_t *options, genie_allocator_t allocator,
+                                     genie_plan_t **out_plan) GENIE_MUST_USE;
 
 // Accepts NULL.
 void genie_plan_close(genie_plan_t *plan);
@@ -101,6 +116,15 @@ genie_status_t genie_plan_read_weights(const genie_plan_t *plan, uint64_t offset
 
 // Compares every weight chunk with its hash: reads the whole section. DATA_LOSS names the first chunk that differs.
 genie_status_t genie_plan_verify_weights(const genie_plan_t *plan) GENIE_MUST_USE;
+
+// Sets is_needed[chunk] of `weight_chunk_count` for each chunk of WEIGHTS that holds bytes of a weight of `place`;
+// leaves the others.
+void genie_plan_mark_weight_chunks(const genie_plan_t *plan, uint32_t place, bool *is_needed);
+
+// OUT_OF_RANGE names a symbol of `entry` whose value is outside its range or no multiple of what it must be;
+// INVALID_ARGUMENT: `count` is not their number.
+genie_status_t genie_plan_check_symbols(const genie_plan_t *plan, uint32_t entry, const int64_t *symbol_values,
+                                        uint32_t count) GENIE_MUST_USE;
 
 // Values of all expressions that `entry` may use, from its symbols' values (in order, within their ranges): writes
 // out_values[i] for expression i. `out_values` has room for `expr_count` numbers; those of other entries stay

@@ -29,6 +29,7 @@ enum {
 };
 
 #define GENIE_PLAN_NONE UINT32_MAX
+#define GENIE_PLAN_NO_CODE UINT64_MAX  // in CODE_OFFSETS: the target has no code for the kernel
 
 // STRINGS are bytes; INDICES are operand, dimension and tensor lists; CODE_OFFSETS is uint64_t[targets][kernels], a
 // kernel's entry point from its blob's start; CODE is one blob a target; WEIGHT_CHUNKS are the SHA-256 of every 64 MiB

@@ -80,6 +80,12 @@ static void target_code(genie_plan_example_t *e) {
 static void code_offset(genie_plan_example_t *e) {
   e->code_offsets[3] = 16;
 }
+static void launch_without_code(genie_plan_example_t *e) {
+  e->code_offsets[2] = GENIE_PLAN_NO_CODE;
+}
+static void target_image(genie_plan_example_t *e) {
+  e->targets[1].device_kind = genie_plan_example_text(e, "cuda");
+}
 static void code_offsets_short(genie_plan_example_t *e) {
   e->code_offset_count = 3;
 }
@@ -280,6 +286,8 @@ const genie_plan_bad_case_t genie_plan_bad_case_table[] = {
     {"input-unlisted", INVALID, "tensors[6]: an input or output of no entry", input_unlisted, NULL},
     {"target-code", INVALID, "targets[1]: code", target_code, NULL},
     {"code-offset", INVALID, "code_offsets[1][1]", code_offset, NULL},
+    {"launch-without-code", INVALID, "targets[1] has no code for kernel 0", launch_without_code, NULL},
+    {"target-image", INVALID, "targets[1]: cuda image: 16 bytes", target_image, NULL},
     {"code-offsets-short", INVALID, "code_offsets: 3", code_offsets_short, NULL},
     {"entry-streams", INVALID, "entries[0]: 0 streams", entry_streams, NULL},
     {"entry-instructions", INVALID, "entries[1]: instructions", entry_instructions, NULL},

@@ -29,7 +29,7 @@ enum {
   kWriteState
 };
 
-static uint32_t add_text(genie_plan_example_t *example, const char *text) {
+uint32_t genie_plan_example_text(genie_plan_example_t *example, const char *text) {
   const uint32_t offset = example->string_bytes;
   const size_t length = strlen(text) + 1;
   memcpy(example->strings + offset, text, length);
@@ -59,19 +59,22 @@ static void make_sizes(genie_plan_example_t *example) {
   example->exprs[example->expr_count++] =
       (genie_plan_expr_t){.op = GENIE_PLAN_EXPR_MUL, .lhs = kRowBytes, .rhs = kRows};
   add_constant(example, 1);
-  example->symbols[0] = (genie_plan_symbol_t){.name = add_text(example, "rows"),
+  example->symbols[0] = (genie_plan_symbol_t){.name = genie_plan_example_text(example, "rows"),
                                               .minimum = 1,
                                               .maximum = GENIE_PLAN_EXAMPLE_ROWS,
                                               .multiple = 1,
                                               .bind_tensor = kInput};
-  example->symbols[1] = (genie_plan_symbol_t){
-      .name = add_text(example, "half"), .minimum = 0, .maximum = 32, .multiple = 2, .bind_tensor = kHalfInput};
+  example->symbols[1] = (genie_plan_symbol_t){.name = genie_plan_example_text(example, "half"),
+                                              .minimum = 0,
+                                              .maximum = 32,
+                                              .multiple = 2,
+                                              .bind_tensor = kHalfInput};
   example->symbol_count = 2;
 }
 
 static void add_tensor(genie_plan_example_t *example, const char *name, genie_plan_role_t role, uint32_t rank,
                        const uint32_t *dims, uint64_t maximum_bytes) {
-  example->tensors[example->tensor_count++] = (genie_plan_tensor_t){.name = add_text(example, name),
+  example->tensors[example->tensor_count++] = (genie_plan_tensor_t){.name = genie_plan_example_text(example, name),
                                                                     .role = (uint16_t)role,
                                                                     .dtype = GENIE_DTYPE_F32,
                                                                     .rank = rank,
@@ -114,28 +117,31 @@ static void make_slices(genie_plan_example_t *example) {
 }
 
 static void make_code(genie_plan_example_t *example) {
-  example->kernels[0] = (genie_plan_kernel_t){.name = add_text(example, "scale_0"),
-                                              .template_name = add_text(example, "pointwise"),
+  example->kernels[0] = (genie_plan_kernel_t){.name = genie_plan_example_text(example, "scale_0"),
+                                              .template_name = genie_plan_example_text(example, "pointwise"),
                                               .arg_count = 3,
                                               .dim_count = 1};
-  example->kernels[1] = (genie_plan_kernel_t){.name = add_text(example, "add_1"),
+  example->kernels[1] = (genie_plan_kernel_t){.name = genie_plan_example_text(example, "add_1"),
                                               .template_name = example->kernels[0].template_name,
                                               .arg_count = 3,
                                               .scratch_bytes = 64};
   example->kernel_count = 2;
-  const uint32_t cpu = add_text(example, "cpu");
-  example->targets[0] = (genie_plan_target_t){
-      .name = add_text(example, "plain"), .device_kind = cpu, .features = add_text(example, ""), .code_bytes = 16};
-  example->targets[1] = (genie_plan_target_t){.name = add_text(example, "wide"),
+  const uint32_t cpu = genie_plan_example_text(example, "cpu");
+  example->targets[0] = (genie_plan_target_t){.name = genie_plan_example_text(example, "plain"),
                                               .device_kind = cpu,
-                                              .features = add_text(example, "wide_vectors,fused_multiply"),
-                                              .code_offset = GENIE_PLAN_PAGE_BYTES,
+                                              .features = genie_plan_example_text(example, ""),
                                               .code_bytes = 16};
+  example->targets[1] =
+      (genie_plan_target_t){.name = genie_plan_example_text(example, "wide"),
+                            .device_kind = cpu,
+                            .features = genie_plan_example_text(example, "wide_vectors,fused_multiply"),
+                            .code_offset = GENIE_PLAN_PAGE_BYTES,
+                            .code_bytes = 16};
   example->target_count = 2;
   const uint64_t offsets[4] = {0, 8, 0, 8};
   memcpy(example->code_offsets, offsets, sizeof(offsets));
   example->code_offset_count = 4;
-  example->places[0] = (genie_plan_place_t){.name = add_text(example, "local:cpu0"),
+  example->places[0] = (genie_plan_place_t){.name = genie_plan_example_text(example, "local:cpu0"),
                                             .device_kind = cpu,
                                             .slab_bytes = kMaximumBytes,
                                             .state_bytes = kStateBytes,
@@ -148,7 +154,7 @@ static void add_instruction(genie_plan_example_t *example, genie_plan_instructio
 }
 
 static void make_instructions(genie_plan_example_t *example) {
-  const uint32_t module = add_text(example, "model.layer:Layer");
+  const uint32_t module = genie_plan_example_text(example, "model.layer:Layer");
   const uint32_t scale = add_indices(example, 3, (uint32_t[]){kReadInput, kReadWeight, kWriteTemporary});
   const uint32_t add = add_indices(example, 3, (uint32_t[]){kReadTemporary, kReadState, kWriteOutput});
   const uint32_t dims = add_indices(example, 1, (uint32_t[]){kRows});
@@ -172,7 +178,7 @@ static void make_instructions(genie_plan_example_t *example) {
 }
 
 static void make_entries(genie_plan_example_t *example) {
-  example->entries[0] = (genie_plan_entry_t){.name = add_text(example, "main"),
+  example->entries[0] = (genie_plan_entry_t){.name = genie_plan_example_text(example, "main"),
                                              .symbol_count = 2,
                                              .first_expr = kRows,
                                              .expr_count = 4,
@@ -183,7 +189,7 @@ static void make_entries(genie_plan_example_t *example) {
                                              .instruction_count = 5,
                                              .stream_count = 2,
                                              .event_count = 1};
-  example->entries[1] = (genie_plan_entry_t){.name = add_text(example, "reset"),
+  example->entries[1] = (genie_plan_entry_t){.name = genie_plan_example_text(example, "reset"),
                                              .first_symbol = 2,
                                              .first_expr = kResetRows,
                                              .expr_count = 1,

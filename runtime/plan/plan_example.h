@@ -45,6 +45,9 @@ enum {
   GENIE_PLAN_EXAMPLE_RESET = 5,  // entry "reset": copy of its input to the state
 };
 
+// Adds a string; its offset in STRINGS.
+uint32_t genie_plan_example_text(genie_plan_example_t *example, const char *text);
+
 void genie_plan_example_make(genie_plan_example_t *out_example);
 
 // Writes the example to `path` as it stands, signed when `signing_key` is not NULL.

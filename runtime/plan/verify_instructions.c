@@ -1,4 +1,6 @@
 // Slices and instructions: operands in bounds and in scope, memory within what holds it at every size.
+#include <string.h>
+
 #include "runtime/base/checked_math.h"
 #include "runtime/plan/verifier.h"
 
@@ -154,11 +156,25 @@ static genie_status_t check_aliases(const scope_t *scope, uint32_t first, uint32
   return GENIE_OK;
 }
 
+// Every target that a device of the launch's place can take has code for the kernel.
+static genie_status_t check_code(const scope_t *scope, const genie_plan_instruction_t *launch) {
+  const genie_plan_t *plan = scope->plan;
+  const char *kind = genie_plan_string(plan, plan->places[launch->place].device_kind);
+  for (uint32_t i = 0; i < plan->target_count; ++i) {
+    if (genie_plan_code_offsets(plan, i)[launch->a] == GENIE_PLAN_NO_CODE &&
+        strcmp(genie_plan_string(plan, plan->targets[i].device_kind), kind) == 0) {
+      return FAIL("instructions[%u]: targets[%u] has no code for kernel %u", scope->instruction, i, launch->a);
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t check_launch(const scope_t *scope, const genie_plan_instruction_t *launch) {
   const genie_plan_t *plan = scope->plan;
   if (launch->a >= plan->kernel_count || !genie_plan_has_string(plan, launch->f)) {
     return FAIL("instructions[%u]: kernel %u, module %u", scope->instruction, launch->a, launch->f);
   }
+  GENIE_RETURN_IF_ERROR(check_code(scope, launch));
   const genie_plan_kernel_t *kernel = &plan->kernels[launch->a];
   if (!genie_plan_has_range(launch->b, kernel->arg_count, plan->index_count) ||
       !genie_plan_has_range(launch->c, kernel->dim_count, plan->index_count)) {

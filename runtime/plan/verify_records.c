@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/plan/cuda_image.h"
 #include "runtime/plan/verifier.h"
 
 // Sums of two sizes below this cannot overflow.
@@ -40,6 +41,17 @@ static genie_status_t check_kernels(const genie_plan_t *plan) {
   return GENIE_OK;
 }
 
+// Code that is more than entry points to jump to.
+static genie_status_t check_image(const genie_plan_t *plan, uint32_t index) {
+  const genie_plan_target_t *target = &plan->targets[index];
+  if (strcmp(genie_plan_string(plan, target->device_kind), GENIE_CUDA_DEVICE_KIND) != 0) {
+    return GENIE_OK;
+  }
+  const genie_status_t status = genie_cuda_image_check(plan->code + target->code_offset, target->code_bytes,
+                                                       genie_plan_code_offsets(plan, index), plan->kernel_count);
+  return genie_status_annotate(status, "targets[%u]", index);
+}
+
 static genie_status_t check_target(const genie_plan_t *plan, uint32_t index) {
   const genie_plan_target_t *target = &plan->targets[index];
   if (!genie_plan_has_string(plan, target->name) || !genie_plan_has_string(plan, target->device_kind) ||
@@ -53,11 +65,11 @@ static genie_status_t check_target(const genie_plan_t *plan, uint32_t index) {
   }
   for (uint32_t kernel = 0; kernel < plan->kernel_count; ++kernel) {
     const uint64_t offset = genie_plan_code_offsets(plan, index)[kernel];
-    if (offset >= target->code_bytes) {
+    if (offset >= target->code_bytes && offset != GENIE_PLAN_NO_CODE) {
       return FAIL("code_offsets[%u][%u]: %llu is outside the target's code", index, kernel, (unsigned long long)offset);
     }
   }
-  return GENIE_OK;
+  return check_image(plan, index);
 }
 
 static genie_status_t check_targets(const genie_plan_t *plan) {

@@ -61,10 +61,10 @@ static void refuses_every_truncation(void **state) {
   }
 }
 
-#define REFUSES(code, change)                                  \
-  do {                                                         \
-    image_t image = make_image();                              \
-    change;                                                    \
+#define REFUSES(code, change)                                   \
+  do {                                                          \
+    image_t image = make_image();                               \
+    change;                                                     \
     assert_int_equal(check_bytes(&image, sizeof(image)), code); \
   } while (0)
 

@@ -4,8 +4,8 @@
 
 #include "runtime/device/device.h"
 
-#define GENIE_DEVICE(kind)                                                                        \
-  genie_status_t genie_##kind##_device_create(uint32_t worker_count, genie_allocator_t allocator, \
+#define GENIE_DEVICE(kind)                                                                                        \
+  genie_status_t genie_##kind##_device_create(const genie_device_options_t *options, genie_allocator_t allocator, \
                                               genie_device_t **out_device) GENIE_MUST_USE;
 #include "runtime/device/device.def"
 #undef GENIE_DEVICE

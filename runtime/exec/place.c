@@ -141,7 +141,8 @@ genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, cons
                                 uint32_t thread_count, genie_place_t *place) {
   const genie_plan_place_t *record = &model->plan->places[index];
   const char *planned_kind = genie_plan_string(model->plan, record->device_kind);
-  GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, thread_count,
+  const genie_device_options_t options = {.worker_count = thread_count};
+  GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, &options,
                                             model->allocator, &place->device));
   GENIE_RETURN_IF_ERROR(load_code(model->plan, planned_kind, place));
   GENIE_RETURN_IF_ERROR(create_streams(model, place));

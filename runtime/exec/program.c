@@ -72,8 +72,12 @@ static genie_status_t resolve_launch(const program_builder_t *builder, const gen
     resolve_size(builder, builder->plan->indices[instruction->c + i], &dims[i]);
   }
   step->kind = GENIE_STEP_LAUNCH;
-  step->launch =
-      (genie_device_launch_t){.kernel = instruction->a, .args = args, .dims = dims, .least_tasks = instruction->e};
+  step->launch = (genie_device_launch_t){.kernel = instruction->a,
+                                         .args = args,
+                                         .dims = dims,
+                                         .arg_count = kernel->arg_count,
+                                         .dim_count = kernel->dim_count,
+                                         .least_tasks = instruction->e};
   resolve_size(builder, instruction->d, &step->launch.task_count);
   ++builder->program->launch_count;
   return GENIE_OK;

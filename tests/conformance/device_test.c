@@ -63,10 +63,11 @@ static genie_status_t load(genie_device_t *device, genie_device_module_t **out_m
 }
 
 static int set_up(void **state) {
+  static const genie_device_options_t kOptions = {.worker_count = 3};
   static fixture_t fixture;
   fixture = (fixture_t){.computes = strcmp(current_kind, "null") != 0};
   *state = &fixture;
-  return genie_device_create(current_kind, 3, genie_allocator_heap(), &fixture.device) != GENIE_OK ||
+  return genie_device_create(current_kind, &kOptions, genie_allocator_heap(), &fixture.device) != GENIE_OK ||
          load(fixture.device, &fixture.module) != GENIE_OK ||
          fixture.device->ops->stream_create(fixture.device, &fixture.stream) != GENIE_OK;
 }
@@ -94,8 +95,13 @@ static genie_device_memory_t allocate(const fixture_t *fixture, uint64_t size_by
 static void launch(const fixture_t *fixture, uint32_t kernel, void *argument, int64_t dim, int64_t task_count) {
   void *args[] = {argument};
   const int64_t dims[] = {dim};
-  const genie_device_launch_t record = {
-      .kernel = kernel, .args = args, .dims = dims, .task_count = task_count, .least_tasks = 1};
+  const genie_device_launch_t record = {.kernel = kernel,
+                                        .args = args,
+                                        .dims = dims,
+                                        .arg_count = 1,
+                                        .dim_count = 1,
+                                        .task_count = task_count,
+                                        .least_tasks = 1};
   genie_device_t *device = fixture->device;
   assert_int_equal(device->ops->launch(device, fixture->stream, fixture->module, &record), GENIE_OK);
   assert_int_equal(device->ops->stream_synchronize(device, fixture->stream), GENIE_OK);
@@ -241,7 +247,7 @@ static int run_suite(const char *kind) {
 static void test_an_unknown_kind_names_those_that_exist(void **state) {
   (void)state;
   genie_device_t *device = NULL;
-  const genie_status_t status = genie_device_create("abacus", 0, genie_allocator_heap(), &device);
+  const genie_status_t status = genie_device_create("abacus", NULL, genie_allocator_heap(), &device);
   assert_int_equal(genie_status_code(status), GENIE_STATUS_NOT_FOUND);
 #define GENIE_DEVICE(kind) assert_non_null(strstr(genie_status_message(status), #kind));
 #include "runtime/device/device.def"

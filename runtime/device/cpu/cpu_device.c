@@ -222,6 +222,15 @@ static genie_status_t copy(genie_device_t *device, genie_device_stream_t *stream
   return GENIE_OK;
 }
 
+static genie_status_t zero(genie_device_t *device, genie_device_stream_t *stream, void *address, uint64_t size_bytes) {
+  (void)device;
+  (void)stream;
+  if (size_bytes > 0) {
+    memset(address, 0, size_bytes);
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t event_nothing(genie_device_t *device, genie_device_stream_t *stream,
                                     genie_device_event_t *event) {
   (void)device;
@@ -264,18 +273,19 @@ static const genie_device_ops_t kOps = {
     .copy = copy,
     .event_record = event_nothing,
     .event_wait = event_nothing,
+    .zero = zero,
     .stream_synchronize = stream_synchronize,
     .library_call = library_call,
 };
 
-genie_status_t genie_cpu_device_create(uint32_t worker_count, genie_allocator_t allocator,
+genie_status_t genie_cpu_device_create(const genie_device_options_t *options, genie_allocator_t allocator,
                                        genie_device_t **out_device) {
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(cpu_device_t), &memory));
   cpu_device_t *device = memory;
   device->base =
       (genie_device_t){.ops = &kOps, .allocator = allocator, .kind = "cpu", .features = genie_cpu_feature_list()};
-  const genie_status_t status = genie_thread_pool_create(worker_count, allocator, &device->pool);
+  const genie_status_t status = genie_thread_pool_create(options->worker_count, allocator, &device->pool);
   if (status != GENIE_OK) {
     destroy(&device->base);
     return status;

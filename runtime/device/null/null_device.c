@@ -139,6 +139,10 @@ static genie_status_t event_wait(genie_device_t *device, genie_device_stream_t *
              : genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "a wait for an event that was never recorded");
 }
 
+static genie_status_t zero(genie_device_t *device, genie_device_stream_t *stream, void *address, uint64_t size_bytes) {
+  return copy(device, stream, address, address, size_bytes);
+}
+
 // The only place where the host blocks. A failure of enqueued work surfaces here: ABORTED when the device was lost.
 static genie_status_t stream_synchronize(genie_device_t *device, genie_device_stream_t *stream) {
   (void)device;
@@ -173,13 +177,14 @@ static const genie_device_ops_t kOps = {
     .copy = copy,
     .event_record = event_record,
     .event_wait = event_wait,
+    .zero = zero,
     .stream_synchronize = stream_synchronize,
     .library_call = library_call,
 };
 
-// A real device opens its driver here (dlopen, so that a machine without it still loads Genie) and answers UNAVAILABLE
-// when there is none. `features` "*" means every feature; a real device lists what it has.
-genie_status_t genie_null_device_create(uint32_t worker_count, genie_allocator_t allocator,
+// A real device opens its driver here (dlopen, so that a machine without it still loads Genie) and answers
+// FAILED_PRECONDITION when there is none. `features` "*" means every feature; a real device lists what it has.
+genie_status_t genie_null_device_create(const genie_device_options_t *options, genie_allocator_t allocator,
                                         genie_device_t **out_device) {
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(null_device_t), &memory));
@@ -188,7 +193,7 @@ genie_status_t genie_null_device_create(uint32_t worker_count, genie_allocator_t
                                   .allocator = allocator,
                                   .kind = "null",
                                   .features = "*",
-                                  .worker_count = worker_count == 0 ? 1 : worker_count};
+                                  .worker_count = options->worker_count == 0 ? 1 : options->worker_count};
   *out_device = &device->base;
   return GENIE_OK;
 }

@@ -60,6 +60,7 @@ typedef struct compile {
   int kernel_count, kernel_capacity;
   launch_t *launches;
   int launch_count, launch_capacity;
+  double weight_bytes;  // see genie_lowering_t
 } compile_t;
 
 static double now_ms(void) {
@@ -119,6 +120,24 @@ static genie_status_t intern_kernel(compile_t *compile, MlirOperation op, MlirOp
   return GENIE_OK;
 }
 
+// Bytes of the kernel's weights; none for a family that looks up elements of them.
+static double weight_bytes(MlirOperation op, const char *family) {
+  double sum = 0;
+  const bool has_lookup = strcmp(family, "pointwise") == 0 || strcmp(family, "embedding_bag") == 0;
+  for (intptr_t i = 0; !has_lookup && i < mlirOperationGetNumOperands(op); ++i) {
+    MlirValue operand = mlirOperationGetOperand(op, i);
+    if (genie_ir_is_compile_time(operand)) {
+      const genie_tensor_type_t type = genie_value_type(operand);
+      double bytes = (double)genie_dtype_bytes(type.dtype);
+      for (int d = 0; d < type.rank; ++d) {
+        bytes *= (double)genie_dim_value(type.dims[d]);
+      }
+      sum += bytes;
+    }
+  }
+  return sum;
+}
+
 static genie_status_t collect_kernel(compile_t *compile, MlirOperation op, MlirOperation function) {
   genie_string_builder_t key;
   genie_string_builder_init(genie_allocator_heap(), &key);
@@ -134,6 +153,7 @@ static genie_status_t collect_kernel(compile_t *compile, MlirOperation op, MlirO
   }
   if (status == GENIE_OK) {
     compile->launches[compile->launch_count++] = (launch_t){op, kernel};
+    compile->weight_bytes += weight_bytes(op, compile->kernels[kernel].family);
   }
   return status;
 }
@@ -218,6 +238,7 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
       .yield = mlirBlockGetTerminator(body),
       .anchor = find_anchor(body, kernel->family),
       .target = &view,
+      .weight_bytes = compile->weight_bytes,
       .grid = genie_dim_constant(context, 1),
       .grain = 1,
       .state = &state,

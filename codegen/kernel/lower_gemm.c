@@ -3,7 +3,7 @@
 
 #include "codegen/kernel/operand.h"
 
-enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12 };
+enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12, CACHED_BYTES = 8 << 20 };
 
 // The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
 // and m.
@@ -127,6 +127,13 @@ static genie_status_t define_operands(genie_lowering_t *lowering, const product_
   return genie_lower_define_store(lowering, "genie_store", &space);
 }
 
+// Whether the right-hand operand is still in a cache from the call before, by all that a call reads in between.
+static bool is_cached(const genie_lowering_t *lowering, const product_t *p) {
+  const double bytes = (double)genie_lower_maximum(lowering, p->batch) * (double)genie_lower_maximum(lowering, p->n) *
+                       (double)genie_lower_maximum(lowering, p->k) * (double)genie_dtype_bytes(p->b.dtype);
+  return bytes <= CACHED_BYTES && lowering->weight_bytes <= CACHED_BYTES;
+}
+
 static genie_status_t lower_gemv(genie_lowering_t *lowering, const product_t *p, int64_t element_bytes) {
   const int64_t step = 2 * 64 / element_bytes, k = genie_lower_maximum(lowering, p->k);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemv", element_bytes == 8));
@@ -137,6 +144,7 @@ static genie_status_t lower_gemv(genie_lowering_t *lowering, const product_t *p,
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_n", p->n));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_k", p->k));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_columns", GEMV_COLUMNS));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_cached", is_cached(lowering, p)));
   return define_operands(lowering, p);
 }
 

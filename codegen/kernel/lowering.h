@@ -44,6 +44,7 @@ typedef struct genie_lowering {
   MlirOperation yield;     // operand r is output r
   MlirOperation anchor;    // the op whose lower rule is the family; null for pointwise
   const genie_lower_target_t *target;
+  double weight_bytes;  // that the module's kernels read whole: all weights but those that are looked up in
 
   // Decided by the family's lowering, before its first hook: what else than epilogue operands may be overwritten.
   bool is_elementwise_anchor;  // the template reads the anchor's operands of its shape at an index, for the last time,

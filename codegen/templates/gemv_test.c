@@ -5,7 +5,7 @@
 typedef struct shape {
   i64 batch, m, n, k;
   int a_dtype, b_dtype;
-  bool has_bias;
+  bool has_bias, is_cached;
 } shape_t;
 
 enum { BLOCK_COLUMNS = 16 };
@@ -22,6 +22,7 @@ SIZE_HOOK(b_dtype, shape.b_dtype)
 SIZE_HOOK(a_m_stride, shape.k)
 SIZE_HOOK(a_k_stride, 1)
 SIZE_HOOK(b_n_stride, shape.k)
+SIZE_HOOK(b_is_cached, shape.is_cached)
 SIZE_HOOK(has_bias, shape.has_bias)
 real_t genie_bias(const frame_t *frame, i64 n) {
   (void)frame;
@@ -72,7 +73,7 @@ static void one_to_four_rows_of_any_length(void **state) {
   (void)state;
   for (i64 m = 1; m <= GEMV_ROWS; ++m) {
     for (i64 k = 1; k < 150; k += 17) {
-      check((shape_t){2, m, 37, k, REAL_DTYPE, REAL_DTYPE, .has_bias = m % 2});
+      check((shape_t){2, m, 37, k, REAL_DTYPE, REAL_DTYPE, .has_bias = m % 2, .is_cached = k % 2});
     }
   }
 }
@@ -81,7 +82,7 @@ static void narrow_storage_is_widened(void **state) {
   (void)state;
   for (i64 k = 31; k < 100; k += 33) {
     check((shape_t){1, 1, 50, k, REAL_DTYPE, GENIE_DTYPE_BF16, .has_bias = true});
-    check((shape_t){1, 3, 50, k, GENIE_DTYPE_BF16, GENIE_DTYPE_BF16, .has_bias = false});
+    check((shape_t){1, 3, 50, k, GENIE_DTYPE_BF16, GENIE_DTYPE_BF16, .has_bias = false, .is_cached = true});
     check((shape_t){1, 4, 50, k, GENIE_DTYPE_F16, GENIE_DTYPE_F16, .has_bias = false});
   }
 }

@@ -17,6 +17,7 @@ ARROWS = {
     "runtime/base": [],
     "runtime/plan": [],
     "runtime/device": ["runtime/plan"],
+    "runtime/pool": [],
     "runtime/exec": ["runtime/plan", "runtime/device"],
     "ir": [],
     "passes": ["ir"],
@@ -24,8 +25,8 @@ ARROWS = {
     "codegen/kernel": ["ir", "codegen", "runtime/plan"],
     "codegen/plan": ["ir", "codegen", "codegen/emit", "codegen/kernel", "runtime/plan"],
     "codegen/emit": ["ir", "codegen", "codegen/kernel", "codegen/plan", "runtime/plan"],
-    "compiler": ["ir", "passes", "codegen", "codegen/kernel", "codegen/plan", "codegen/emit", "runtime/plan"],
-    "tools": ["runtime/plan"],
+    "compiler": ["ir", "passes", "codegen", "codegen/kernel", "codegen/plan", "codegen/emit", "runtime/plan", "runtime/pool"],
+    "tools": ["runtime/plan", "runtime/pool"],
     "examples": [],
 }
 

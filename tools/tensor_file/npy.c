@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/checked_math.h"
-#include "tools/tensor_file/output_file.h"
+#include "runtime/base/output_file.h"
 #include "tools/tensor_file/tensor_file.h"
 
 enum { kMagicBytes = 6, kMaxHeaderBytes = 65536, kHeaderAlignment = 64 };

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/output_file.h"
 #include "runtime/base/string_builder.h"
-#include "tools/tensor_file/output_file.h"
 #include "tools/tensor_file/tensor_file.h"
 
 enum { kLengthBytes = 8, kMaxHeaderBytes = 100 * 1000 * 1000, kMaxNameBytes = 200 };

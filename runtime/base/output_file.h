@@ -1,6 +1,6 @@
 // A file that appears under its name whole or not at all.
-#ifndef GENIE_TOOLS_TENSOR_FILE_OUTPUT_FILE_H_
-#define GENIE_TOOLS_TENSOR_FILE_OUTPUT_FILE_H_
+#ifndef GENIE_RUNTIME_BASE_OUTPUT_FILE_H_
+#define GENIE_RUNTIME_BASE_OUTPUT_FILE_H_
 
 #include "runtime/base/status.h"
 
@@ -24,4 +24,4 @@ genie_status_t genie_output_file_commit(genie_output_file_t *file) GENIE_MUST_US
 
 void genie_output_file_deinit(genie_output_file_t *file);
 
-#endif  // GENIE_TOOLS_TENSOR_FILE_OUTPUT_FILE_H_
+#endif  // GENIE_RUNTIME_BASE_OUTPUT_FILE_H_

@@ -1,4 +1,4 @@
-#include "tools/tensor_file/output_file.h"
+#include "runtime/base/output_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

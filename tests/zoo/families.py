@@ -98,6 +98,8 @@ class _Cached(nn.Module):
             layer.keys, layer.values = getattr(self, f"key_cache_{i}"), getattr(self, f"value_cache_{i}")
             layer.cumulative_length = getattr(self, f"length_{i}")
         logits = self.model(input_ids=ids, position_ids=position, past_key_values=self.cache, use_cache=True).logits
+        for layer in self.cache.layers:  # an export's placeholders must not outlive it
+            layer.keys = layer.values = layer.cumulative_length = None
         return logits.argmax(-1) if self.is_greedy else logits
 
 
@@ -430,6 +432,8 @@ FAMILIES = {
     "diffusion": {"unet": unet, "dit": dit},
 }
 MODELS = {name: maker for family in FAMILIES.values() for name, maker in family.items()}
+# What every run of the tests takes: one of each kind of workload.
+SAMPLE = ("llama_forward", "llama_step", "bart", "vqa", "whisper", "dlrm_bags", "unet")
 
 
 def make(name):

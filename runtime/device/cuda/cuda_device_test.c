@@ -1,0 +1,481 @@
+// The CUDA device on a driver of our own (fake_cuda.h): every path that a GPU takes, and those that a sound GPU does
+// not. Given a path, it runs on that driver instead: `cuda_device_test libcuda.so.1` on a machine with a GPU; tests
+// that ask the fake are then left out.
+#include "runtime/device/cuda/cuda_device.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/device/cuda/fake_cuda.h"
+#include "tests/support/cuda_example.h"
+
+#include <cmocka.h>
+
+static const char *driver_path = FAKE_CUDA_PATH;
+static fake_cuda_state_t *fake;  // NULL on a real driver
+
+enum { kCount = 1000, kBytes = kCount * sizeof(int64_t) };
+
+typedef struct fixture {
+  genie_device_t *device;
+  genie_device_module_t *module;
+  genie_device_stream_t *stream;
+  genie_device_memory_t memory;
+  genie_cuda_example_t example;
+  int64_t host[kCount];
+} fixture_t;
+
+static void assert_ok(genie_status_t status) {
+  if (status != GENIE_OK) {
+    print_error("%s: %s\n", genie_status_code_name(genie_status_code(status)), genie_status_message(status));
+  }
+  assert_true(status == GENIE_OK);
+}
+
+static void assert_refused(genie_status_t status, genie_status_code_t code, const char *part) {
+  assert_string_equal(genie_status_code_name(genie_status_code(status)), genie_status_code_name(code));
+  if (strstr(genie_status_message(status), part) == NULL) {
+    print_error("'%s' is not in: %s\n", part, genie_status_message(status));
+    fail();
+  }
+  genie_status_free(status);
+}
+
+static genie_status_t open_device(const genie_device_options_t *options, genie_device_t **out_device) {
+  static const genie_device_options_t kDefaults = {0};
+  return genie_cuda_device_open(driver_path, options == NULL ? &kDefaults : options, genie_allocator_heap(),
+                                out_device);
+}
+
+static genie_status_t load(genie_device_t *device, const genie_cuda_example_t *example,
+                           genie_device_module_t **out_module) {
+  return device->ops->module_load(device, example->code, example->code_bytes, example->offsets,
+                                  GENIE_CUDA_EXAMPLE_KERNEL_COUNT, 0, out_module);
+}
+
+static int set_up(void **state) {
+  static fixture_t fixture;
+  fixture = (fixture_t){0};
+  *state = &fixture;
+  assert_ok(genie_cuda_example_make(NULL, &fixture.example));
+  assert_ok(open_device(NULL, &fixture.device));
+  assert_ok(load(fixture.device, &fixture.example, &fixture.module));
+  assert_ok(fixture.device->ops->stream_create(fixture.device, &fixture.stream));
+  assert_ok(fixture.device->ops->memory_allocate(fixture.device, kBytes, &fixture.memory));
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  device->ops->memory_free(device, &fixture->memory);
+  device->ops->stream_destroy(device, fixture->stream);
+  device->ops->module_unload(device, fixture->module);
+  genie_device_destroy(device);
+  genie_allocator_free(genie_allocator_heap(), fixture->example.code);
+  if (fake != NULL) {
+    assert_int_equal(fake->contexts, 0);
+    assert_int_equal(fake->allocations, 0);
+    assert_int_equal(fake->mappings, 0);
+    assert_int_equal(fake->streams, 0);
+    assert_int_equal(fake->events, 0);
+    assert_int_equal(fake->modules, 0);
+    assert_int_equal(fake->graphs, 0);
+    assert_int_equal(fake->registrations, 0);
+    assert_int_equal(fake->context_depth, 0);
+  }
+  return 0;
+}
+
+static genie_status_t launch(const fixture_t *fixture, uint32_t kernel, int64_t dim, int64_t task_count) {
+  void *args[] = {fixture->memory.address};
+  const genie_device_launch_t record = {
+      .kernel = kernel, .args = args, .dims = &dim, .arg_count = 1, .dim_count = 1, .task_count = task_count};
+  return fixture->device->ops->launch(fixture->device, fixture->stream, fixture->module, &record);
+}
+
+static void read_back(fixture_t *fixture) {
+  genie_device_t *device = fixture->device;
+  assert_ok(device->ops->copy(device, fixture->stream, fixture->host, fixture->memory.address, kBytes));
+  assert_ok(device->ops->stream_synchronize(device, fixture->stream));
+}
+
+// ---- What a device does ----
+
+static void test_a_kernel_gets_addresses_and_dims(void **state) {
+  fixture_t *fixture = *state;
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_FILL, 40, kCount));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, 10));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, 0));
+  read_back(fixture);
+  for (int64_t i = 0; i < kCount; ++i) {
+    assert_int_equal(fixture->host[i], 40 + i + (i < 10));
+  }
+  if (fake != NULL) {
+    assert_int_equal(fake->last_parameter_bytes, 16);
+  }
+}
+
+static void test_a_graph_replays_what_was_enqueued(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  genie_device_stream_t *other = NULL;
+  genie_device_event_t *forked = NULL, *joined = NULL;
+  genie_device_graph_t *graph = NULL;
+  assert_ok(device->ops->stream_create(device, &other));
+  assert_ok(device->ops->event_create(device, &forked));
+  assert_ok(device->ops->event_create(device, &joined));
+  assert_ok(device->ops->graph_begin(device, fixture->stream));
+  assert_ok(device->ops->event_record(device, fixture->stream, forked));
+  assert_ok(device->ops->event_wait(device, other, forked));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, kCount));
+  assert_ok(device->ops->event_record(device, other, joined));
+  assert_ok(device->ops->event_wait(device, fixture->stream, joined));
+  assert_ok(device->ops->graph_end(device, fixture->stream, &graph));
+  read_back(fixture);
+  assert_int_equal(fixture->host[7], 0);  // a captured launch does not run
+  for (int i = 0; i < 5; ++i) {
+    assert_ok(device->ops->graph_launch(device, fixture->stream, graph));
+  }
+  read_back(fixture);
+  assert_int_equal(fixture->host[7], 5);
+  device->ops->graph_destroy(device, graph);
+  device->ops->event_destroy(device, forked);
+  device->ops->event_destroy(device, joined);
+  device->ops->stream_destroy(device, other);
+}
+
+static void test_time_passes_between_events(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  genie_device_event_t *begin = NULL, *end = NULL;
+  uint64_t elapsed_ns = 0;
+  assert_ok(device->ops->event_create(device, &begin));
+  assert_ok(device->ops->event_create(device, &end));
+  assert_ok(device->ops->event_record(device, fixture->stream, begin));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, kCount));
+  assert_ok(device->ops->event_record(device, fixture->stream, end));
+  assert_ok(device->ops->stream_synchronize(device, fixture->stream));
+  assert_ok(device->ops->event_elapsed(device, begin, end, &elapsed_ns));
+  assert_true(elapsed_ns > 0);
+  device->ops->event_destroy(device, begin);
+  device->ops->event_destroy(device, end);
+}
+
+static void test_registered_memory_is_copied_in_a_graph(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  genie_device_graph_t *graph = NULL;
+  int64_t *host = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(host != MAP_FAILED);
+  assert_ok(device->ops->host_register(device, host, 1 << 16));
+  assert_ok(device->ops->graph_begin(device, fixture->stream));
+  assert_ok(device->ops->copy(device, fixture->stream, fixture->memory.address, host, kBytes));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, kCount));
+  assert_ok(device->ops->copy(device, fixture->stream, host, fixture->memory.address, kBytes));
+  assert_ok(device->ops->graph_end(device, fixture->stream, &graph));
+  for (int64_t round = 1; round < 4; ++round) {
+    host[3] = 100 * round;
+    assert_ok(device->ops->graph_launch(device, fixture->stream, graph));
+    assert_ok(device->ops->stream_synchronize(device, fixture->stream));
+    assert_int_equal(host[3], 100 * round + 1);
+  }
+  device->ops->graph_destroy(device, graph);
+  device->ops->host_unregister(device, host);
+  munmap(host, 1 << 16);
+}
+
+static void test_memory_is_shared_by_a_file(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  genie_device_memory_t imported = {0};
+  int file = -1;
+  assert_ok(device->ops->memory_export(device, &fixture->memory, &file));
+  assert_ok(device->ops->memory_import(device, file, kBytes, &imported));
+  close(file);
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_FILL, 9, kCount));
+  assert_ok(device->ops->copy(device, fixture->stream, fixture->host, imported.address, kBytes));
+  assert_ok(device->ops->stream_synchronize(device, fixture->stream));
+  assert_int_equal(fixture->host[5], 14);
+  device->ops->memory_free(device, &imported);
+}
+
+static void test_features_are_the_architectures_before(void **state) {
+  const fixture_t *fixture = *state;
+  char own[16];
+  const int architecture = ((const genie_cuda_device_t *)fixture->device)->architecture;
+  (void)snprintf(own, sizeof(own), "sm_%d", architecture);
+  assert_non_null(strstr(fixture->device->features, own));
+  assert_non_null(strstr(fixture->device->features, "sm_70"));
+  assert_null(strstr(fixture->device->features, "sm_999"));
+}
+
+// ---- Code ----
+
+static int count_files(const char *directory) {
+  DIR *stream = opendir(directory);
+  int count = 0;
+  for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+    count += entry->d_name[0] != '.';
+  }
+  closedir(stream);
+  return count;
+}
+
+static void damage_files(const char *directory) {
+  DIR *stream = opendir(directory);
+  for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+    char path[600];
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+    FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "r+b");
+    if (file != NULL) {
+      fseek(file, 60, SEEK_SET);
+      fputc('?', file);
+      fclose(file);
+    }
+  }
+  closedir(stream);
+}
+
+static void remove_files(const char *directory) {
+  char command[300];
+  (void)snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+  assert_int_equal(system(command), 0);
+}
+
+static void load_once(const char *cache_directory, const genie_cuda_example_t *example) {
+  const genie_device_options_t options = {.cache_directory = cache_directory};
+  genie_device_t *device = NULL;
+  genie_device_module_t *module = NULL;
+  assert_ok(open_device(&options, &device));
+  assert_ok(load(device, example, &module));
+  device->ops->module_unload(device, module);
+  genie_device_destroy(device);
+}
+
+static void test_compiled_code_is_kept(void **state) {
+  const fixture_t *fixture = *state;
+  char root[] = "/tmp/genie-cuda-cache-XXXXXX";
+  char directory[64];
+  assert_non_null(mkdtemp(root));
+  (void)snprintf(directory, sizeof(directory), "%s/a/b", root);
+  const int before = fake == NULL ? 0 : fake->compile_count;
+  load_once(directory, &fixture->example);
+  assert_int_equal(count_files(directory), 1);
+  load_once(directory, &fixture->example);
+  if (fake != NULL) {
+    assert_int_equal(fake->compile_count, before + 1);
+  }
+  damage_files(directory);
+  load_once(directory, &fixture->example);  // damaged code is compiled anew
+  if (fake != NULL) {
+    assert_int_equal(fake->compile_count, before + 2);
+  }
+  assert_int_equal(chmod(directory, 0777), 0);  // a folder that others write is not written to
+  remove_files(root);
+}
+
+static void test_bad_code_is_refused_with_the_compilers_words(void **state) {
+  const fixture_t *fixture = *state;
+  genie_cuda_example_t example;
+  genie_device_module_t *module = NULL;
+  assert_ok(genie_cuda_example_make(".version 7.0\nthis is not PTX\n", &example));
+  assert_refused(load(fixture->device, &example, &module), GENIE_STATUS_FAILED_PRECONDITION, "ptxas");
+  assert_null(module);
+  genie_allocator_free(genie_allocator_heap(), example.code);
+}
+
+static void test_a_missing_kernel_is_named(void **state) {
+  const fixture_t *fixture = *state;
+  genie_cuda_example_t example;
+  genie_device_module_t *module = NULL;
+  assert_ok(genie_cuda_example_make(
+      ".version 7.0\n.target sm_70\n.address_size 64\n.visible .entry fill(.param .align 8 .b8 p[16]) { ret; }\n",
+      &example));
+  assert_refused(load(fixture->device, &example, &module), GENIE_STATUS_INVALID_ARGUMENT, "'count'");
+  genie_allocator_free(genie_allocator_heap(), example.code);
+}
+
+static void test_what_is_no_image_is_refused(void **state) {
+  const fixture_t *fixture = *state;
+  genie_device_module_t *module = NULL;
+  const uint64_t offset = 8;
+  _Alignas(8) static const char kBytes[200] = "GCUDAIMGbut not really";
+  genie_status_t status =
+      fixture->device->ops->module_load(fixture->device, kBytes, sizeof(kBytes), &offset, 1, 0, &module);
+  assert_int_not_equal(genie_status_code(status), GENIE_STATUS_OK);
+  genie_status_free(status);
+  assert_null(module);
+}
+
+static void test_a_launch_that_cannot_be_is_refused(void **state) {
+  const fixture_t *fixture = *state;
+  assert_refused(launch(fixture, 99, 0, 1), GENIE_STATUS_INVALID_ARGUMENT, "kernel 99");
+  assert_refused(launch(fixture, 0, 0, (int64_t)1 << 32), GENIE_STATUS_INVALID_ARGUMENT, "blocks");
+  const genie_device_launch_t record = {.arg_count = 5000, .task_count = 1};
+  assert_refused(fixture->device->ops->launch(fixture->device, fixture->stream, fixture->module, &record),
+                 GENIE_STATUS_INVALID_ARGUMENT, "32760 bytes");
+}
+
+// ---- What goes wrong ----
+
+static void test_too_much_memory_is_refused_with_what_is_free(void **state) {
+  const fixture_t *fixture = *state;
+  genie_device_memory_t memory = {0};
+  const genie_device_ops_t *ops = fixture->device->ops;
+  assert_refused(ops->memory_allocate(fixture->device, (uint64_t)1 << 42, &memory), GENIE_STATUS_RESOURCE_EXHAUSTED,
+                 "free");
+  assert_refused(ops->memory_allocate(fixture->device, UINT64_MAX, &memory), GENIE_STATUS_RESOURCE_EXHAUSTED, "more");
+  assert_null(memory.address);
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_FILL, 0, 1));  // the device goes on
+}
+
+static void test_a_missing_library_is_named(void **state) {
+  const fixture_t *fixture = *state;
+  if (fake == NULL) {
+    skip();
+  }
+  int64_t dims[32] = {0};
+  void *args[3] = {0};
+  const genie_device_launch_t record = {.args = args, .dims = dims, .arg_count = 3, .dim_count = 18};
+  assert_refused(fixture->device->ops->library_call(fixture->device, fixture->stream, "cublaslt.matmul", &record),
+                 GENIE_STATUS_FAILED_PRECONDITION, "libcublasLt.so.13");
+  assert_refused(fixture->device->ops->library_call(fixture->device, fixture->stream, "cudnn.conv", &record),
+                 GENIE_STATUS_INVALID_ARGUMENT, "dims");
+}
+
+// Last on a real device: it ends the context.
+static void test_a_fault_ends_the_context_and_a_new_one_works(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *other = NULL, *again = NULL;
+  assert_ok(open_device(NULL, &other));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_FAULT, 0, 1));
+  assert_refused(fixture->device->ops->stream_synchronize(fixture->device, fixture->stream), GENIE_STATUS_ABORTED,
+                 "beyond repair");
+  assert_refused(launch(fixture, GENIE_CUDA_EXAMPLE_FILL, 0, 1), GENIE_STATUS_ABORTED, "beyond repair");
+  genie_device_memory_t memory = {0};
+  assert_refused(other->ops->memory_allocate(other, 100, &memory), GENIE_STATUS_ABORTED, "beyond repair");
+  genie_device_destroy(other);
+  tear_down(state);
+  assert_ok(open_device(NULL, &again));
+  assert_ok(again->ops->memory_allocate(again, 100, &memory));
+  again->ops->memory_free(again, &memory);
+  genie_device_destroy(again);
+  set_up(state);
+  test_a_kernel_gets_addresses_and_dims(state);
+}
+
+static void test_every_failing_call_is_an_error(void **state) {
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  genie_device_memory_t memory = {0};
+  genie_device_graph_t *graph = NULL;
+  static const char *const kAllocationCalls[] = {"cuMemCreate", "cuMemAddressReserve", "cuMemMap", "cuMemSetAccess",
+                                                 "cuMemsetD8Async"};
+  for (size_t i = 0; i < sizeof(kAllocationCalls) / sizeof(kAllocationCalls[0]); ++i) {
+    fake->failing_call = kAllocationCalls[i];
+    fake->failing_result = CU_ERROR_OUT_OF_MEMORY;
+    assert_refused(device->ops->memory_allocate(device, 5000, &memory), GENIE_STATUS_RESOURCE_EXHAUSTED, "cuda0");
+    assert_int_equal(fake->allocations, 1);
+    assert_int_equal(fake->mappings, 1);
+  }
+  fake->failing_result = 999;
+  fake->failing_call = "cuLaunchKernelEx";
+  assert_refused(launch(fixture, GENIE_CUDA_EXAMPLE_FILL, 0, 1), GENIE_STATUS_INTERNAL, "999");
+  fake->failing_call = "cuMemcpyAsync";
+  assert_refused(device->ops->copy(device, fixture->stream, fixture->memory.address, fixture->host, 8),
+                 GENIE_STATUS_INTERNAL, "a copy");
+  fake->failing_call = "cuStreamEndCapture";
+  assert_ok(device->ops->graph_begin(device, fixture->stream));
+  assert_refused(device->ops->graph_end(device, fixture->stream, &graph), GENIE_STATUS_INTERNAL, "graph");
+  fake->failing_call = "cuGraphUpload";
+  assert_ok(device->ops->graph_begin(device, fixture->stream));
+  assert_refused(device->ops->graph_end(device, fixture->stream, &graph), GENIE_STATUS_INTERNAL, "graph");
+  assert_int_equal(fake->graphs, 0);
+}
+
+// ---- What a machine lacks ----
+
+static void test_a_machine_without_driver_is_told(void **state) {
+  (void)state;
+  genie_device_t *device = NULL;
+  const genie_device_options_t options = {0};
+  assert_refused(genie_cuda_device_open("libno_such_driver.so.1", &options, genie_allocator_heap(), &device),
+                 GENIE_STATUS_FAILED_PRECONDITION, "no NVIDIA driver");
+  assert_refused(genie_cuda_device_open("libc.so.6", &options, genie_allocator_heap(), &device),
+                 GENIE_STATUS_FAILED_PRECONDITION, "cuInit");
+  assert_null(device);
+}
+
+static void test_an_old_driver_and_no_gpu_are_told(void **state) {
+  (void)state;
+  genie_device_t *device = NULL;
+  const genie_device_options_t beyond = {.ordinal = 2};
+  const fake_cuda_state_t before = *fake;
+  assert_refused(open_device(&beyond, &device), GENIE_STATUS_NOT_FOUND, "2 GPUs");
+  fake->version = 11080;
+  assert_refused(open_device(NULL, &device), GENIE_STATUS_FAILED_PRECONDITION, "CUDA 11.8");
+  fake->device_count = 0;
+  assert_refused(open_device(NULL, &device), GENIE_STATUS_FAILED_PRECONDITION, "no GPU");
+  *fake = before;
+  assert_null(device);
+}
+
+static void test_devices_are_told_apart(void **state) {
+  (void)state;
+  genie_device_t *device = NULL;
+  const genie_device_options_t options = {.ordinal = 1};
+  assert_ok(open_device(&options, &device));
+  assert_string_equal(((genie_cuda_device_t *)device)->name, "cuda1 (Fake GPU 1)");
+  assert_int_equal(((genie_cuda_device_t *)device)->access_count, 2);
+  genie_device_destroy(device);
+}
+
+#define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest on_any[] = {
+      WITH_DEVICE(test_a_kernel_gets_addresses_and_dims),
+      WITH_DEVICE(test_a_graph_replays_what_was_enqueued),
+      WITH_DEVICE(test_time_passes_between_events),
+      WITH_DEVICE(test_registered_memory_is_copied_in_a_graph),
+      WITH_DEVICE(test_memory_is_shared_by_a_file),
+      WITH_DEVICE(test_features_are_the_architectures_before),
+      WITH_DEVICE(test_compiled_code_is_kept),
+      WITH_DEVICE(test_bad_code_is_refused_with_the_compilers_words),
+      WITH_DEVICE(test_a_missing_kernel_is_named),
+      WITH_DEVICE(test_what_is_no_image_is_refused),
+      WITH_DEVICE(test_a_launch_that_cannot_be_is_refused),
+      WITH_DEVICE(test_too_much_memory_is_refused_with_what_is_free),
+      WITH_DEVICE(test_a_missing_library_is_named),
+      cmocka_unit_test(test_a_machine_without_driver_is_told),
+      WITH_DEVICE(test_a_fault_ends_the_context_and_a_new_one_works),
+  };
+  const struct CMUnitTest on_fake[] = {
+      WITH_DEVICE(test_every_failing_call_is_an_error),
+      cmocka_unit_test(test_an_old_driver_and_no_gpu_are_told),
+      cmocka_unit_test(test_devices_are_told_apart),
+  };
+  if (argc > 1) {
+    driver_path = argv[1];
+    return cmocka_run_group_tests_name("cuda", on_any, NULL, NULL);
+  }
+  void *library = dlopen(driver_path, RTLD_NOW);
+  if (library == NULL) {
+    fprintf(stderr, "%s\n", dlerror());
+    return 1;
+  }
+  fake = dlsym(library, "fake_cuda_state");
+  return cmocka_run_group_tests_name("cuda", on_any, NULL, NULL) +
+         cmocka_run_group_tests_name("cuda failures", on_fake, NULL, NULL);
+}

@@ -44,10 +44,10 @@ static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase);
 // The pipeline. A pass phase runs the passes of passes/passes.def that name it, in their order.
 static const stage_t stages[] = {
     {"import", stage_import},   {"canonicalise", stage_passes}, {"recognise", stage_passes}, {"place", stage_passes},
-    {"transfer", stage_passes}, {"fuse", stage_passes},         {"layout", stage_passes},    {"kernels", stage_kernels},
-    {"plan", stage_plan},       {"emit", stage_emit},
+    {"transfer", stage_passes}, {"fuse", stage_passes},         {"layout", stage_passes},    {"order", stage_passes},
+    {"kernels", stage_kernels}, {"plan", stage_plan},           {"emit", stage_emit},
 };
-enum { STAGE_COUNT = sizeof stages / sizeof stages[0], STAGE_IMPORT = 0, STAGE_KERNELS = 7 };
+enum { STAGE_COUNT = sizeof stages / sizeof stages[0], STAGE_IMPORT = 0, STAGE_KERNELS = 8 };
 
 // What --emit prints, and the last stage that it needs.
 static const struct {

@@ -127,13 +127,20 @@ def Gplan_SliceOp : Gplan_Op<"slice", [HasParent<"EntryOp">]> {
 
 //===-- Instructions ----------------------------------------------------------------------------------------------===//
 
-def Gplan_LaunchOp : Gplan_Op<"launch", [HasParent<"EntryOp">, AttrSizedOperandSegments]> {
-  let summary = "Runs `grid` tasks of a kernel on slices; `grain` tasks are worth a thread";
+class Gplan_KernelCallOp<string mnemonic> : Gplan_Op<mnemonic, [HasParent<"EntryOp">, AttrSizedOperandSegments]> {
   let arguments = (ins I64Attr:$place, I64Attr:$stream, StrAttr:$kernel, Variadic<Index>:$args, Variadic<Index>:$dims,
                    Index:$grid, I64Attr:$grain, StrAttr:$module_path);
   let assemblyFormat = [{
     `place` $place `stream` $stream $kernel `(` $args `)` `dims` `(` $dims `)` `grid` $grid `grain` $grain `in` $module_path attr-dict
   }];
+}
+
+def Gplan_LaunchOp : Gplan_KernelCallOp<"launch"> {
+  let summary = "Runs `grid` tasks of a kernel on slices; `grain` tasks are worth a thread";
+}
+
+def Gplan_LibraryCallOp : Gplan_KernelCallOp<"library_call"> {
+  let summary = "Calls the function of a vendor's library that the kernel's template names, on slices";
 }
 
 def Gplan_CopyOp : Gplan_Op<"copy", [HasParent<"EntryOp">]> {

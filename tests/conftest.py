@@ -7,6 +7,7 @@ import pytest
 
 import archives
 from genie import toolchain
+from zoo import families
 
 
 def pytest_addoption(parser):
@@ -19,12 +20,15 @@ def is_full(request):
 
 
 def pytest_generate_tests(metafunc):
-    """`variant`: the form of an archive and whether the model has its full size."""
+    """`variant`: the form of an archive and whether the model has its full size. `family_member`: of zoo/families.py."""
     if "variant" in metafunc.fixturenames:
         variants = {"sel": ("sel", False), "raw": ("raw", False)}
         if metafunc.config.getoption("--all"):
             variants["full"] = ("sel", True)
         metafunc.parametrize("variant", variants.values(), ids=variants)
+    if "family_member" in metafunc.fixturenames:
+        is_whole = metafunc.config.getoption("--all")
+        metafunc.parametrize("family_member", families.MODELS if is_whole else families.SAMPLE)
 
 
 class Tool:

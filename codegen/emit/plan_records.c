@@ -238,7 +238,7 @@ static genie_status_t append_instruction(records_t *records, MlirOperation op, g
   return genie_plan_writer_append(records->writer, GENIE_PLAN_SECTION_INSTRUCTIONS, &instruction, 1, NULL);
 }
 
-static genie_status_t append_launch(records_t *records, MlirOperation op) {
+static genie_status_t append_kernel_call(records_t *records, MlirOperation op, genie_plan_opcode_t opcode) {
   const MlirAttribute name = mlirOperationGetAttributeByName(op, text_of("kernel"));
   int kernel = 0;
   while (kernel < records->summary->kernel_count && !mlirAttributeEqual(records->kernel_names[kernel], name)) {
@@ -254,7 +254,7 @@ static genie_status_t append_launch(records_t *records, MlirOperation op) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a launch has %lld operands; its kernel takes %lld",
                              (long long)mlirOperationGetNumOperands(op), (long long)(arg_count + dim_count + 1));
   }
-  genie_plan_instruction_t launch = {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = (uint32_t)kernel};
+  genie_plan_instruction_t launch = {.opcode = (uint16_t)opcode, .a = (uint32_t)kernel};
   GENIE_RETURN_IF_ERROR(append_operands(records, op, 0, arg_count, &launch.b));
   GENIE_RETURN_IF_ERROR(append_operands(records, op, arg_count, dim_count, &launch.c));
   launch.d = number_of(records, op, arg_count + dim_count);
@@ -263,6 +263,14 @@ static genie_status_t append_launch(records_t *records, MlirOperation op) {
   GENIE_RETURN_IF_ERROR(add_string(records, op, "module_path", &launch.f));
   ++records->summary->launch_count;
   return append_instruction(records, op, launch);
+}
+
+static genie_status_t append_launch(records_t *records, MlirOperation op) {
+  return append_kernel_call(records, op, GENIE_PLAN_OPCODE_LAUNCH);
+}
+
+static genie_status_t append_library_call(records_t *records, MlirOperation op) {
+  return append_kernel_call(records, op, GENIE_PLAN_OPCODE_LIBRARY_CALL);
 }
 
 static genie_status_t append_copy(records_t *records, MlirOperation op) {
@@ -383,13 +391,17 @@ static const struct {
   const char *name;
   append_fn_t append;
 } kOps[] = {
-    {"gplan.target", append_target},     {"gplan.place", append_place},   {"gplan.kernel", append_kernel},
-    {"gplan.constant", append_constant}, {"gplan.symbol", append_symbol}, {"gplan.expr", append_expr},
-    {"gplan.weight", append_weight},     {"gplan.state", append_state},   {"gplan.input", append_input},
-    {"gplan.output", append_output},     {"gplan.slab", append_slab},     {"gplan.slice", append_slice},
-    {"gplan.launch", append_launch},     {"gplan.copy", append_copy},     {"gplan.signal", append_signal},
-    {"gplan.wait", append_wait},         {"gplan.send", append_send},     {"gplan.receive", append_receive},
-    {"gplan.transfer", append_transfer}, {"gplan.entry", append_entry},
+    {"gplan.target", append_target},     {"gplan.place", append_place},
+    {"gplan.kernel", append_kernel},     {"gplan.constant", append_constant},
+    {"gplan.symbol", append_symbol},     {"gplan.expr", append_expr},
+    {"gplan.weight", append_weight},     {"gplan.state", append_state},
+    {"gplan.input", append_input},       {"gplan.output", append_output},
+    {"gplan.slab", append_slab},         {"gplan.slice", append_slice},
+    {"gplan.launch", append_launch},     {"gplan.copy", append_copy},
+    {"gplan.signal", append_signal},     {"gplan.wait", append_wait},
+    {"gplan.send", append_send},         {"gplan.receive", append_receive},
+    {"gplan.transfer", append_transfer}, {"gplan.library_call", append_library_call},
+    {"gplan.entry", append_entry},
 };
 
 static genie_status_t append_op(records_t *records, MlirOperation op) {

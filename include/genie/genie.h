@@ -34,7 +34,7 @@ extern "C" {
 // As in "0.1.0"; static storage.
 GENIE_API const char *genie_version(void);
 
-// The newest plan format that this library reads, as in "1.0"; static storage. Older plans of the same major load too.
+// The newest plan format that this library reads, as in "1.1"; static storage. Older plans of the same major load too.
 GENIE_API const char *genie_plan_format_version(void);
 
 // ---- Tensors ----

@@ -44,7 +44,7 @@ static bool is_channel_bias(MlirValue bias, int rank, int axis, MlirAffineExpr c
   return true;
 }
 
-// A clone of `product` with `bias` as its third operand.
+// A clone of `product` with `bias` as its third operand, where `op` is: the bias need not be known any earlier.
 static genie_status_t rebuild_with_bias(MlirOperation op, MlirOperation product, MlirValue bias, int attribute_count,
                                         const genie_ir_attribute_t *attributes, MlirValue *out_value) {
   const genie_tensor_type_t type = genie_value_type(genie_rewrite_result(product));
@@ -53,7 +53,9 @@ static genie_status_t rebuild_with_bias(MlirOperation op, MlirOperation product,
   GENIE_RETURN_IF_ERROR(genie_rewrite_make_reshape(op, bias, 1, &type.dims[axis], &flat));
   const MlirValue operands[] = {operand0(product), mlirOperationGetOperand(product, 1), flat};
   const char *name = genie_op_info_get(product)->name;
-  return genie_rewrite_make(product, name, 3, operands, attribute_count, attributes, out_value);
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make(op, name, 3, operands, attribute_count, attributes, out_value));
+  genie_rewrite_copy_annotations(product, genie_rewrite_definer(*out_value));
+  return GENIE_OK;
 }
 
 static int conv_attributes(MlirOperation conv, genie_ir_attribute_t out_attributes[5]) {

@@ -17,6 +17,9 @@ typedef struct genie_device_stream genie_device_stream_t;
 typedef struct genie_device_event genie_device_event_t;
 typedef struct genie_device_graph genie_device_graph_t;
 
+// The offset of a kernel that is not for this device; it is never launched on it.
+#define GENIE_DEVICE_NO_CODE UINT64_MAX
+
 // Device memory; `address` is a device pointer (host-addressable when `is_host_addressable`).
 typedef struct genie_device_memory {
   void *address;

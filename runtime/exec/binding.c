@@ -140,13 +140,40 @@ static uint64_t bytes_of(const genie_tensor_t *tensor) {
 }
 
 static void *staging_of(const genie_session_t *session, const genie_program_t *program, uint32_t binding) {
-  return (uint8_t *)session->staging.address + program->staging_offsets[binding];
+  return genie_program_staging(session->model->plan, program, session->places, binding);
 }
 
-static bool is_in_staging(const genie_session_t *session, const genie_tensor_t *tensor) {
-  const uintptr_t begin = (uintptr_t)session->staging.address;
-  const uintptr_t data = (uintptr_t)tensor->data;
-  return data >= begin && data - begin < session->staging.size_bytes;
+static genie_place_t *place_of(const genie_session_t *session, const genie_program_t *program, uint32_t binding) {
+  return &session->places[genie_program_binding_tensor(session->model->plan, program, binding)->place];
+}
+
+// Where the session gives an output to a caller that brings no memory: where it is staged, or in the host's memory when
+// the host cannot reach that.
+static void *own_memory_of(const genie_session_t *session, const genie_program_t *program, uint32_t output) {
+  const uint32_t binding = program->input_count + output;
+  return place_of(session, program, binding)->staging.is_host_addressable
+             ? staging_of(session, program, binding)
+             : session->host_outputs + program->host_offsets[output];
+}
+
+static bool is_within(const void *data, const void *memory, uint64_t size_bytes) {
+  return (uintptr_t)data >= (uintptr_t)memory && (uintptr_t)data - (uintptr_t)memory < size_bytes;
+}
+
+// The place whose staging memory, which the host can reach, holds the tensor; NULL when none does.
+static const genie_place_t *find_staging(const genie_session_t *session, const genie_tensor_t *tensor) {
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    const genie_device_memory_t *staging = &session->places[i].staging;
+    if (staging->is_host_addressable && is_within(tensor->data, staging->address, staging->size_bytes)) {
+      return &session->places[i];
+    }
+  }
+  return NULL;
+}
+
+static bool is_in_session(const genie_session_t *session, const genie_tensor_t *tensor) {
+  return find_staging(session, tensor) != NULL ||
+         is_within(tensor->data, session->host_outputs, session->host_output_bytes);
 }
 
 static bool is_overlapping(const genie_tensor_t *a, uint64_t a_bytes, const genie_tensor_t *b, uint64_t b_bytes) {
@@ -160,7 +187,7 @@ static genie_status_t check_overlap(const genie_session_t *session, const genie_
   const uint64_t bytes = bytes_of(&outputs[index]);
   for (uint32_t i = 0; i < program->input_count + index; ++i) {
     const genie_tensor_t *other = i < program->input_count ? &inputs[i] : &outputs[i - program->input_count];
-    const bool is_moved = i < program->input_count && is_in_staging(session, other);
+    const bool is_moved = i < program->input_count && is_in_session(session, other);
     if (other->data != NULL && !is_moved && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
@@ -201,24 +228,22 @@ static genie_status_t check_output(const genie_session_t *session, const genie_p
 // written. That works unless it lies there itself, which outputs of other entries may.
 static bool can_move_input(const genie_session_t *session, const genie_program_t *program,
                            const genie_tensor_t *input) {
-  const uint32_t first_output = program->input_count;
-  const uint64_t inputs_end =
-      program->output_count > 0 ? program->staging_offsets[first_output] : program->staging_bytes;
-  return (uintptr_t)input->data - (uintptr_t)session->staging.address >= inputs_end;
+  const genie_place_t *place = find_staging(session, input);
+  return place == NULL ||
+         (uintptr_t)input->data - (uintptr_t)place->staging.address >= program->input_ends[place - session->places];
 }
 
 static genie_status_t check_session_memory(const genie_session_t *session, const genie_program_t *program,
                                            const genie_tensor_t *inputs, const genie_tensor_t *outputs) {
   for (uint32_t i = 0; i < program->input_count; ++i) {
-    if (is_in_staging(session, &inputs[i]) && !can_move_input(session, program, &inputs[i])) {
+    if (!can_move_input(session, program, &inputs[i])) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
                                "input '%s' is in the session's memory, as an output of another entry; copy it first",
                                name_of(session->model, tensor_of(session, input_index(session, program, i))));
     }
   }
   for (uint32_t i = 0; i < program->output_count; ++i) {
-    if (is_in_staging(session, &outputs[i]) &&
-        outputs[i].data != staging_of(session, program, program->input_count + i)) {
+    if (is_in_session(session, &outputs[i]) && outputs[i].data != own_memory_of(session, program, i)) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT,
           "output '%s' is to be written to the session's memory, as an output of an earlier run; set "
@@ -254,8 +279,8 @@ genie_status_t genie_binding_check_memory(const genie_session_t *session, const 
   return check_session_memory(session, program, inputs, outputs);
 }
 
-static bool is_usable(const void *data) {
-  return data != NULL && (uintptr_t)data % kAlignment == 0;
+static bool is_usable(const genie_place_t *place, const void *data) {
+  return place->staging.is_host_addressable && data != NULL && (uintptr_t)data % kAlignment == 0;
 }
 
 static void set_staged(genie_session_t *session, uint32_t output, bool is_staged) {
@@ -274,38 +299,39 @@ static bool is_staged(const genie_session_t *session, uint32_t output) {
 genie_status_t genie_binding_set_addresses(genie_session_t *session, genie_program_t *program,
                                            const genie_tensor_t *inputs, const genie_tensor_t *outputs) {
   for (uint32_t i = 0; i < program->input_count; ++i) {
+    genie_place_t *place = place_of(session, program, i);
     program->bindings[i] = inputs[i].data;
     const uint64_t bytes = bytes_of(&inputs[i]);
-    if (!is_usable(inputs[i].data) || is_in_staging(session, &inputs[i])) {
+    if (!is_usable(place, inputs[i].data) || find_staging(session, &inputs[i]) != NULL) {
       program->bindings[i] = staging_of(session, program, i);
       session->last_copy_bytes += bytes;
-      GENIE_RETURN_IF_ERROR(genie_place_copy(&session->places[0], program->bindings[i], inputs[i].data, bytes));
+      GENIE_RETURN_IF_ERROR(genie_place_copy(place, program->bindings[i], inputs[i].data, bytes));
     }
   }
   for (uint32_t i = 0; i < program->output_count; ++i) {
-    const bool is_direct = is_usable(outputs[i].data);
-    program->bindings[program->input_count + i] =
-        is_direct ? outputs[i].data : staging_of(session, program, program->input_count + i);
-    set_staged(session, i, !is_direct && outputs[i].data != NULL);
+    const uint32_t binding = program->input_count + i;
+    const genie_place_t *place = place_of(session, program, binding);
+    const bool is_direct = is_usable(place, outputs[i].data);
+    program->bindings[binding] = is_direct ? outputs[i].data : staging_of(session, program, binding);
+    set_staged(session, i, !is_direct && (outputs[i].data != NULL || !place->staging.is_host_addressable));
   }
-  for (uint32_t i = 0; i < program->pointer_count; ++i) {
-    const genie_pointer_patch_t *patch = &program->pointers[i];
-    *patch->slot = (uint8_t *)program->bindings[patch->binding] + patch->offset;
-  }
+  genie_program_set_addresses(program);
   return GENIE_OK;
 }
 
 genie_status_t genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program,
                                             genie_tensor_t *outputs) {
   for (uint32_t i = 0; i < program->output_count; ++i) {
-    void *address = program->bindings[program->input_count + i];
+    const uint32_t binding = program->input_count + i;
+    if (outputs[i].data == NULL) {
+      genie_binding_describe_output(session, program, i, &outputs[i]);
+      outputs[i].data = own_memory_of(session, program, i);
+    }
     if (is_staged(session, i)) {
       const uint64_t bytes = bytes_of(&outputs[i]);
       session->last_copy_bytes += bytes;
-      GENIE_RETURN_IF_ERROR(genie_place_copy(&session->places[0], outputs[i].data, address, bytes));
-    } else if (outputs[i].data == NULL) {
-      genie_binding_describe_output(session, program, i, &outputs[i]);
-      outputs[i].data = address;
+      GENIE_RETURN_IF_ERROR(
+          genie_place_copy(place_of(session, program, binding), outputs[i].data, program->bindings[binding], bytes));
     }
   }
   return GENIE_OK;

@@ -11,9 +11,9 @@ const char *genie_version(void) {
   return GENIE_VERSION_STRING;
 }
 
-_Static_assert(GENIE_PLAN_VERSION_MAJOR == 1 && GENIE_PLAN_VERSION_MINOR == 0, "genie_plan_format_version() says so");
+_Static_assert(GENIE_PLAN_VERSION_MAJOR == 1 && GENIE_PLAN_VERSION_MINOR == 1, "genie_plan_format_version() says so");
 const char *genie_plan_format_version(void) {
-  return "1.0";
+  return "1.1";
 }
 
 // ---- Opening ----

@@ -1,55 +1,13 @@
 #include "runtime/exec/place.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-#include "runtime/exec/weight_reader.h"
-
-// ---- Weights ----
-
-// The bytes of WEIGHTS that the tensors of one place span.
-static void span_weights(const genie_plan_t *plan, uint32_t index, uint64_t *out_begin, uint64_t *out_bytes) {
-  uint64_t begin = UINT64_MAX;
-  uint64_t end = 0;
-  for (uint32_t i = 0; i < plan->tensor_count; ++i) {
-    const genie_plan_tensor_t *tensor = &plan->tensors[i];
-    if (tensor->role == GENIE_PLAN_ROLE_WEIGHT && tensor->place == index) {
-      begin = tensor->offset < begin ? tensor->offset : begin;
-      end = tensor->offset + tensor->maximum_bytes > end ? tensor->offset + tensor->maximum_bytes : end;
-    }
-  }
-  *out_begin = end == 0 ? 0 : begin;
-  *out_bytes = end == 0 ? 0 : end - begin;
-}
-
-static genie_status_t load_weights(const genie_model_t *model, uint32_t index, genie_place_t *place) {
-  const genie_plan_t *plan = model->plan;
-  uint64_t size_bytes = 0;
-  span_weights(plan, index, &place->weights_begin, &size_bytes);
-  if (model->has_weight_verification && size_bytes > 0) {
-    // Hashes cover chunks of the whole section.
-    place->weights_begin = 0;
-    size_bytes = plan->weights_bytes;
-  }
-  GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, size_bytes, &place->weights));
-  if (!place->weights.is_host_addressable) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "weights in memory of device '%s' that the host cannot reach",
-                             place->device->kind);
-  }
-  if (size_bytes == 0) {
-    return GENIE_OK;
-  }
-  const uint32_t thread_count = place->device->worker_count;
-  return model->has_weight_verification
-             ? genie_weight_reader_read_verified(plan, place->weights.address, thread_count)
-             : genie_weight_reader_read(plan, place->weights_begin, size_bytes, place->weights.address, thread_count);
-}
 
 // ---- State ----
 
 void *genie_place_tensor_address(const genie_place_t *place, const genie_plan_tensor_t *tensor) {
-  return tensor->role == GENIE_PLAN_ROLE_STATE
-             ? (uint8_t *)place->state.address + tensor->offset
-             : (uint8_t *)place->weights.address + (tensor->offset - place->weights_begin);
+  return tensor->role == GENIE_PLAN_ROLE_STATE ? (uint8_t *)place->state.address + tensor->offset
+                                               : genie_place_weights_address(&place->weights, tensor);
 }
 
 genie_status_t genie_place_copy(genie_place_t *place, void *destination, const void *source, uint64_t size_bytes) {
@@ -64,8 +22,9 @@ static genie_status_t reset_state(const genie_plan_t *plan, genie_place_t *place
     return genie_place_copy(place, address, genie_place_tensor_address(place, &plan->tensors[state->initial]),
                             state->maximum_bytes);
   }
-  memset(address, 0, state->maximum_bytes);
-  return GENIE_OK;
+  genie_device_t *device = place->device;
+  GENIE_RETURN_IF_ERROR(device->ops->zero(device, place->streams[0], address, state->maximum_bytes));
+  return device->ops->stream_synchronize(device, place->streams[0]);
 }
 
 genie_status_t genie_place_reset_state(const genie_model_t *model, uint32_t index, genie_place_t *place) {
@@ -137,19 +96,39 @@ static genie_status_t create_streams(const genie_model_t *model, genie_place_t *
   return GENIE_OK;
 }
 
+// The number at the end of a place's name.
+static uint32_t ordinal_of(const char *name) {
+  size_t length = strlen(name);
+  while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') {
+    --length;
+  }
+  return (uint32_t)strtoul(name + length, NULL, 10);
+}
+
 genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, const char *device_kind,
-                                uint32_t thread_count, genie_place_t *place) {
+                                const genie_device_options_t *options, genie_place_t *place) {
   const genie_plan_place_t *record = &model->plan->places[index];
   const char *planned_kind = genie_plan_string(model->plan, record->device_kind);
-  const genie_device_options_t options = {.worker_count = thread_count};
-  GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, &options,
+  genie_device_options_t device_options = *options;
+  if (device_options.ordinal == 0) {
+    device_options.ordinal = ordinal_of(genie_plan_string(model->plan, record->name));
+  }
+  GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, &device_options,
                                             model->allocator, &place->device));
   GENIE_RETURN_IF_ERROR(load_code(model->plan, planned_kind, place));
   GENIE_RETURN_IF_ERROR(create_streams(model, place));
-  GENIE_RETURN_IF_ERROR(load_weights(model, index, place));
+  GENIE_RETURN_IF_ERROR(genie_place_weights_init(model, index, place->device, place->streams[0], &place->weights));
   GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, record->slab_bytes, &place->slab));
   GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, record->state_bytes, &place->state));
   return set_initial_state(model, index, place);
+}
+
+genie_status_t genie_place_create_staging(genie_allocator_t allocator, uint64_t staging_bytes, uint64_t message_bytes,
+                                          genie_place_t *place) {
+  GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, staging_bytes, &place->staging));
+  return place->slab.is_host_addressable || message_bytes == 0
+             ? GENIE_OK
+             : genie_allocator_allocate_array(allocator, message_bytes, 1, &place->message);
 }
 
 void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place) {
@@ -162,9 +141,11 @@ void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place) {
   }
   genie_allocator_free(allocator, place->streams);
   device->ops->module_unload(device, place->module);
-  device->ops->memory_free(device, &place->weights);
+  genie_place_weights_deinit(allocator, device, &place->weights);
   device->ops->memory_free(device, &place->state);
   device->ops->memory_free(device, &place->slab);
+  device->ops->memory_free(device, &place->staging);
+  genie_allocator_free(allocator, place->message);
   genie_device_destroy(device);
   *place = (genie_place_t){0};
 }

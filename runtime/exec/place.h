@@ -4,6 +4,7 @@
 
 #include "runtime/device/device.h"
 #include "runtime/exec/model.h"
+#include "runtime/exec/place_weights.h"
 
 // In the session's memory. Zero-initialised is empty; genie_place_deinit() accepts it half built.
 typedef struct genie_place {
@@ -11,17 +12,27 @@ typedef struct genie_place {
   genie_device_module_t *module;
   genie_device_stream_t **streams;
   uint32_t stream_count;
-  uint32_t target;                // the code variant in use
-  genie_device_memory_t weights;  // bytes [weights_begin, weights_begin + size) of WEIGHTS
-  uint64_t weights_begin;
+  uint32_t target;  // the code variant in use
+  genie_place_weights_t weights;
   genie_device_memory_t state;
   genie_device_memory_t slab;
+  // Inputs and outputs whose own memory a kernel cannot use, laid out by each program. Its pages are taken when they
+  // are first used.
+  genie_device_memory_t staging;
+  void *message;           // host memory for what is sent and received, where the host cannot reach the device's
   uint64_t scratch_bytes;  // of all workers
+  uint64_t copy_bytes;     // moved by the place's copies in the current run
 } genie_place_t;
 
 // Opens the device (`device_kind` NULL: the one that the plan names), loads code and weights and sets the state.
+// Without an ordinal in `options`, the place's name gives it: "node1:cuda2" is the third.
 genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, const char *device_kind,
-                                uint32_t thread_count, genie_place_t *place) GENIE_MUST_USE;
+                                const genie_device_options_t *options, genie_place_t *place) GENIE_MUST_USE;
+
+// Memory for `staging_bytes` of inputs and outputs, and for messages of `message_bytes` at most, as the place's
+// programs need them.
+genie_status_t genie_place_create_staging(genie_allocator_t allocator, uint64_t staging_bytes, uint64_t message_bytes,
+                                          genie_place_t *place) GENIE_MUST_USE;
 void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place);
 
 // Sets every state of the place to its initial value.

@@ -1,5 +1,7 @@
 #include "runtime/exec/program.h"
 
+#include <string.h>
+
 #include "runtime/base/checked_math.h"
 
 // What the construction of one program hands around.
@@ -11,6 +13,10 @@ typedef struct program_builder {
   genie_arena_t *arena;
   genie_program_t *program;
 } program_builder_t;
+
+static bool is_ours(const program_builder_t *builder, const genie_plan_instruction_t *instruction) {
+  return builder->program->place == GENIE_PLAN_NONE || builder->program->place == instruction->place;
+}
 
 static genie_status_t allocate(genie_arena_t *arena, size_t count, size_t element_bytes, void *out_pointer) {
   void *memory = NULL;
@@ -83,6 +89,18 @@ static genie_status_t resolve_launch(const program_builder_t *builder, const gen
   return GENIE_OK;
 }
 
+static void resolve_message(const program_builder_t *builder, const genie_plan_instruction_t *instruction,
+                            genie_step_t *step) {
+  const genie_plan_slice_t *slice = &builder->plan->slices[instruction->a];
+  uint64_t *largest = &builder->program->message_bytes[instruction->place];
+  step->kind = instruction->opcode == GENIE_PLAN_OPCODE_SEND ? GENIE_STEP_SEND : GENIE_STEP_RECEIVE;
+  step->message.transfer = instruction->b;
+  resolve_slice(builder, instruction->a, &step->message.address);
+  resolve_size(builder, slice->bytes_expr, &step->message.size_bytes);
+  *largest = slice->maximum_bytes > *largest ? slice->maximum_bytes : *largest;
+  builder->program->has_messages = true;
+}
+
 static genie_status_t resolve_step(const program_builder_t *builder, uint32_t index, genie_step_t *step) {
   const genie_plan_instruction_t *instruction = &builder->plan->instructions[index];
   step->place = instruction->place;
@@ -90,7 +108,12 @@ static genie_status_t resolve_step(const program_builder_t *builder, uint32_t in
   step->stream = builder->places[instruction->place].streams[instruction->stream];
   switch (instruction->opcode) {
     case GENIE_PLAN_OPCODE_LAUNCH:
+    case GENIE_PLAN_OPCODE_LIBRARY_CALL:
       return resolve_launch(builder, instruction, step);
+    case GENIE_PLAN_OPCODE_SEND:
+    case GENIE_PLAN_OPCODE_RECEIVE:
+      resolve_message(builder, instruction, step);
+      return GENIE_OK;
     case GENIE_PLAN_OPCODE_COPY:
       step->kind = GENIE_STEP_COPY;
       resolve_slice(builder, instruction->a, &step->copy.source);
@@ -117,7 +140,8 @@ static genie_status_t create_events(const program_builder_t *builder) {
   program->event_count = event_count;
   for (uint32_t i = 0; i < builder->entry->instruction_count; ++i) {
     const genie_plan_instruction_t *instruction = &builder->plan->instructions[builder->entry->first_instruction + i];
-    if (instruction->opcode == GENIE_PLAN_OPCODE_SIGNAL && program->events[instruction->a] == NULL) {
+    if (instruction->opcode == GENIE_PLAN_OPCODE_SIGNAL && is_ours(builder, instruction) &&
+        program->events[instruction->a] == NULL) {
       genie_device_t *device = builder->places[instruction->place].device;
       program->event_places[instruction->a] = instruction->place;
       GENIE_RETURN_IF_ERROR(device->ops->event_create(device, &program->events[instruction->a]));
@@ -127,19 +151,31 @@ static genie_status_t create_events(const program_builder_t *builder) {
 }
 
 typedef struct patch_bounds {
-  uint64_t pointer_count, size_count;
+  uint64_t pointer_count, size_count, step_count;
 } patch_bounds_t;
 
-static patch_bounds_t bound_patches(const genie_plan_t *plan, const genie_plan_entry_t *entry) {
+static patch_bounds_t bound_patches(const program_builder_t *builder) {
   patch_bounds_t bounds = {0};
-  for (uint32_t i = 0; i < entry->instruction_count; ++i) {
-    const genie_plan_instruction_t *instruction = &plan->instructions[entry->first_instruction + i];
-    if (instruction->opcode == GENIE_PLAN_OPCODE_LAUNCH) {
-      bounds.pointer_count += plan->kernels[instruction->a].arg_count;
-      bounds.size_count += plan->kernels[instruction->a].dim_count + 1;
-    } else if (instruction->opcode == GENIE_PLAN_OPCODE_COPY) {
-      bounds.pointer_count += 2;
-      bounds.size_count += 1;
+  for (uint32_t i = 0; i < builder->entry->instruction_count; ++i) {
+    const genie_plan_instruction_t *instruction = &builder->plan->instructions[builder->entry->first_instruction + i];
+    if (!is_ours(builder, instruction)) {
+      continue;
+    }
+    ++bounds.step_count;
+    switch (instruction->opcode) {
+      case GENIE_PLAN_OPCODE_LAUNCH:
+      case GENIE_PLAN_OPCODE_LIBRARY_CALL:
+        bounds.pointer_count += builder->plan->kernels[instruction->a].arg_count;
+        bounds.size_count += builder->plan->kernels[instruction->a].dim_count + 1;
+        break;
+      case GENIE_PLAN_OPCODE_COPY:
+      case GENIE_PLAN_OPCODE_SEND:
+      case GENIE_PLAN_OPCODE_RECEIVE:
+        bounds.pointer_count += 2;
+        bounds.size_count += 1;
+        break;
+      default:
+        break;
     }
   }
   return bounds;
@@ -147,38 +183,77 @@ static patch_bounds_t bound_patches(const genie_plan_t *plan, const genie_plan_e
 
 static genie_status_t resolve_steps(const program_builder_t *builder) {
   genie_program_t *program = builder->program;
-  const patch_bounds_t bounds = bound_patches(builder->plan, builder->entry);
+  const patch_bounds_t bounds = bound_patches(builder);
   GENIE_RETURN_IF_ERROR(allocate(builder->arena, bounds.pointer_count, sizeof(*program->pointers), &program->pointers));
   GENIE_RETURN_IF_ERROR(allocate(builder->arena, bounds.size_count, sizeof(*program->sizes), &program->sizes));
-  GENIE_RETURN_IF_ERROR(
-      allocate(builder->arena, builder->entry->instruction_count, sizeof(*program->steps), &program->steps));
-  for (; program->step_count < builder->entry->instruction_count; ++program->step_count) {
-    GENIE_RETURN_IF_ERROR(resolve_step(builder, builder->entry->first_instruction + program->step_count,
-                                       &program->steps[program->step_count]));
+  GENIE_RETURN_IF_ERROR(allocate(builder->arena, bounds.step_count, sizeof(*program->steps), &program->steps));
+  for (uint32_t i = 0; i < builder->entry->instruction_count; ++i) {
+    const uint32_t index = builder->entry->first_instruction + i;
+    if (is_ours(builder, &builder->plan->instructions[index])) {
+      GENIE_RETURN_IF_ERROR(resolve_step(builder, index, &program->steps[program->step_count]));
+      ++program->step_count;
+    }
   }
   return GENIE_OK;
 }
 
 // ---- Inputs and outputs ----
 
+const genie_plan_tensor_t *genie_program_binding_tensor(const genie_plan_t *plan, const genie_program_t *program,
+                                                        uint32_t binding) {
+  return &plan->tensors[binding < program->input_count
+                            ? genie_plan_input(plan, program->entry, binding)
+                            : genie_plan_output(plan, program->entry, binding - program->input_count)];
+}
+
+static genie_status_t add_to_staging(const program_builder_t *builder, uint32_t binding) {
+  genie_program_t *program = builder->program;
+  const genie_plan_tensor_t *tensor = genie_program_binding_tensor(builder->plan, program, binding);
+  uint64_t *place_bytes = &program->staging_bytes[tensor->place];
+  program->staging_offsets[binding] = *place_bytes;
+  uint64_t end = 0;
+  if (!genie_checked_add_u64(*place_bytes, tensor->maximum_bytes, &end) ||
+      !genie_checked_align_u64(end, GENIE_PLAN_SLICE_ALIGNMENT, place_bytes)) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "entry '%s': inputs and outputs need too much memory",
+                             genie_model_entry_name(builder->model, program->entry));
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t lay_out_staging(const program_builder_t *builder) {
   genie_program_t *program = builder->program;
   const uint32_t binding_count = program->input_count + program->output_count;
+  const uint32_t place_count = builder->plan->place_count;
   GENIE_RETURN_IF_ERROR(
       allocate(builder->arena, binding_count, sizeof(*program->staging_offsets), &program->staging_offsets));
+  GENIE_RETURN_IF_ERROR(
+      allocate(builder->arena, place_count, sizeof(*program->staging_bytes), &program->staging_bytes));
+  GENIE_RETURN_IF_ERROR(allocate(builder->arena, place_count, sizeof(*program->input_ends), &program->input_ends));
+  GENIE_RETURN_IF_ERROR(
+      allocate(builder->arena, place_count, sizeof(*program->message_bytes), &program->message_bytes));
   for (uint32_t i = 0; i < binding_count; ++i) {
-    const uint32_t tensor = i < program->input_count
-                                ? genie_plan_input(builder->plan, program->entry, i)
-                                : genie_plan_output(builder->plan, program->entry, i - program->input_count);
-    program->staging_offsets[i] = program->staging_bytes;
-    uint64_t end = 0;
-    if (!genie_checked_add_u64(program->staging_bytes, builder->plan->tensors[tensor].maximum_bytes, &end) ||
-        !genie_checked_align_u64(end, GENIE_PLAN_SLICE_ALIGNMENT, &program->staging_bytes)) {
-      return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "entry '%s': inputs and outputs need too much memory",
-                               genie_model_entry_name(builder->model, program->entry));
+    if (i == program->input_count) {
+      memcpy(program->input_ends, program->staging_bytes, place_count * sizeof(*program->input_ends));
     }
+    GENIE_RETURN_IF_ERROR(add_to_staging(builder, i));
+  }
+  GENIE_RETURN_IF_ERROR(
+      allocate(builder->arena, program->output_count, sizeof(*program->host_offsets), &program->host_offsets));
+  for (uint32_t i = 0; i < program->output_count; ++i) {
+    program->host_offsets[i] = program->host_bytes;
+    program->host_bytes +=
+        (genie_program_binding_tensor(builder->plan, program, program->input_count + i)->maximum_bytes + 63) & ~63ull;
+  }
+  if (program->output_count == 0) {
+    memcpy(program->input_ends, program->staging_bytes, place_count * sizeof(*program->input_ends));
   }
   return GENIE_OK;
+}
+
+void *genie_program_staging(const genie_plan_t *plan, const genie_program_t *program, const genie_place_t *places,
+                            uint32_t binding) {
+  const genie_plan_tensor_t *tensor = genie_program_binding_tensor(plan, program, binding);
+  return (uint8_t *)places[tensor->place].staging.address + program->staging_offsets[binding];
 }
 
 static genie_status_t allocate_bindings(const program_builder_t *builder) {
@@ -196,20 +271,18 @@ static genie_status_t allocate_bindings(const program_builder_t *builder) {
 
 // Sizes that no call changes are written now, and their patches dropped.
 static void fix_static_sizes(const program_builder_t *builder) {
-  genie_program_t *program = builder->program;
-  if (builder->entry->symbol_count > 0) {
-    return;
+  if (builder->entry->symbol_count == 0) {
+    genie_program_set_sizes(builder->model, NULL, builder->program);
+    builder->program->size_count = 0;
   }
-  genie_plan_evaluate(builder->plan, program->entry, NULL, program->values);
-  for (uint32_t i = 0; i < program->size_count; ++i) {
-    *program->sizes[i].slot = program->values[program->sizes[i].expr];
-  }
-  program->size_count = 0;
 }
 
-genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, genie_place_t *places, bool has_profile,
-                                  genie_arena_t *arena, genie_program_t *program) {
+genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, uint32_t place, genie_place_t *places,
+                                  bool has_profile, genie_transfer_count_t *transfers, genie_arena_t *arena,
+                                  genie_program_t *program) {
   program->entry = entry;
+  program->place = place;
+  program->transfers = transfers;
   const program_builder_t builder = {.model = model,
                                      .plan = model->plan,
                                      .entry = &model->plan->entries[entry],
@@ -232,4 +305,20 @@ void genie_program_deinit(genie_program_t *program, genie_place_t *places) {
     }
   }
   *program = (genie_program_t){0};
+}
+
+// ---- Before a run ----
+
+void genie_program_set_sizes(const genie_model_t *model, const int64_t *symbol_values, genie_program_t *program) {
+  genie_plan_evaluate(model->plan, program->entry, symbol_values, program->values);
+  for (uint32_t i = 0; i < program->size_count; ++i) {
+    *program->sizes[i].slot = program->values[program->sizes[i].expr];
+  }
+}
+
+void genie_program_set_addresses(const genie_program_t *program) {
+  for (uint32_t i = 0; i < program->pointer_count; ++i) {
+    const genie_pointer_patch_t *patch = &program->pointers[i];
+    *patch->slot = (uint8_t *)program->bindings[patch->binding] + patch->offset;
+  }
 }

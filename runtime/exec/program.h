@@ -6,6 +6,7 @@
 #ifndef GENIE_RUNTIME_EXEC_PROGRAM_H_
 #define GENIE_RUNTIME_EXEC_PROGRAM_H_
 
+#include "runtime/exec/exchange.h"
 #include "runtime/exec/place.h"
 
 typedef enum genie_step_kind {
@@ -13,6 +14,9 @@ typedef enum genie_step_kind {
   GENIE_STEP_COPY,
   GENIE_STEP_SIGNAL,
   GENIE_STEP_WAIT,
+  GENIE_STEP_SEND,
+  GENIE_STEP_RECEIVE,
+  GENIE_STEP_LIBRARY_CALL,
 } genie_step_kind_t;
 
 typedef struct genie_step_copy {
@@ -20,6 +24,12 @@ typedef struct genie_step_copy {
   void *source;
   int64_t size_bytes;
 } genie_step_copy_t;
+
+typedef struct genie_step_message {
+  void *address;
+  int64_t size_bytes;
+  uint32_t transfer;
+} genie_step_message_t;
 
 typedef struct genie_step {
   genie_step_kind_t kind;
@@ -30,7 +40,9 @@ typedef struct genie_step {
     genie_device_launch_t launch;
     genie_step_copy_t copy;
     genie_device_event_t *event;
+    genie_step_message_t message;
   };
+  const char *function;  // LIBRARY_CALL
 } genie_step_t;
 
 // *slot = address of the bound tensor + offset.
@@ -46,8 +58,15 @@ typedef struct genie_size_patch {
   uint32_t expr;
 } genie_size_patch_t;
 
+// Payload that crossed along one transfer, counted where it was sent and where it was received.
+typedef struct genie_transfer_count {
+  uint64_t sent_bytes, received_bytes;  // of the last run
+  uint64_t total_bytes;                 // of all, received; or sent where the place is not here
+} genie_transfer_count_t;
+
 typedef struct genie_program {
   uint32_t entry;
+  uint32_t place;  // whose instructions the steps are; GENIE_PLAN_NONE: all
   uint32_t input_count, output_count;
   uint32_t launch_count;
   genie_step_t *steps;
@@ -61,8 +80,14 @@ typedef struct genie_program {
   uint32_t event_count;
   int64_t *values;            // of the plan's expressions, as of the last bound shapes; this entry's only
   void **bindings;            // [input_count + output_count] addresses of the current call
-  uint64_t *staging_offsets;  // [input_count + output_count] into the session's staging memory
-  uint64_t staging_bytes;
+  uint64_t *staging_offsets;  // [input_count + output_count] into the staging memory of the tensor's place
+  uint64_t *staging_bytes;    // [place_count]
+  uint64_t *input_ends;       // [place_count] where inputs end in it and outputs begin
+  uint64_t *message_bytes;    // [place_count] the largest message that a place sends or receives
+  bool has_messages;
+  uint64_t *host_offsets;  // [output_count] into host memory for outputs of places that the host cannot reach
+  uint64_t host_bytes;
+  genie_transfer_count_t *transfers;        // [transfer_count], shared by the programs of a session
   const int64_t **input_dims;               // [input_count] scratch for binding
   int64_t (*bound_shapes)[GENIE_MAX_RANK];  // [input_count] the shapes that `values` hold for
   bool has_bound_shapes;
@@ -70,10 +95,32 @@ typedef struct genie_program {
   uint64_t profiled_run_count;
 } genie_program_t;
 
-// Resolves entry `entry` against the places; tables come from `arena`. UNIMPLEMENTED for an instruction that this
-// executor cannot run. Deinitialise even after a failure.
-genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, genie_place_t *places, bool has_profile,
-                                  genie_arena_t *arena, genie_program_t *program) GENIE_MUST_USE;
+// Resolves entry `entry` against `places`, of which only number `place` is initialised (GENIE_PLAN_NONE: all are, and
+// all run here); tables come from `arena`. UNIMPLEMENTED for an instruction that this executor cannot run. Deinitialise
+// even after a failure.
+genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, uint32_t place, genie_place_t *places,
+                                  bool has_profile, genie_transfer_count_t *transfers, genie_arena_t *arena,
+                                  genie_program_t *program) GENIE_MUST_USE;
 void genie_program_deinit(genie_program_t *program, genie_place_t *places);
+
+// Sets every size of the next run, from the values of the entry's symbols, which are in range.
+void genie_program_set_sizes(const genie_model_t *model, const int64_t *symbol_values, genie_program_t *program);
+
+// The tensor of binding `binding`: inputs first, then outputs.
+const genie_plan_tensor_t *genie_program_binding_tensor(const genie_plan_t *plan, const genie_program_t *program,
+                                                        uint32_t binding);
+
+// The binding's memory in the staging of its place.
+void *genie_program_staging(const genie_plan_t *plan, const genie_program_t *program, const genie_place_t *places,
+                            uint32_t binding);
+
+// Writes the addresses in `bindings` where the steps read them.
+void genie_program_set_addresses(const genie_program_t *program);
+
+// Walks the steps and waits for all streams, also after a failure: the caller's memory must not be in use when the call
+// returns. `exchange` may be NULL when the program has no messages. It checks nothing, allocates nothing and takes no
+// lock of its own.
+genie_status_t genie_program_run(genie_program_t *program, genie_place_t *places, uint32_t place_count,
+                                 genie_exchange_t *exchange) GENIE_MUST_USE;
 
 #endif  // GENIE_RUNTIME_EXEC_PROGRAM_H_

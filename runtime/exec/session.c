@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/exec/staging_exchange.h"
+
 uint64_t genie_session_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -16,10 +18,11 @@ static genie_status_t create_places(genie_session_t *session, const genie_sessio
   void *places = NULL;
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, count, sizeof(*session->places), &places));
   session->places = places;
+  const genie_device_options_t device_options = {.worker_count = options->thread_count};
   while (session->place_count < count) {
     const uint32_t index = session->place_count++;
     GENIE_RETURN_IF_ERROR(
-        genie_place_init(session->model, index, options->device, options->thread_count, &session->places[index]));
+        genie_place_init(session->model, index, options->device, &device_options, &session->places[index]));
   }
   return GENIE_OK;
 }
@@ -29,27 +32,61 @@ static genie_status_t create_programs(genie_session_t *session, bool has_profile
   void *programs = NULL;
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, count, sizeof(*session->programs), &programs));
   session->programs = programs;
+  void *transfers = NULL;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, session->model->plan->transfer_count,
+                                             sizeof(*session->transfers), &transfers));
+  session->transfers = transfers;
   while (session->program_count < count) {
     const uint32_t index = session->program_count++;
-    GENIE_RETURN_IF_ERROR(genie_program_init(session->model, index, session->places, has_profile, &session->arena,
-                                             &session->programs[index]));
+    GENIE_RETURN_IF_ERROR(genie_program_init(session->model, index, GENIE_PLAN_NONE, session->places, has_profile,
+                                             session->transfers, &session->arena, &session->programs[index]));
   }
   return GENIE_OK;
 }
 
-static genie_status_t create_staging(genie_session_t *session) {
+static uint64_t largest(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+static genie_status_t create_staging_of_place(genie_session_t *session, uint32_t place) {
   uint64_t staging_bytes = 0;
+  uint64_t message_bytes = 0;
+  for (uint32_t i = 0; i < session->program_count; ++i) {
+    staging_bytes = largest(staging_bytes, session->programs[i].staging_bytes[place]);
+    message_bytes = largest(message_bytes, session->programs[i].message_bytes[place]);
+  }
+  return genie_place_create_staging(session->allocator, staging_bytes, message_bytes, &session->places[place]);
+}
+
+static genie_status_t create_host_outputs(genie_session_t *session) {
+  bool is_needed = false;
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    is_needed = is_needed || !session->places[i].staging.is_host_addressable;
+  }
+  for (uint32_t i = 0; is_needed && i < session->program_count; ++i) {
+    session->host_output_bytes = largest(session->host_output_bytes, session->programs[i].host_bytes);
+  }
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(session->allocator, session->host_output_bytes, 1, &memory));
+  session->host_outputs = memory;
+  return GENIE_OK;
+}
+
+static genie_status_t create_staging(genie_session_t *session) {
   uint32_t output_count = 0;
   for (uint32_t i = 0; i < session->program_count; ++i) {
-    const genie_program_t *program = &session->programs[i];
-    staging_bytes = program->staging_bytes > staging_bytes ? program->staging_bytes : staging_bytes;
-    output_count = program->output_count > output_count ? program->output_count : output_count;
+    output_count = (uint32_t)largest(output_count, session->programs[i].output_count);
   }
   void *bits = NULL;
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, output_count / 64 + 1, sizeof(uint64_t), &bits));
   session->staged_outputs = bits;
-  genie_device_t *device = session->places[0].device;
-  return device->ops->memory_allocate(device, staging_bytes, &session->staging);
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    GENIE_RETURN_IF_ERROR(create_staging_of_place(session, i));
+  }
+  GENIE_RETURN_IF_ERROR(create_host_outputs(session));
+  return session->model->plan->transfer_count == 0
+             ? GENIE_OK
+             : genie_staging_exchange_create(session->model->plan, session->allocator, &session->exchange);
 }
 
 static genie_status_t fill_session(genie_session_t *session, const genie_session_options_t *options) {
@@ -89,10 +126,8 @@ void genie_session_destroy(genie_session_t *session) {
   for (uint32_t i = 0; i < session->program_count; ++i) {
     genie_program_deinit(&session->programs[i], session->places);
   }
-  if (session->place_count > 0 && session->places[0].device != NULL) {
-    genie_device_t *device = session->places[0].device;
-    device->ops->memory_free(device, &session->staging);
-  }
+  genie_staging_exchange_destroy(session->allocator, session->exchange);
+  genie_allocator_free(session->allocator, session->host_outputs);
   for (uint32_t i = 0; i < session->place_count; ++i) {
     genie_place_deinit(session->allocator, &session->places[i]);
   }
@@ -154,7 +189,7 @@ void genie_session_get_stats(const genie_session_t *session, genie_session_stats
   };
   for (uint32_t i = 0; i < session->place_count; ++i) {
     const genie_place_t *place = &session->places[i];
-    out_stats->weight_bytes += place->weights.size_bytes;
+    out_stats->weight_bytes += place->weights.memory.size_bytes;
     out_stats->state_bytes += place->state.size_bytes;
     out_stats->slab_bytes += place->slab.size_bytes;
     out_stats->scratch_bytes += place->scratch_bytes;

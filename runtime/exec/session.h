@@ -7,14 +7,15 @@
 struct genie_session {
   const genie_model_t *model;
   genie_allocator_t allocator;
-  genie_arena_t arena;        // the tables of all programs
-  genie_place_t *places;      // one a place of the plan
-  uint32_t place_count;       // that are initialised
-  genie_program_t *programs;  // one an entry
-  uint32_t program_count;     // that are initialised
-  // Session-owned outputs, and copies of inputs and outputs whose own memory a kernel cannot use: on place 0, laid out
-  // by each program. Its pages are taken when they are first used.
-  genie_device_memory_t staging;
+  genie_arena_t arena;                // the tables of all programs
+  genie_place_t *places;              // one a place of the plan
+  uint32_t place_count;               // that are initialised
+  genie_program_t *programs;          // one an entry
+  uint32_t program_count;             // that are initialised
+  genie_transfer_count_t *transfers;  // [transfer_count]
+  genie_exchange_t *exchange;         // between the places, all of which are here; NULL when nothing is sent
+  uint8_t *host_outputs;              // session-owned outputs of places whose memory the host cannot reach
+  uint64_t host_output_bytes;
   uint64_t *staged_outputs;  // scratch of a run: a bit an output that is copied to the caller afterwards
   uint64_t load_ns;
   uint64_t run_count;

@@ -177,7 +177,7 @@ static void print_launch(printer_t *printer, const genie_plan_instruction_t *lau
   for (uint32_t i = 0; i < kernel->arg_count; ++i) {
     require_slice(printer, plan->indices[launch->b + i]);
   }
-  PRINT("      gplan.launch place %u stream %u ", launch->place, launch->stream);
+  PRINT("      gplan.%s place %u stream %u ", opcode_name(launch->opcode), launch->place, launch->stream);
   print_string(printer, kernel->name);
   print_list(printer, printer->slice_values, kernel->arg_count, plan->indices + launch->b);
   PRINT(" dims");
@@ -191,6 +191,7 @@ static void print_instruction(printer_t *printer, const genie_plan_instruction_t
   const char *name = opcode_name(instruction->opcode);
   switch (instruction->opcode) {
     case GENIE_PLAN_OPCODE_LAUNCH:
+    case GENIE_PLAN_OPCODE_LIBRARY_CALL:
       print_launch(printer, instruction);
       return;
     case GENIE_PLAN_OPCODE_COPY:

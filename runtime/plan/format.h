@@ -15,7 +15,7 @@
 
 enum {
   GENIE_PLAN_VERSION_MAJOR = 1,
-  GENIE_PLAN_VERSION_MINOR = 0,
+  GENIE_PLAN_VERSION_MINOR = 1,
   GENIE_PLAN_HEADER_BYTES = 4096,
   GENIE_PLAN_PAGE_BYTES = 4096,
   GENIE_PLAN_SLICE_ALIGNMENT = 64,
@@ -25,11 +25,16 @@ enum {
   GENIE_PLAN_MAX_STREAMS = 16,
   GENIE_PLAN_MAX_EVENTS = 65536,
   GENIE_PLAN_MAX_ARGS = 256,
+  GENIE_PLAN_MAX_PLACES = 64,
+  GENIE_PLAN_MAX_QUEUES = 256,  // places times streams of an entry
+  GENIE_PLAN_MAX_TRANSFERS = 65536,
   GENIE_PLAN_WEIGHT_CHUNK_BYTES = 64 * 1024 * 1024,
 };
 
 #define GENIE_PLAN_NONE UINT32_MAX
-#define GENIE_PLAN_NO_CODE UINT64_MAX  // in CODE_OFFSETS: the target has no code for the kernel
+
+// In CODE_OFFSETS: the target has no code for the kernel.
+#define GENIE_PLAN_NO_CODE UINT64_MAX
 
 // STRINGS are bytes; INDICES are operand, dimension and tensor lists; CODE_OFFSETS is uint64_t[targets][kernels], a
 // kernel's entry point from its blob's start; CODE is one blob a target; WEIGHT_CHUNKS are the SHA-256 of every 64 MiB
@@ -99,9 +104,9 @@ typedef struct genie_plan_expr {
   int64_t constant;
 } genie_plan_expr_t;
 
-// A device that the plan runs on; place 0 of a one-device plan is the embedded CPU.
+// A device that the plan runs on; place 0 of a one-device plan is the embedded CPU. Places share no memory.
 typedef struct genie_plan_place {
-  uint32_t name;         // "local:cpu0"
+  uint32_t name;         // "NODE:DEVICE", as in "local:cpu0", where "local" is the node in the caller's process
   uint32_t device_kind;  // string: "cpu", "null", "cuda"
   uint64_t slab_bytes;   // the memory of all temporaries, for the upper bounds of all symbols
   uint64_t state_bytes;
@@ -171,6 +176,7 @@ typedef enum genie_plan_opcode {
 //   COPY    a source slice, b destination slice; both of the same bytes
 //   SIGNAL  a event;  WAIT a event
 //   SEND    a slice, b transfer;  RECEIVE a slice, b transfer
+//   LIBRARY_CALL  as LAUNCH; a is a kernel that no target has code for, its template_name the library's function
 typedef struct genie_plan_instruction {
   uint16_t opcode;  // instruction.def
   uint16_t stream;
@@ -189,7 +195,8 @@ typedef struct genie_plan_entry {
   uint32_t reserved[3];
 } genie_plan_entry_t;
 
-// One edge of the traffic contract: what crosses from place to place in one call of an entry.
+// One edge of the traffic contract: what crosses from place to place in one call of an entry. It has one SEND at its
+// source and one RECEIVE at its destination.
 typedef struct genie_plan_transfer {
   uint32_t entry;
   uint32_t source_place;

@@ -177,6 +177,75 @@ static void transfer_place(genie_plan_example_t *e) {
   e->transfer_count = 1;
 }
 
+// Of the example with places.
+static void place_name_twice(genie_plan_example_t *e) {
+  e->places[1].name = e->places[0].name;
+}
+static void code_missing(genie_plan_example_t *e) {
+  e->code_offsets[3] = GENIE_PLAN_NO_CODE;
+}
+static void library_code(genie_plan_example_t *e) {
+  e->code_offsets[GENIE_PLAN_EXAMPLE_LIBRARY_KERNEL] = 8;
+}
+static void library_launch(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_LIBRARY_CALL].a = 1;
+  e->kernels[1].arg_count = e->kernels[1].dim_count = 2;
+}
+static void library_grid(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_LIBRARY_CALL].d = 4;
+}
+static void transfer_to_itself(genie_plan_example_t *e) {
+  e->transfers[0].destination_place = 0;
+}
+static void transfer_turned(genie_plan_example_t *e) {
+  e->transfers[0].source_place = 1;
+  e->transfers[0].destination_place = 0;
+}
+static void transfer_unsent(genie_plan_example_t *e) {
+  e->transfers[2] = e->transfers[0];
+  e->transfer_count = 3;
+}
+static void transfer_unreceived(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE_BACK] =
+      (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_SIGNAL, .stream = 1};
+  e->instructions[GENIE_PLAN_EXAMPLE_FAR_ADD].stream = 0;
+}
+static void transfer_bytes(genie_plan_example_t *e) {
+  e->transfers[0].bytes_expr = 2;
+}
+static void send_transfer(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND].b = 9;
+}
+static void send_twice(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND_BACK] = e->instructions[GENIE_PLAN_EXAMPLE_SEND];
+}
+static void send_race(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND_BACK].stream = 0;
+}
+static void send_slice(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND].a = e->instructions[GENIE_PLAN_EXAMPLE_SEND_BACK].a;
+}
+static void receive_twice(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE_BACK] = e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE];
+}
+static void receive_before_send(genie_plan_example_t *e) {
+  const genie_plan_instruction_t send = e->instructions[GENIE_PLAN_EXAMPLE_SEND];
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND] = e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE];
+  e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE] = send;
+}
+static void receive_access(genie_plan_example_t *e) {
+  e->slices[e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE].a].access = GENIE_PLAN_ACCESS_BOTH;
+}
+static void receive_race(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_FAR_ADD].stream = 0;
+}
+static void event_of_other_place(genie_plan_example_t *e) {
+  e->instructions[GENIE_PLAN_EXAMPLE_SEND_BACK] =
+      (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_SIGNAL, .stream = 1, .place = 1};
+  e->instructions[GENIE_PLAN_EXAMPLE_RECEIVE_BACK] =
+      (genie_plan_instruction_t){.opcode = GENIE_PLAN_OPCODE_WAIT, .stream = 1};
+}
+
 //===-- Damage to bytes -------------------------------------------------------------------------------------------===//
 
 static genie_plan_header_t *header_of(uint8_t *bytes) {
@@ -248,73 +317,94 @@ static void false_signature(uint8_t *bytes, uint64_t *size_bytes) {
 #define INVALID GENIE_STATUS_INVALID_ARGUMENT
 
 const genie_plan_bad_case_t genie_plan_bad_case_table[] = {
-    {"truncated", GENIE_STATUS_DATA_LOSS, "truncated", NULL, cut_tail},
-    {"truncated-header", GENIE_STATUS_DATA_LOSS, "truncated", NULL, cut_header},
-    {"empty-file", INVALID, "not a plan", NULL, empty},
-    {"no-magic", INVALID, "not a plan", NULL, magic},
-    {"newer-version", GENIE_STATUS_UNIMPLEMENTED, "install a newer Genie", NULL, newer_version},
-    {"unknown-flag", GENIE_STATUS_UNIMPLEMENTED, "flags 0x1", NULL, unknown_flag},
-    {"flipped-bit", GENIE_STATUS_DATA_LOSS, "tensors: damaged", NULL, flipped_bit},
-    {"flipped-manifest", GENIE_STATUS_DATA_LOSS, "manifest: damaged", NULL, flipped_manifest},
-    {"section-overlap", INVALID, "section 3", NULL, section_overlap},
-    {"section-missing", INVALID, "section places is missing", NULL, section_missing},
-    {"section-twice", INVALID, "kind 1 is there twice", NULL, section_twice},
-    {"section-record", INVALID, "section 3", NULL, section_record},
-    {"sections-count", INVALID, "1000 sections", NULL, sections_count},
-    {"reserved-set", INVALID, "reserved", NULL, reserved_set},
-    {"false-signature", GENIE_STATUS_PERMISSION_DENIED, "signature", NULL, false_signature},
-    {"no-entries", INVALID, "entries: empty", no_entries, NULL},
-    {"no-places", INVALID, "places: empty", no_places, NULL},
-    {"unterminated-string", INVALID, "strings", unterminated_string, NULL},
-    {"control-character", INVALID, "strings: byte 0 is a control character", control_character, NULL},
-    {"symbol-range", INVALID, "symbols[0]: range", symbol_range, NULL},
-    {"symbol-unbound", INVALID, "symbols[0]: is not dimension 1", symbol_unbound, NULL},
-    {"expr-forward", INVALID, "exprs[7]: an operand is not an earlier node", expr_forward, NULL},
-    {"expr-overflow", INVALID, "exprs[7]: could overflow", expr_overflow, NULL},
-    {"expr-operator", GENIE_STATUS_UNIMPLEMENTED, "exprs[7]: operator 77", expr_operator, NULL},
-    {"expr-zero-divisor", INVALID, "exprs[7]: could overflow or divide", expr_zero_divisor, NULL},
-    {"expr-of-other-entry", INVALID, "another entry", expr_of_other_entry, NULL},
-    {"tensor-dtype", INVALID, "tensors[2]: role 1, dtype 99", tensor_dtype, NULL},
-    {"tensor-rank", INVALID, "tensors[2]: dimensions", tensor_rank, NULL},
-    {"tensor-bytes", INVALID, "tensors[2]: maximum_bytes", tensor_bytes, NULL},
-    {"tensor-place", INVALID, "tensors[2]: role 1, dtype 1, place 1", tensor_place, NULL},
-    {"weight-outside", INVALID, "tensors[0]: bytes 64", weight_outside, NULL},
-    {"state-overlap", INVALID, "overlaps state", state_overlap, NULL},
-    {"state-initial", INVALID, "tensors[1]: initial 2", state_initial, NULL},
-    {"input-listed-twice", INVALID, "inputs[1] is tensor 2", input_listed_twice, NULL},
-    {"input-name-twice", INVALID, "two inputs are named 'x'", input_name_twice, NULL},
-    {"input-unlisted", INVALID, "tensors[6]: an input or output of no entry", input_unlisted, NULL},
-    {"target-code", INVALID, "targets[1]: code", target_code, NULL},
-    {"code-offset", INVALID, "code_offsets[1][1]", code_offset, NULL},
-    {"launch-without-code", INVALID, "targets[1] has no code for kernel 0", launch_without_code, NULL},
-    {"target-image", INVALID, "targets[1]: cuda image: 16 bytes", target_image, NULL},
-    {"code-offsets-short", INVALID, "code_offsets: 3", code_offsets_short, NULL},
-    {"entry-streams", INVALID, "entries[0]: 0 streams", entry_streams, NULL},
-    {"entry-instructions", INVALID, "entries[1]: instructions", entry_instructions, NULL},
-    {"slice-past-slab", INVALID, "slices[2]: bytes", slice_past_slab, NULL},
-    {"slice-unaligned", INVALID, "slices[2]: bytes 32", slice_unaligned, NULL},
-    {"slice-past-weight", INVALID, "slices[1]: bytes", slice_past_weight, NULL},
-    {"slice-bytes", INVALID, "slices[2]: bytes_expr", slice_bytes, NULL},
-    {"slice-writes-input", INVALID, "slices[0]: writes tensor 2", slice_writes_input, NULL},
-    {"slice-larger-than-input", INVALID, "instructions[0]: slice 0 can be larger", slice_larger_than_input, NULL},
-    {"launch-kernel", INVALID, "instructions[0]: kernel 2", launch_kernel, NULL},
-    {"launch-args", INVALID, "instructions[0]: 3 arguments", launch_args, NULL},
-    {"launch-grid", INVALID, "instructions[0]: grid 99", launch_grid, NULL},
-    {"launch-alias", INVALID, "instructions[0]: arguments 0 and 2 overlap", launch_alias, NULL},
-    {"copy-bytes", INVALID, "instructions[4]: slices 0 and 6", copy_bytes, NULL},
-    {"copy-itself", INVALID, "instructions[5]: slices 4 and 8", copy_itself, NULL},
-    {"instruction-place", INVALID, "instructions[3]: place 1", instruction_place, NULL},
-    {"instruction-stream", INVALID, "instructions[3]: place 0, stream 2", instruction_stream, NULL},
-    {"instruction-opcode", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: unknown (opcode 44)", instruction_opcode,
-     NULL},
-    {"instruction-loop", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: loop", instruction_loop, NULL},
-    {"read-before-write", INVALID, "instructions[0]: slices[3] reads byte 0 before", read_before_write, NULL},
-    {"wait-before-signal", INVALID, "instructions[1]: waits for event 0", wait_before_signal, NULL},
-    {"signal-twice", INVALID, "instructions[4]: event 0 is signalled twice", signal_twice, NULL},
-    {"stream-race", INVALID, "instructions[3]: slices[3] races with a write of stream 0", stream_race, NULL},
-    {"event-outside", INVALID, "instructions[2]: event 7 of 1", event_outside, NULL},
-    {"output-unwritten", INVALID, "tensors[5]: output 'saved' is not written", output_unwritten, NULL},
-    {"transfer-place", INVALID, "transfers[0]", transfer_place, NULL},
+    {"truncated", GENIE_STATUS_DATA_LOSS, "truncated", NULL, cut_tail, false},
+    {"truncated-header", GENIE_STATUS_DATA_LOSS, "truncated", NULL, cut_header, false},
+    {"empty-file", INVALID, "not a plan", NULL, empty, false},
+    {"no-magic", INVALID, "not a plan", NULL, magic, false},
+    {"newer-version", GENIE_STATUS_UNIMPLEMENTED, "install a newer Genie", NULL, newer_version, false},
+    {"unknown-flag", GENIE_STATUS_UNIMPLEMENTED, "flags 0x1", NULL, unknown_flag, false},
+    {"flipped-bit", GENIE_STATUS_DATA_LOSS, "tensors: damaged", NULL, flipped_bit, false},
+    {"flipped-manifest", GENIE_STATUS_DATA_LOSS, "manifest: damaged", NULL, flipped_manifest, false},
+    {"section-overlap", INVALID, "section 3", NULL, section_overlap, false},
+    {"section-missing", INVALID, "section places is missing", NULL, section_missing, false},
+    {"section-twice", INVALID, "kind 1 is there twice", NULL, section_twice, false},
+    {"section-record", INVALID, "section 3", NULL, section_record, false},
+    {"sections-count", INVALID, "1000 sections", NULL, sections_count, false},
+    {"reserved-set", INVALID, "reserved", NULL, reserved_set, false},
+    {"false-signature", GENIE_STATUS_PERMISSION_DENIED, "signature", NULL, false_signature, false},
+    {"no-entries", INVALID, "entries: empty", no_entries, NULL, false},
+    {"no-places", INVALID, "places: empty", no_places, NULL, false},
+    {"unterminated-string", INVALID, "strings", unterminated_string, NULL, false},
+    {"control-character", INVALID, "strings: byte 0 is a control character", control_character, NULL, false},
+    {"symbol-range", INVALID, "symbols[0]: range", symbol_range, NULL, false},
+    {"symbol-unbound", INVALID, "symbols[0]: is not dimension 1", symbol_unbound, NULL, false},
+    {"expr-forward", INVALID, "exprs[7]: an operand is not an earlier node", expr_forward, NULL, false},
+    {"expr-overflow", INVALID, "exprs[7]: could overflow", expr_overflow, NULL, false},
+    {"expr-operator", GENIE_STATUS_UNIMPLEMENTED, "exprs[7]: operator 77", expr_operator, NULL, false},
+    {"expr-zero-divisor", INVALID, "exprs[7]: could overflow or divide", expr_zero_divisor, NULL, false},
+    {"expr-of-other-entry", INVALID, "another entry", expr_of_other_entry, NULL, false},
+    {"tensor-dtype", INVALID, "tensors[2]: role 1, dtype 99", tensor_dtype, NULL, false},
+    {"tensor-rank", INVALID, "tensors[2]: dimensions", tensor_rank, NULL, false},
+    {"tensor-bytes", INVALID, "tensors[2]: maximum_bytes", tensor_bytes, NULL, false},
+    {"tensor-place", INVALID, "tensors[2]: role 1, dtype 1, place 1", tensor_place, NULL, false},
+    {"weight-outside", INVALID, "tensors[0]: bytes 64", weight_outside, NULL, false},
+    {"state-overlap", INVALID, "overlaps state", state_overlap, NULL, false},
+    {"state-initial", INVALID, "tensors[1]: initial 2", state_initial, NULL, false},
+    {"input-listed-twice", INVALID, "inputs[1] is tensor 2", input_listed_twice, NULL, false},
+    {"input-name-twice", INVALID, "two inputs are named 'x'", input_name_twice, NULL, false},
+    {"input-unlisted", INVALID, "tensors[6]: an input or output of no entry", input_unlisted, NULL, false},
+    {"target-code", INVALID, "targets[1]: code", target_code, NULL, false},
+    {"code-offset", INVALID, "code_offsets[1][1]", code_offset, NULL, false},
+    {"launch-without-code", INVALID, "targets[1] has no code for kernel 0", launch_without_code, NULL, false},
+    {"target-image", INVALID, "targets[1]: cuda image: 16 bytes", target_image, NULL, false},
+    {"code-offsets-short", INVALID, "code_offsets: 3", code_offsets_short, NULL, false},
+    {"entry-streams", INVALID, "entries[0]: 0 streams", entry_streams, NULL, false},
+    {"entry-instructions", INVALID, "entries[1]: instructions", entry_instructions, NULL, false},
+    {"slice-past-slab", INVALID, "slices[2]: bytes", slice_past_slab, NULL, false},
+    {"slice-unaligned", INVALID, "slices[2]: bytes 32", slice_unaligned, NULL, false},
+    {"slice-past-weight", INVALID, "slices[1]: bytes", slice_past_weight, NULL, false},
+    {"slice-bytes", INVALID, "slices[2]: bytes_expr", slice_bytes, NULL, false},
+    {"slice-writes-input", INVALID, "slices[0]: writes tensor 2", slice_writes_input, NULL, false},
+    {"slice-larger-than-input", INVALID, "instructions[0]: slice 0 can be larger", slice_larger_than_input, NULL,
+     false},
+    {"launch-kernel", INVALID, "instructions[0]: kernel 2", launch_kernel, NULL, false},
+    {"launch-args", INVALID, "instructions[0]: 3 arguments", launch_args, NULL, false},
+    {"launch-grid", INVALID, "instructions[0]: grid 99", launch_grid, NULL, false},
+    {"launch-alias", INVALID, "instructions[0]: arguments 0 and 2 overlap", launch_alias, NULL, false},
+    {"copy-bytes", INVALID, "instructions[4]: slices 0 and 6", copy_bytes, NULL, false},
+    {"copy-itself", INVALID, "instructions[5]: slices 4 and 8", copy_itself, NULL, false},
+    {"instruction-place", INVALID, "instructions[3]: place 1", instruction_place, NULL, false},
+    {"instruction-stream", INVALID, "instructions[3]: place 0, stream 2", instruction_stream, NULL, false},
+    {"instruction-opcode", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: unknown (opcode 44)", instruction_opcode, NULL,
+     false},
+    {"instruction-loop", GENIE_STATUS_UNIMPLEMENTED, "instructions[1]: loop", instruction_loop, NULL, false},
+    {"read-before-write", INVALID, "instructions[0]: slices[3] reads byte 0 before", read_before_write, NULL, false},
+    {"wait-before-signal", INVALID, "instructions[1]: waits for event 0", wait_before_signal, NULL, false},
+    {"signal-twice", INVALID, "instructions[4]: event 0 is signalled twice", signal_twice, NULL, false},
+    {"stream-race", INVALID, "instructions[3]: slices[3] races with a write of stream 0", stream_race, NULL, false},
+    {"event-outside", INVALID, "instructions[2]: event 7 of 1", event_outside, NULL, false},
+    {"output-unwritten", INVALID, "tensors[5]: output 'saved' is not written", output_unwritten, NULL, false},
+    {"transfer-place", INVALID, "transfers[0]", transfer_place, NULL, false},
+    {"place-name-twice", INVALID, "places[1]: has the name of places[0]", place_name_twice, NULL, true},
+    {"code-missing", INVALID, "targets[1] has no code for kernel 0", code_missing, NULL, true},
+    {"library-code", INVALID, "kernels[2]: is a library's function and has code", library_code, NULL, true},
+    {"library-launch", INVALID, "kernels[1]: is a library's function", library_launch, NULL, true},
+    {"library-grid", INVALID, "instructions[3]: the grid of a library call", library_grid, NULL, true},
+    {"transfer-to-itself", INVALID, "transfers[0]: goes from place 0 to itself", transfer_to_itself, NULL, true},
+    {"transfer-turned", INVALID, "instructions[1]: transfer 0 goes from place 1 to 0", transfer_turned, NULL, true},
+    {"transfer-unsent", INVALID, "transfers[2]: is not sent", transfer_unsent, NULL, true},
+    {"transfer-unreceived", INVALID, "transfers[1]: is not received", transfer_unreceived, NULL, true},
+    {"transfer-bytes", INVALID, "instructions[1]: slice 3 does not read the bytes", transfer_bytes, NULL, true},
+    {"send-transfer", INVALID, "instructions[1]: transfer 9", send_transfer, NULL, true},
+    {"send-twice", INVALID, "instructions[4]: transfer 0 is sent twice", send_twice, NULL, true},
+    {"send-race", INVALID, "instructions[4]: slices[12] races with a write of stream 1", send_race, NULL, true},
+    {"send-slice", INVALID, "instructions[1]: slice 12 is at another place", send_slice, NULL, true},
+    {"receive-twice", INVALID, "instructions[5]: transfer 0 is received twice", receive_twice, NULL, true},
+    {"receive-before-send", INVALID, "instructions[1]: transfer 0 is received before", receive_before_send, NULL, true},
+    {"receive-access", INVALID, "instructions[2]: slice 9 does not write", receive_access, NULL, true},
+    {"receive-race", INVALID, "instructions[6]: slices[3] races with a write of stream 1", receive_race, NULL, true},
+    {"event-of-other-place", INVALID, "instructions[5]: event 0 is signalled at place 1", event_of_other_place, NULL,
+     true},
 };
 const int genie_plan_bad_case_count = sizeof(genie_plan_bad_case_table) / sizeof(genie_plan_bad_case_table[0]);
 
@@ -345,7 +435,11 @@ genie_status_t genie_plan_bad_case_make(const genie_plan_bad_case_t *bad, const 
   char path[512];
   snprintf(path, sizeof(path), "%s/case.gplan", folder);
   genie_plan_example_t example;
-  genie_plan_example_make(&example);
+  if (bad->has_places) {
+    genie_plan_example_make_places(&example);
+  } else {
+    genie_plan_example_make(&example);
+  }
   if (bad->change != NULL) {
     bad->change(&example);
   }

@@ -10,6 +10,7 @@ typedef struct genie_plan_bad_case {
   const char *message;                                   // what the message contains
   void (*change)(genie_plan_example_t *example);         // before writing; may be NULL
   void (*damage)(uint8_t *bytes, uint64_t *size_bytes);  // after writing; may be NULL. Keeps the hashes as they are.
+  bool has_places;                                       // of the example with places
 } genie_plan_bad_case_t;
 
 extern const genie_plan_bad_case_t genie_plan_bad_case_table[];

@@ -61,6 +61,8 @@ static genie_status_t write_good(const char *folder) {
   const genie_status_t status = genie_plan_example_write(&example, in_folder(folder, "good", "signed.gplan"), key);
   unlink(key);
   GENIE_RETURN_IF_ERROR(status);
+  genie_plan_example_make_places(&example);
+  GENIE_RETURN_IF_ERROR(genie_plan_example_write(&example, in_folder(folder, "good", "two-places.gplan"), NULL));
   make_smallest(&example);
   return genie_plan_example_write(&example, in_folder(folder, "good", "smallest.gplan"), NULL);
 }

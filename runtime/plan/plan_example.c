@@ -26,7 +26,11 @@ enum {
   kWriteOutput,
   kWriteSaved,
   kReadReset,
-  kWriteState
+  kWriteState,
+  kWriteFar,
+  kReadFar,
+  kWriteFarResult,
+  kReadFarResult
 };
 
 uint32_t genie_plan_example_text(genie_plan_example_t *example, const char *text) {
@@ -210,6 +214,83 @@ void genie_plan_example_make(genie_plan_example_t *out_example) {
   make_instructions(out_example);
   make_entries(out_example);
 }
+
+//===-- Several places --------------------------------------------------------------------------------------------===//
+
+static void add_far_place(genie_plan_example_t *example) {
+  example->places[1] = (genie_plan_place_t){.name = genie_plan_example_text(example, "far:null0"),
+                                            .device_kind = genie_plan_example_text(example, "null"),
+                                            .slab_bytes = 2 * kMaximumBytes,
+                                            .sum_bytes = 2 * kMaximumBytes};
+  example->place_count = 2;
+  const genie_plan_access_t accesses[] = {GENIE_PLAN_ACCESS_WRITE, GENIE_PLAN_ACCESS_READ, GENIE_PLAN_ACCESS_WRITE,
+                                          GENIE_PLAN_ACCESS_READ};
+  for (uint32_t i = 0; i < 4; ++i) {
+    add_slice(example, GENIE_PLAN_SPACE_SLAB, 1, accesses[i], kMaximumBytes, kBytes);
+    example->slices[example->slice_count - 1].offset = i < 2 ? 0 : kMaximumBytes;
+  }
+}
+
+static void add_library_kernel(genie_plan_example_t *example) {
+  example->kernels[GENIE_PLAN_EXAMPLE_LIBRARY_KERNEL] =
+      (genie_plan_kernel_t){.name = genie_plan_example_text(example, "call_2"),
+                            .template_name = genie_plan_example_text(example, "library.function"),
+                            .arg_count = 2,
+                            .dim_count = 2};
+  example->kernel_count = 3;
+  const uint64_t offsets[6] = {0, 8, GENIE_PLAN_NO_CODE, 0, 8, GENIE_PLAN_NO_CODE};
+  memcpy(example->code_offsets, offsets, sizeof(offsets));
+  example->code_offset_count = 6;
+}
+
+static void add_transfer(genie_plan_example_t *example, const char *name, uint32_t source, uint32_t destination) {
+  example->transfers[example->transfer_count++] =
+      (genie_plan_transfer_t){.source_place = source,
+                              .destination_place = destination,
+                              .phase = genie_plan_example_text(example, "encode"),
+                              .name = genie_plan_example_text(example, name),
+                              .bytes_expr = kBytes};
+}
+
+void genie_plan_example_make_places(genie_plan_example_t *out_example) {
+  genie_plan_example_t *example = out_example;
+  genie_plan_example_make(example);
+  add_far_place(example);
+  add_library_kernel(example);
+  add_transfer(example, "scaled", 0, 1);
+  add_transfer(example, "far.result", 1, 0);
+  const genie_plan_instruction_t scale = example->instructions[GENIE_PLAN_EXAMPLE_SCALE];
+  const genie_plan_instruction_t add = example->instructions[GENIE_PLAN_EXAMPLE_ADD];
+  const genie_plan_instruction_t save = example->instructions[GENIE_PLAN_EXAMPLE_SAVE];
+  const genie_plan_instruction_t reset = example->instructions[GENIE_PLAN_EXAMPLE_RESET];
+  const uint32_t args = add_indices(example, 2, (uint32_t[]){kReadFar, kWriteFarResult});
+  const uint32_t dims = add_indices(example, 2, (uint32_t[]){kRows, kFour});
+  const genie_plan_instruction_t instructions[] = {
+      scale,
+      {.opcode = GENIE_PLAN_OPCODE_SEND, .a = kReadTemporary, .b = 0},
+      {.opcode = GENIE_PLAN_OPCODE_RECEIVE, .stream = 1, .place = 1, .a = kWriteFar, .b = 0},
+      {.opcode = GENIE_PLAN_OPCODE_LIBRARY_CALL,
+       .stream = 1,
+       .place = 1,
+       .a = GENIE_PLAN_EXAMPLE_LIBRARY_KERNEL,
+       .b = args,
+       .c = dims,
+       .d = kOne,
+       .e = 1,
+       .f = scale.f},
+      {.opcode = GENIE_PLAN_OPCODE_SEND, .stream = 1, .place = 1, .a = kReadFarResult, .b = 1},
+      {.opcode = GENIE_PLAN_OPCODE_RECEIVE, .stream = 1, .a = kWriteTemporary, .b = 1},
+      add,
+      save,
+      reset,
+  };
+  memcpy(example->instructions, instructions, sizeof(instructions));
+  example->instruction_count = sizeof(instructions) / sizeof(instructions[0]);
+  example->entries[0].instruction_count = example->instruction_count - 1;
+  example->entries[1].first_instruction = example->instruction_count - 1;
+}
+
+//===-- Writing ---------------------------------------------------------------------------------------------------===//
 
 static genie_status_t append_records(const genie_plan_example_t *example, genie_plan_writer_t *writer) {
   const struct {

@@ -73,13 +73,10 @@ static void mutate(const uint8_t *good, uint8_t *bytes) {
   memcpy(bytes + offset, &word, sizeof(word));
 }
 
-static void survives_any_change(void **state) {
-  (void)state;
+static void survive_changes(const genie_plan_example_t *example) {
   char path[] = "/tmp/genie_mutation_XXXXXX";
   close(mkstemp(path));
-  genie_plan_example_t example;
-  genie_plan_example_make(&example);
-  assert_int_equal(genie_plan_example_write(&example, path, NULL), GENIE_OK);
+  assert_int_equal(genie_plan_example_write(example, path, NULL), GENIE_OK);
   uint8_t *good = NULL;
   uint64_t size_bytes = 0;
   assert_int_equal(genie_plan_example_read(path, &good, &size_bytes), GENIE_OK);
@@ -114,7 +111,24 @@ static void survives_any_change(void **state) {
   assert_true(accepted > 100 && accepted < kMutations / 2);
 }
 
+static void survives_any_change(void **state) {
+  (void)state;
+  genie_plan_example_t example;
+  genie_plan_example_make(&example);
+  survive_changes(&example);
+}
+
+static void survives_any_change_of_several_places(void **state) {
+  (void)state;
+  genie_plan_example_t example;
+  genie_plan_example_make_places(&example);
+  survive_changes(&example);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(survives_any_change)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(survives_any_change),
+      cmocka_unit_test(survives_any_change_of_several_places),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-// Slices and instructions: operands in bounds and in scope, memory within what holds it at every size.
+// Slices and instructions: operands in bounds and in scope, memory within what holds it at every size, code for every
+// launch.
 #include <string.h>
 
 #include "runtime/base/checked_math.h"
@@ -8,10 +9,19 @@ enum { kMaximumFactors = 64, kMaximumSteps = 512 };
 
 #define FAIL(...) genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, __VA_ARGS__)
 
+// How a kernel is used: a bit a place that launches it, and whether it is a library's function.
+typedef struct kernel_use {
+  uint64_t places;
+  bool is_library_function;
+} kernel_use_t;
+
+_Static_assert(GENIE_PLAN_MAX_PLACES <= 64, "a bit a place");
+
 typedef struct scope {
   const genie_plan_t *plan;
   const genie_plan_range_t *ranges;
   const uint32_t *owners;
+  kernel_use_t *kernels;  // [kernel_count]
   uint32_t entry;
   uint32_t instruction;
 } scope_t;
@@ -156,25 +166,11 @@ static genie_status_t check_aliases(const scope_t *scope, uint32_t first, uint32
   return GENIE_OK;
 }
 
-// Every target that a device of the launch's place can take has code for the kernel.
-static genie_status_t check_code(const scope_t *scope, const genie_plan_instruction_t *launch) {
-  const genie_plan_t *plan = scope->plan;
-  const char *kind = genie_plan_string(plan, plan->places[launch->place].device_kind);
-  for (uint32_t i = 0; i < plan->target_count; ++i) {
-    if (genie_plan_code_offsets(plan, i)[launch->a] == GENIE_PLAN_NO_CODE &&
-        strcmp(genie_plan_string(plan, plan->targets[i].device_kind), kind) == 0) {
-      return FAIL("instructions[%u]: targets[%u] has no code for kernel %u", scope->instruction, i, launch->a);
-    }
-  }
-  return GENIE_OK;
-}
-
 static genie_status_t check_launch(const scope_t *scope, const genie_plan_instruction_t *launch) {
   const genie_plan_t *plan = scope->plan;
   if (launch->a >= plan->kernel_count || !genie_plan_has_string(plan, launch->f)) {
     return FAIL("instructions[%u]: kernel %u, module %u", scope->instruction, launch->a, launch->f);
   }
-  GENIE_RETURN_IF_ERROR(check_code(scope, launch));
   const genie_plan_kernel_t *kernel = &plan->kernels[launch->a];
   if (!genie_plan_has_range(launch->b, kernel->arg_count, plan->index_count) ||
       !genie_plan_has_range(launch->c, kernel->dim_count, plan->index_count)) {
@@ -193,6 +189,14 @@ static genie_status_t check_launch(const scope_t *scope, const genie_plan_instru
     return FAIL("instructions[%u]: grid %u is no expression of its entry or can be negative", scope->instruction,
                 launch->d);
   }
+  if (launch->opcode == GENIE_PLAN_OPCODE_LIBRARY_CALL) {
+    scope->kernels[launch->a].is_library_function = true;
+    if (scope->ranges[launch->d].minimum != 1 || scope->ranges[launch->d].maximum != 1) {
+      return FAIL("instructions[%u]: the grid of a library call is not 1", scope->instruction);
+    }
+  } else {
+    scope->kernels[launch->a].places |= (uint64_t)1 << launch->place;
+  }
   return check_aliases(scope, launch->b, kernel->arg_count);
 }
 
@@ -206,6 +210,29 @@ static genie_status_t check_copy(const scope_t *scope, const genie_plan_instruct
       (copy->c | copy->d | copy->e | copy->f) != 0) {
     return FAIL("instructions[%u]: slices %u and %u are no source and destination of equal bytes", scope->instruction,
                 copy->a, copy->b);
+  }
+  return GENIE_OK;
+}
+
+// A SEND reads its slice at the transfer's source, a RECEIVE writes it at the destination.
+static genie_status_t check_message(const scope_t *scope, const genie_plan_instruction_t *message) {
+  const genie_plan_t *plan = scope->plan;
+  const bool is_send = message->opcode == GENIE_PLAN_OPCODE_SEND;
+  GENIE_RETURN_IF_ERROR(check_operand(scope, message->a));
+  if (message->b >= plan->transfer_count || plan->transfers[message->b].entry != scope->entry ||
+      (message->c | message->d | message->e | message->f) != 0) {
+    return FAIL("instructions[%u]: transfer %u is none of its entry", scope->instruction, message->b);
+  }
+  const genie_plan_transfer_t *transfer = &plan->transfers[message->b];
+  const genie_plan_slice_t *slice = &plan->slices[message->a];
+  if (message->place != (is_send ? transfer->source_place : transfer->destination_place)) {
+    return FAIL("instructions[%u]: transfer %u goes from place %u to %u, not %s %u", scope->instruction, message->b,
+                transfer->source_place, transfer->destination_place, is_send ? "from" : "to", message->place);
+  }
+  if (slice->access != (is_send ? GENIE_PLAN_ACCESS_READ : GENIE_PLAN_ACCESS_WRITE) ||
+      slice->bytes_expr != transfer->bytes_expr) {
+    return FAIL("instructions[%u]: slice %u does not %s the bytes of transfer %u", scope->instruction, message->a,
+                is_send ? "read" : "write", message->b);
   }
   return GENIE_OK;
 }
@@ -238,9 +265,13 @@ static genie_status_t check_instruction(const scope_t *scope) {
   }
   switch (instruction->opcode) {
     case GENIE_PLAN_OPCODE_LAUNCH:
+    case GENIE_PLAN_OPCODE_LIBRARY_CALL:
       return check_launch(scope, instruction);
     case GENIE_PLAN_OPCODE_COPY:
       return check_copy(scope, instruction);
+    case GENIE_PLAN_OPCODE_SEND:
+    case GENIE_PLAN_OPCODE_RECEIVE:
+      return check_message(scope, instruction);
     case GENIE_PLAN_OPCODE_SIGNAL:
     case GENIE_PLAN_OPCODE_WAIT:
       return check_event(scope, instruction);
@@ -249,17 +280,56 @@ static genie_status_t check_instruction(const scope_t *scope) {
                            scope->instruction, opcode_name(instruction->opcode), instruction->opcode);
 }
 
-genie_status_t genie_plan_verify_instructions(const genie_plan_t *plan, const genie_plan_range_t *ranges,
-                                              const uint32_t *owners) {
+//===-- Code ------------------------------------------------------------------------------------------------------===//
+
+static bool has_place_of_kind(const genie_plan_t *plan, uint64_t places, const char *kind) {
+  for (uint32_t i = 0; i < plan->place_count; ++i) {
+    if ((places >> i & 1) != 0 && strcmp(genie_plan_string(plan, plan->places[i].device_kind), kind) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Every target has code for what places of its kind launch, and none for a library's function.
+static genie_status_t check_code(const genie_plan_t *plan, const kernel_use_t *kernels) {
+  for (uint32_t target = 0; target < plan->target_count; ++target) {
+    const char *kind = genie_plan_string(plan, plan->targets[target].device_kind);
+    const uint64_t *offsets = genie_plan_code_offsets(plan, target);
+    for (uint32_t i = 0; i < plan->kernel_count; ++i) {
+      const bool has_code = offsets[i] != GENIE_PLAN_NO_CODE;
+      if (kernels[i].is_library_function && (has_code || kernels[i].places != 0)) {
+        return FAIL("kernels[%u]: is a library's function and has code or is launched", i);
+      }
+      if (!has_code && has_place_of_kind(plan, kernels[i].places, kind)) {
+        return FAIL("targets[%u] has no code for kernel %u, which a place of kind '%.32s' launches", target, i, kind);
+      }
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t check_all(const genie_plan_t *plan, const genie_plan_range_t *ranges, const uint32_t *owners,
+                                kernel_use_t *kernels) {
   for (uint32_t i = 0; i < plan->slice_count; ++i) {
     GENIE_RETURN_IF_ERROR(check_slice(plan, i, ranges));
   }
   for (uint32_t entry = 0; entry < plan->entry_count; ++entry) {
     const uint32_t first = plan->entries[entry].first_instruction;
     for (uint32_t i = 0; i < plan->entries[entry].instruction_count; ++i) {
-      const scope_t scope = {plan, ranges, owners, entry, first + i};
+      const scope_t scope = {plan, ranges, owners, kernels, entry, first + i};
       GENIE_RETURN_IF_ERROR(check_instruction(&scope));
     }
   }
-  return GENIE_OK;
+  return check_code(plan, kernels);
+}
+
+genie_status_t genie_plan_verify_instructions(const genie_plan_t *plan, const genie_plan_range_t *ranges,
+                                              const uint32_t *owners) {
+  void *kernels = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(plan->allocator, plan->kernel_count + (size_t)1, sizeof(kernel_use_t), &kernels));
+  const genie_status_t status = check_all(plan, ranges, owners, kernels);
+  genie_allocator_free(plan->allocator, kernels);
+  return status;
 }

@@ -14,6 +14,9 @@ enum { kMaximumDims = 4096 };
 #define FAIL(...) genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, __VA_ARGS__)
 
 static genie_status_t check_places(const genie_plan_t *plan) {
+  if (plan->place_count > GENIE_PLAN_MAX_PLACES) {
+    return FAIL("places: %u; a plan has at most %d", plan->place_count, GENIE_PLAN_MAX_PLACES);
+  }
   for (uint32_t i = 0; i < plan->place_count; ++i) {
     const genie_plan_place_t *place = &plan->places[i];
     if (!genie_plan_has_string(plan, place->name) || !genie_plan_has_string(plan, place->device_kind)) {
@@ -21,6 +24,11 @@ static genie_status_t check_places(const genie_plan_t *plan) {
     }
     if (place->slab_bytes > kMaximumBytes || place->state_bytes > kMaximumBytes) {
       return FAIL("places[%u]: more than 2^60 bytes of memory", i);
+    }
+    for (uint32_t other = 0; other < i; ++other) {
+      if (strcmp(genie_plan_string(plan, plan->places[other].name), genie_plan_string(plan, place->name)) == 0) {
+        return FAIL("places[%u]: has the name of places[%u]", i, other);
+      }
     }
   }
   return GENIE_OK;
@@ -255,6 +263,7 @@ static genie_status_t check_entry(const genie_plan_t *plan, uint32_t index, uint
                 entry->instruction_count, first_instruction);
   }
   if (entry->stream_count < 1 || entry->stream_count > GENIE_PLAN_MAX_STREAMS ||
+      (uint64_t)entry->stream_count * plan->place_count > GENIE_PLAN_MAX_QUEUES ||
       entry->event_count > GENIE_PLAN_MAX_EVENTS ||
       (entry->reserved[0] | entry->reserved[1] | entry->reserved[2]) != 0) {
     return FAIL("entries[%u]: %u streams, %u events", index, entry->stream_count, entry->event_count);
@@ -285,6 +294,9 @@ static genie_status_t check_entries(const genie_plan_t *plan, uint32_t *owners, 
 }
 
 static genie_status_t check_transfers(const genie_plan_t *plan, const genie_plan_range_t *ranges) {
+  if (plan->transfer_count > GENIE_PLAN_MAX_TRANSFERS) {
+    return FAIL("transfers: %u; a plan has at most %d", plan->transfer_count, GENIE_PLAN_MAX_TRANSFERS);
+  }
   for (uint32_t i = 0; i < plan->transfer_count; ++i) {
     const genie_plan_transfer_t *transfer = &plan->transfers[i];
     if (transfer->entry >= plan->entry_count || transfer->source_place >= plan->place_count ||
@@ -293,6 +305,9 @@ static genie_status_t check_transfers(const genie_plan_t *plan, const genie_plan
         !genie_plan_entry_has_expr(plan, transfer->entry, transfer->bytes_expr) ||
         ranges[transfer->bytes_expr].minimum < 0) {
       return FAIL("transfers[%u]: an index is out of bounds", i);
+    }
+    if (transfer->source_place == transfer->destination_place) {
+      return FAIL("transfers[%u]: goes from place %u to itself", i, transfer->source_place);
     }
   }
   return GENIE_OK;

@@ -1,22 +1,19 @@
 // Order: every byte that is read was written before it in the same call, and no two streams touch a byte unordered.
 //
-// The list order of an entry is one order in which its streams may run: a stream runs its instructions in that order,
-// and a WAIT comes after the only SIGNAL of its event, so nothing can deadlock. Happens-before is tracked with one
-// clock a stream (Mattern's vector clocks); each memory is a sorted list of segments with their last writer and last
-// readers.
+// The list order of an entry is one order in which its queues (a stream of a place) may run: a queue runs its
+// instructions in that order, a WAIT comes after the only SIGNAL of its event and a RECEIVE after the only SEND of its
+// transfer, so nothing can deadlock. Happens-before is tracked with one clock a queue (Mattern's vector clocks); each
+// memory is a sorted list of segments with their last writer and last readers. A memory belongs to one place, so its
+// segments name streams of that place alone.
 #include <string.h>
 
 #include "runtime/plan/verifier.h"
-
-typedef struct vector_clock {
-  uint32_t time[GENIE_PLAN_MAX_STREAMS];
-} vector_clock_t;
 
 typedef struct segment {
   uint64_t begin, end;
   uint32_t writer_time;
   uint32_t writer_stream;
-  vector_clock_t read;
+  uint32_t read_time[GENIE_PLAN_MAX_STREAMS];
 } segment_t;
 
 typedef struct memory {
@@ -26,14 +23,27 @@ typedef struct memory {
   uint32_t entry;  // the entry, counted from 1, whose accesses the segments are
 } memory_t;
 
+typedef enum transfer_state {
+  TRANSFER_UNSENT,
+  TRANSFER_SENT,
+  TRANSFER_RECEIVED,
+} transfer_state_t;
+
 typedef struct schedule {
   const genie_plan_t *plan;
   memory_t *memories;  // one a place's slab, then one a tensor
-  vector_clock_t streams[GENIE_PLAN_MAX_STREAMS];
-  vector_clock_t *events;
+  // Vector clocks: a time for each of `queue_count` queues, queue = place * stream_count + stream.
+  uint32_t *queues;     // [queue_count]
+  uint32_t *events;     // [event_count]
+  uint32_t *transfers;  // [transfer_count]
   bool *has_signal;
+  uint32_t *event_places;
+  uint8_t *transfer_states;  // transfer_state_t
+  uint32_t queue_count;      // of the current entry
+  uint32_t stream_count;
   uint32_t entry;  // counted from 1
   uint32_t instruction;
+  uint32_t place;
   uint32_t stream;
 } schedule_t;
 
@@ -121,8 +131,19 @@ static genie_status_t fail_race(const schedule_t *schedule, uint32_t slice, cons
                            schedule->instruction, slice, what, stream);
 }
 
+// The clock of the current queue.
+static uint32_t *own_clock(const schedule_t *schedule) {
+  return schedule->queues +
+         (size_t)(schedule->place * schedule->stream_count + schedule->stream) * schedule->queue_count;
+}
+
+// What the current queue knows of `stream` of its place.
+static uint32_t time_of(const schedule_t *schedule, uint32_t stream) {
+  return own_clock(schedule)[schedule->place * schedule->stream_count + stream];
+}
+
 static bool is_ordered(const schedule_t *schedule, uint32_t stream, uint32_t time) {
-  return schedule->streams[schedule->stream].time[stream] >= time;
+  return time_of(schedule, stream) >= time;
 }
 
 static genie_status_t check_read(schedule_t *schedule, uint32_t index) {
@@ -146,7 +167,7 @@ static genie_status_t check_read(schedule_t *schedule, uint32_t index) {
     if (!is_ordered(schedule, segment->writer_stream, segment->writer_time)) {
       return fail_race(schedule, index, "write", segment->writer_stream);
     }
-    segment->read.time[schedule->stream] = schedule->streams[schedule->stream].time[schedule->stream];
+    segment->read_time[schedule->stream] = time_of(schedule, schedule->stream);
     position = segment->end;
   }
   return GENIE_OK;
@@ -167,15 +188,15 @@ static genie_status_t check_write(schedule_t *schedule, uint32_t index) {
     if (!is_ordered(schedule, segment->writer_stream, segment->writer_time)) {
       return fail_race(schedule, index, "write", segment->writer_stream);
     }
-    for (uint32_t stream = 0; stream < GENIE_PLAN_MAX_STREAMS; ++stream) {
-      if (!is_ordered(schedule, stream, segment->read.time[stream])) {
+    for (uint32_t stream = 0; stream < schedule->stream_count; ++stream) {
+      if (!is_ordered(schedule, stream, segment->read_time[stream])) {
         return fail_race(schedule, index, "read", stream);
       }
     }
   }
   const segment_t written = {.begin = slice->offset,
                              .end = end,
-                             .writer_time = schedule->streams[schedule->stream].time[schedule->stream],
+                             .writer_time = time_of(schedule, schedule->stream),
                              .writer_stream = schedule->stream};
   overwrite(memory, &written);
   return GENIE_OK;
@@ -198,13 +219,26 @@ static genie_status_t check_accesses(schedule_t *schedule, uint32_t count, const
 
 //===-- Instructions ----------------------------------------------------------------------------------------------===//
 
+static void store_clock(const schedule_t *schedule, uint32_t *out_clock) {
+  memcpy(out_clock, own_clock(schedule), schedule->queue_count * sizeof(*out_clock));
+}
+
+// What `other` knows, the current queue knows now.
+static void join_clock(const schedule_t *schedule, const uint32_t *other) {
+  uint32_t *clock = own_clock(schedule);
+  for (uint32_t i = 0; i < schedule->queue_count; ++i) {
+    clock[i] = other[i] > clock[i] ? other[i] : clock[i];
+  }
+}
+
 static genie_status_t signal_event(schedule_t *schedule, uint32_t event) {
   if (schedule->has_signal[event]) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: event %u is signalled twice",
                              schedule->instruction, event);
   }
   schedule->has_signal[event] = true;
-  schedule->events[event] = schedule->streams[schedule->stream];
+  schedule->event_places[event] = schedule->place;
+  store_clock(schedule, schedule->events + (size_t)event * schedule->queue_count);
   return GENIE_OK;
 }
 
@@ -214,24 +248,54 @@ static genie_status_t wait_for_event(schedule_t *schedule, uint32_t event) {
                              "instructions[%u]: waits for event %u before it is signalled", schedule->instruction,
                              event);
   }
-  vector_clock_t *clock = &schedule->streams[schedule->stream];
-  for (uint32_t i = 0; i < GENIE_PLAN_MAX_STREAMS; ++i) {
-    const uint32_t time = schedule->events[event].time[i];
-    clock->time[i] = time > clock->time[i] ? time : clock->time[i];
+  if (schedule->event_places[event] != schedule->place) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: event %u is signalled at place %u",
+                             schedule->instruction, event, schedule->event_places[event]);
   }
+  join_clock(schedule, schedule->events + (size_t)event * schedule->queue_count);
   return GENIE_OK;
+}
+
+static genie_status_t send(schedule_t *schedule, const genie_plan_instruction_t *instruction) {
+  GENIE_RETURN_IF_ERROR(check_accesses(schedule, 1, &instruction->a));
+  uint8_t *state = &schedule->transfer_states[instruction->b];
+  if (*state != TRANSFER_UNSENT) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: transfer %u is sent twice",
+                             schedule->instruction, instruction->b);
+  }
+  *state = TRANSFER_SENT;
+  store_clock(schedule, schedule->transfers + (size_t)instruction->b * schedule->queue_count);
+  return GENIE_OK;
+}
+
+static genie_status_t receive(schedule_t *schedule, const genie_plan_instruction_t *instruction) {
+  uint8_t *state = &schedule->transfer_states[instruction->b];
+  if (*state != TRANSFER_SENT) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "instructions[%u]: transfer %u is received %s",
+                             schedule->instruction, instruction->b,
+                             *state == TRANSFER_UNSENT ? "before it is sent" : "twice");
+  }
+  *state = TRANSFER_RECEIVED;
+  join_clock(schedule, schedule->transfers + (size_t)instruction->b * schedule->queue_count);
+  return check_accesses(schedule, 1, &instruction->a);
 }
 
 static genie_status_t check_instruction(schedule_t *schedule) {
   const genie_plan_t *plan = schedule->plan;
   const genie_plan_instruction_t *instruction = &plan->instructions[schedule->instruction];
+  schedule->place = instruction->place;
   schedule->stream = instruction->stream;
-  ++schedule->streams[schedule->stream].time[schedule->stream];
+  ++own_clock(schedule)[schedule->place * schedule->stream_count + schedule->stream];
   switch (instruction->opcode) {
     case GENIE_PLAN_OPCODE_LAUNCH:
+    case GENIE_PLAN_OPCODE_LIBRARY_CALL:
       return check_accesses(schedule, plan->kernels[instruction->a].arg_count, plan->indices + instruction->b);
     case GENIE_PLAN_OPCODE_COPY:
       return check_accesses(schedule, 2, (const uint32_t[]){instruction->a, instruction->b});
+    case GENIE_PLAN_OPCODE_SEND:
+      return send(schedule, instruction);
+    case GENIE_PLAN_OPCODE_RECEIVE:
+      return receive(schedule, instruction);
     case GENIE_PLAN_OPCODE_SIGNAL:
       return signal_event(schedule, instruction->a);
     case GENIE_PLAN_OPCODE_WAIT:
@@ -259,7 +323,9 @@ static genie_status_t check_outputs(const schedule_t *schedule, const genie_plan
 }
 
 static genie_status_t check_entry(schedule_t *schedule, const genie_plan_entry_t *entry) {
-  memset(schedule->streams, 0, sizeof(schedule->streams));
+  schedule->stream_count = entry->stream_count;
+  schedule->queue_count = schedule->plan->place_count * entry->stream_count;
+  memset(schedule->queues, 0, (size_t)schedule->queue_count * schedule->queue_count * sizeof(*schedule->queues));
   memset(schedule->has_signal, 0, entry->event_count * sizeof(*schedule->has_signal));
   ++schedule->entry;
   for (uint32_t i = 0; i < entry->instruction_count; ++i) {
@@ -269,21 +335,42 @@ static genie_status_t check_entry(schedule_t *schedule, const genie_plan_entry_t
   return check_outputs(schedule, entry);
 }
 
+static genie_status_t check_all_moved(const schedule_t *schedule) {
+  for (uint32_t i = 0; i < schedule->plan->transfer_count; ++i) {
+    if (schedule->transfer_states[i] != TRANSFER_RECEIVED) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "transfers[%u]: is not %s", i,
+                               schedule->transfer_states[i] == TRANSFER_SENT ? "received" : "sent");
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t allocate(const genie_plan_t *plan, size_t count, size_t element_bytes, void *out_pointer) {
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, count + 1, element_bytes, &memory));
+  memcpy(out_pointer, &memory, sizeof(memory));
+  return GENIE_OK;
+}
+
 static genie_status_t allocate_schedule(schedule_t *schedule) {
   const genie_plan_t *plan = schedule->plan;
-  uint32_t event_count = 1;
+  size_t event_count = 0;
+  size_t queue_count = 0;
   for (uint32_t i = 0; i < plan->entry_count; ++i) {
-    event_count = plan->entries[i].event_count > event_count ? plan->entries[i].event_count : event_count;
+    const genie_plan_entry_t *entry = &plan->entries[i];
+    const size_t queues = (size_t)plan->place_count * entry->stream_count;
+    event_count = entry->event_count > event_count ? entry->event_count : event_count;
+    queue_count = queues > queue_count ? queues : queue_count;
   }
-  void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, (size_t)plan->place_count + plan->tensor_count,
-                                                       sizeof(memory_t), &memory));
-  schedule->memories = memory;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, event_count, sizeof(vector_clock_t), &memory));
-  schedule->events = memory;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, event_count, sizeof(bool), &memory));
-  schedule->has_signal = memory;
-  return GENIE_OK;
+  const size_t clock_bytes = queue_count * sizeof(uint32_t);
+  const size_t memory_count = (size_t)plan->place_count + plan->tensor_count;
+  GENIE_RETURN_IF_ERROR(allocate(plan, memory_count, sizeof(memory_t), &schedule->memories));
+  GENIE_RETURN_IF_ERROR(allocate(plan, queue_count, clock_bytes, &schedule->queues));
+  GENIE_RETURN_IF_ERROR(allocate(plan, event_count, clock_bytes, &schedule->events));
+  GENIE_RETURN_IF_ERROR(allocate(plan, plan->transfer_count, clock_bytes, &schedule->transfers));
+  GENIE_RETURN_IF_ERROR(allocate(plan, event_count, sizeof(uint32_t), &schedule->event_places));
+  GENIE_RETURN_IF_ERROR(allocate(plan, plan->transfer_count, sizeof(uint8_t), &schedule->transfer_states));
+  return allocate(plan, event_count, sizeof(bool), &schedule->has_signal);
 }
 
 static void release_schedule(schedule_t *schedule) {
@@ -293,7 +380,11 @@ static void release_schedule(schedule_t *schedule) {
     genie_allocator_free(plan->allocator, schedule->memories[i].segments);
   }
   genie_allocator_free(plan->allocator, schedule->memories);
+  genie_allocator_free(plan->allocator, schedule->queues);
   genie_allocator_free(plan->allocator, schedule->events);
+  genie_allocator_free(plan->allocator, schedule->transfers);
+  genie_allocator_free(plan->allocator, schedule->event_places);
+  genie_allocator_free(plan->allocator, schedule->transfer_states);
   genie_allocator_free(plan->allocator, schedule->has_signal);
 }
 
@@ -302,6 +393,9 @@ genie_status_t genie_plan_verify_schedule(const genie_plan_t *plan) {
   genie_status_t status = allocate_schedule(&schedule);
   for (uint32_t i = 0; status == GENIE_OK && i < plan->entry_count; ++i) {
     status = check_entry(&schedule, &plan->entries[i]);
+  }
+  if (status == GENIE_OK) {
+    status = check_all_moved(&schedule);
   }
   release_schedule(&schedule);
   return status;

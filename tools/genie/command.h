@@ -72,7 +72,7 @@ typedef struct genie_call_options {
        .minimum = 0,                                                                   \
        .maximum = 1024,                                                                \
        .variable = "GENIE_THREADS",                                                    \
-       .help = "threads that compute; 0, the default: one for each CPU"},              \
+       .help = "threads that compute; 0, the default: one for each usable CPU"},       \
       {.name = "--device",                                                             \
        .kind = GENIE_CONFIG_STRING,                                                    \
        .offset = offsetof(type, field) + offsetof(genie_call_options_t, device),       \

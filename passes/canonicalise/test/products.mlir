@@ -71,3 +71,15 @@ func.func @flattened_batch(%a: tensor<2x3x4x5xf32> {genie.input = "a"}, %b: tens
   %3 = genie.reshape %2 : (tensor<6x4x4xf32>) -> tensor<2x3x4x4xf32>
   return %3 : tensor<2x3x4x4xf32>
 }
+
+// A bias that is reshaped after the product joins it where both are known.
+// CHECK-LABEL: func.func @a_bias_of_two_dimensions
+// CHECK: %[[B:.*]] = genie.reshape %arg2
+// CHECK-NEXT: genie.linear %arg0, %arg1, %[[B]]
+func.func @a_bias_of_two_dimensions(%x: tensor<2x4xf32> {genie.input = "x"}, %w: tensor<3x4xf32> {genie.weight = @w2}, %b: tensor<1x3xf32> {genie.weight = @b2}) -> (tensor<2x3xf32> {genie.output = "y"}) {
+  %0 = genie.linear %x, %w : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = genie.add %0, %b : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+genie.weight @w2 {file = "w.bin", offset = 0 : i64, strides = array<i64: 4, 1>} : tensor<3x4xf32>
+genie.weight @b2 {file = "w.bin", offset = 64 : i64, strides = array<i64: 3, 1>} : tensor<1x3xf32>

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/device/cpu/cpu_quota.h"
+
 // What a thread is told and tells. The caller offers a share; the thread takes it, or the caller takes it back when it
 // is done with its own first: a thread that sleeps, or that the scheduler runs something else in place of, delays
 // nobody.
@@ -26,14 +28,19 @@ typedef struct pool_thread {
   atomic_uint is_asleep;
   genie_thread_pool_t *pool;
   uint32_t worker;  // 1 .. worker_count - 1
+  int cpu;          // to which it is pinned; kNoCpu: it floats. The constructor's, then of whoever holds is_busy
   pthread_t handle;
 } pool_thread_t;
+
+enum { kNoCpu = -1, kMaxCpus = 8192 };
 
 struct genie_thread_pool {
   genie_allocator_t allocator;
   uint32_t worker_count;
   uint32_t started_count;  // threads that exist; differs from worker_count - 1 in a failed constructor only
   _Alignas(64) atomic_flag is_busy;
+  int free_cpu;    // of the pool's CPUs, the one to which no thread is pinned; kNoCpu: threads float
+  int caller_cpu;  // where the last caller was
   // Written by the caller before it offers shares; read by the threads that took one.
   _Alignas(64) genie_thread_pool_work_t work;
   uint32_t participant_count;
@@ -153,6 +160,35 @@ static void wait_for_participants(genie_thread_pool_t *pool) {
   atomic_store_explicit(&pool->is_caller_asleep, 0, memory_order_relaxed);
 }
 
+static void pin_thread(pthread_t handle, int cpu) {
+  union {
+    cpu_set_t first;
+    char bytes[CPU_ALLOC_SIZE(kMaxCpus)];
+  } mask;
+  memset(&mask, 0, sizeof(mask));
+  CPU_SET_S((size_t)cpu, sizeof(mask), &mask.first);
+  // A CPU that went away since, or a sandbox that forbids it: the thread floats, which is correct and only slower.
+  (void)pthread_setaffinity_np(handle, sizeof(mask), &mask.first);
+}
+
+// Before shares are offered, so that the thread of the caller's CPU begins its share on another.
+static void leave_cpu_of_caller(genie_thread_pool_t *pool) {
+  const int cpu = sched_getcpu();
+  if (pool->free_cpu == kNoCpu || cpu == pool->caller_cpu) {
+    return;
+  }
+  pool->caller_cpu = cpu;
+  for (uint32_t i = 0; i < pool->started_count; ++i) {
+    pool_thread_t *thread = &pool->threads[i];
+    if (thread->cpu == cpu) {
+      pin_thread(thread->handle, pool->free_cpu);
+      thread->cpu = pool->free_cpu;
+      pool->free_cpu = cpu;
+      return;
+    }
+  }
+}
+
 static uint32_t participants_of(const genie_thread_pool_t *pool, const genie_thread_pool_work_t *work) {
   const int64_t least_tasks = work->least_tasks < 1 ? 1 : work->least_tasks;
   const int64_t useful_count = work->task_count / least_tasks;
@@ -168,6 +204,7 @@ void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_wo
     run_share(work, 0, 1);
     return;
   }
+  leave_cpu_of_caller(pool);
   pool->work = *work;
   pool->participant_count = participant_count;
   atomic_store_explicit(&pool->pending_count, participant_count - 1, memory_order_relaxed);
@@ -183,8 +220,6 @@ void genie_thread_pool_run(genie_thread_pool_t *pool, const genie_thread_pool_wo
 uint32_t genie_thread_pool_worker_count(const genie_thread_pool_t *pool) {
   return pool->worker_count;
 }
-
-enum { kMaxCpus = 8192 };
 
 typedef struct cpu_list {
   uint32_t count;
@@ -224,17 +259,6 @@ static void list_usable_cpus(cpu_list_t *out_list) {
   put_current_cpu_first(out_list);
 }
 
-static void pin_thread(pthread_t handle, uint32_t cpu) {
-  union {
-    cpu_set_t first;
-    char bytes[CPU_ALLOC_SIZE(kMaxCpus)];
-  } mask;
-  memset(&mask, 0, sizeof(mask));
-  CPU_SET_S(cpu, sizeof(mask), &mask.first);
-  // A CPU that went away since, or a sandbox that forbids it: the thread floats, which is correct and only slower.
-  (void)pthread_setaffinity_np(handle, sizeof(mask), &mask.first);
-}
-
 static genie_status_t start_thread(genie_thread_pool_t *pool, uint32_t worker, const cpu_list_t *cpus) {
   pool_thread_t *thread = &pool->threads[worker - 1];
   thread->pool = pool;
@@ -245,8 +269,9 @@ static genie_status_t start_thread(genie_thread_pool_t *pool, uint32_t worker, c
                              pool->worker_count, strerror(error));
   }
   ++pool->started_count;
-  if (pool->worker_count <= cpus->count) {
-    pin_thread(thread->handle, cpus->ids[worker]);
+  thread->cpu = pool->free_cpu == kNoCpu ? kNoCpu : cpus->ids[worker];
+  if (thread->cpu != kNoCpu) {
+    pin_thread(thread->handle, thread->cpu);
   }
   return GENIE_OK;
 }
@@ -264,12 +289,18 @@ static genie_status_t start_threads(genie_thread_pool_t *pool, const cpu_list_t 
   return status;
 }
 
+static uint32_t default_worker_count(const cpu_list_t *cpus) {
+  const uint32_t quota = genie_cpu_quota_get();
+  const uint32_t count = quota != 0 && quota < cpus->count ? quota : cpus->count;
+  return count < GENIE_THREAD_POOL_MAX_WORKERS ? count : GENIE_THREAD_POOL_MAX_WORKERS;
+}
+
 genie_status_t genie_thread_pool_create(uint32_t worker_count, genie_allocator_t allocator,
                                         genie_thread_pool_t **out_pool) {
   cpu_list_t cpus;
   list_usable_cpus(&cpus);
   if (worker_count == 0) {
-    worker_count = cpus.count < GENIE_THREAD_POOL_MAX_WORKERS ? cpus.count : GENIE_THREAD_POOL_MAX_WORKERS;
+    worker_count = default_worker_count(&cpus);
   }
   if (worker_count > GENIE_THREAD_POOL_MAX_WORKERS) {
     return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%u threads: at most %d are supported", worker_count,
@@ -282,6 +313,7 @@ genie_status_t genie_thread_pool_create(uint32_t worker_count, genie_allocator_t
   pool->allocator = allocator;
   pool->worker_count = worker_count;
   atomic_flag_clear(&pool->is_busy);
+  pool->free_cpu = pool->caller_cpu = worker_count <= cpus.count ? cpus.ids[0] : kNoCpu;
   const genie_status_t status = start_threads(pool, &cpus);
   if (status != GENIE_OK) {
     genie_thread_pool_destroy(pool);

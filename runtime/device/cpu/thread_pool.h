@@ -4,6 +4,9 @@
 // begun. A caller that finds the pool busy with another's range works through its own alone, so that callers never wait
 // for each other. Between ranges the threads spin for some tens of microseconds and then sleep. genie_thread_pool_run()
 // takes no lock and allocates nothing.
+//
+// Each thread is pinned to a CPU of its own; the caller goes where the scheduler puts it. A caller that comes to a
+// thread's CPU sends that thread to the CPU that the pool leaves free, so that the two do not take turns on one.
 #ifndef GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_
 #define GENIE_RUNTIME_DEVICE_CPU_THREAD_POOL_H_
 
@@ -26,8 +29,9 @@ typedef struct genie_thread_pool_work {
 enum { GENIE_THREAD_POOL_MAX_WORKERS = 1024 };
 
 // A pool of `worker_count` workers: the caller of genie_thread_pool_run() and worker_count - 1 threads. 0: one worker a
-// CPU of the calling thread's affinity mask. Threads are pinned, one a CPU, unless there are more of them than CPUs.
-// OUT_OF_RANGE: more than GENIE_THREAD_POOL_MAX_WORKERS. RESOURCE_EXHAUSTED: the system gives no more threads.
+// CPU of the calling thread's affinity mask, but no more than the process's CPU quota (cpu_quota.h). Threads are
+// pinned, one a CPU, unless there are more workers than CPUs. OUT_OF_RANGE: more than GENIE_THREAD_POOL_MAX_WORKERS.
+// RESOURCE_EXHAUSTED: the system gives no more threads.
 genie_status_t genie_thread_pool_create(uint32_t worker_count, genie_allocator_t allocator,
                                         genie_thread_pool_t **out_pool) GENIE_MUST_USE;
 

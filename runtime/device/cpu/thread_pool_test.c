@@ -1,6 +1,7 @@
 #include "runtime/device/cpu/thread_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -131,6 +132,53 @@ static void test_callers_share_a_pool(void **state) {
   genie_thread_pool_destroy(pool);
 }
 
+// Where the two shares of a range ran: each waits until the other has begun, so that no thread does both.
+typedef struct meeting {
+  atomic_int begun_count;
+  int cpus[2];
+} meeting_t;
+
+static void meet(const genie_kernel_frame_t *frame, int64_t begin, int64_t end) {
+  meeting_t *meeting = frame->args[0];
+  (void)end;
+  meeting->cpus[begin] = sched_getcpu();
+  atomic_fetch_add(&meeting->begun_count, 1);
+  while (atomic_load(&meeting->begun_count) < 2) {
+    sched_yield();
+  }
+}
+
+static void run_on_cpu(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET((size_t)cpu, &set);
+  assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+static void test_a_thread_leaves_the_cpu_that_the_caller_comes_to(void **state) {
+  (void)state;
+  cpu_set_t usable;
+  assert_int_equal(sched_getaffinity(0, sizeof(usable), &usable), 0);
+  if (CPU_COUNT(&usable) < 2) {
+    skip();
+  }
+  genie_thread_pool_t *pool = create_pool(2);
+  for (int round = 0; round < 10; ++round) {
+    meeting_t meeting = {0};
+    void *args[] = {&meeting};
+    static uint8_t scratch[2];
+    const genie_thread_pool_work_t work = {
+        .kernel = meet, .args = args, .scratch = scratch, .scratch_stride_bytes = 1, .task_count = 2};
+    genie_thread_pool_run(pool, &work);
+    if (round > 0) {
+      assert_int_not_equal(meeting.cpus[0], meeting.cpus[1]);
+    }
+    run_on_cpu(meeting.cpus[1]);
+  }
+  genie_thread_pool_destroy(pool);
+  assert_int_equal(sched_setaffinity(0, sizeof(usable), &usable), 0);
+}
+
 static void test_too_many_workers_are_refused(void **state) {
   (void)state;
   genie_thread_pool_t *pool = NULL;
@@ -143,9 +191,12 @@ static void test_too_many_workers_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_task_runs_exactly_once), cmocka_unit_test(test_few_tasks_use_few_threads),
-      cmocka_unit_test(test_threads_wake_after_sleep),     cmocka_unit_test(test_callers_share_a_pool),
+      cmocka_unit_test(test_every_task_runs_exactly_once),
+      cmocka_unit_test(test_few_tasks_use_few_threads),
+      cmocka_unit_test(test_threads_wake_after_sleep),
+      cmocka_unit_test(test_callers_share_a_pool),
       cmocka_unit_test(test_too_many_workers_are_refused),
+      cmocka_unit_test(test_a_thread_leaves_the_cpu_that_the_caller_comes_to),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ static genie_status_t module_load(genie_device_t *device, const void *code, uint
                              (unsigned long long)code_bytes);
   }
   for (uint32_t i = 0; i < kernel_count; ++i) {
-    if (kernel_offsets[i] >= code_bytes) {
+    if (kernel_offsets[i] >= code_bytes && kernel_offsets[i] != GENIE_DEVICE_NO_CODE) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "kernel %u starts at byte %llu of %llu bytes of code", i,
                                (unsigned long long)kernel_offsets[i], (unsigned long long)code_bytes);
     }

@@ -131,7 +131,23 @@ def numbers_page():
     ])  # fmt: skip
 
 
+def metrics_page():
+    rows, named = [], ""
+    for macro in ("GENIE_METRIC", "GENIE_METRIC_FAMILY"):
+        for _, kind, _, name, labels, text in rows_of("remote_exec/metrics/metric.def", macro):
+            labels = labels.replace('\\"', '"')
+            if name == named:
+                rows[-1][2] += ", " + code(labels)
+            else:
+                rows.append([code(name), kind.lower(), code(labels), escape(text)])
+            named = name
+    head = "# Metrics of genied\n\n`genied --metrics-listen HOST:PORT` serves them at `/metrics` in the Prometheus text format, and at\n"
+    head += "`/healthz` 200 `ok`, or 503 `draining` while it ends. Names of peers and sessions are labels as they call themselves.\n\n"
+    return head + table(["metric", "kind", "labels", "what it says"], rows)
+
+
 PAGES = {
+    "metrics.md": ("remote_exec/metrics/metric.def", metrics_page),
     "ops.md": ("ir/genie_ops.td", ops_page),
     "passes.md": ("passes/passes.def", passes_page),
     "options.md": ("compiler/options.def and tools/genie/command.def", options_page),

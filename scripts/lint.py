@@ -29,6 +29,7 @@ ARROWS = {
     "remote_exec/wire": [],
     "remote_exec/identity": [],
     "remote_exec/memory": [],
+    "remote_exec/hardening": [],
     "remote_exec/metrics": [],
     "remote_exec/store": ["runtime/plan"],
     "remote_exec/transport": ["remote_exec/wire", "remote_exec/identity", "remote_exec/memory"],

@@ -14,6 +14,7 @@ add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wall> $<$<COMPILE_LANGUAGE:C>:-Wext
                     -fvisibility=hidden -fno-omit-frame-pointer)
 add_compile_definitions(_GNU_SOURCE)
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
+include(hardening)
 if(GENIE_SANITIZE)
   add_compile_options(-fsanitize=${GENIE_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${GENIE_SANITIZE})

@@ -98,6 +98,29 @@ def check_link_map():
                 yield f"{library.name}: wants the symbol {line.split()[-1]}"
 
 
+def check_hardening():
+    """What we ship resists: position-independent, relocations read-only, no executable stack, guarded stacks and copies."""
+    build = pathlib.Path(os.environ.get("GENIE_BUILD", ROOT / "build" / "dev"))
+    shipped = [build / "bin" / name for name in ("genie", "geniec", "genied")] + [build / "lib" / "libgenie.so"]
+    for binary in (path for path in shipped if path.exists()):
+        text = subprocess.run(["readelf", "-Whld", "--dyn-syms", binary], capture_output=True, text=True, check=True).stdout
+        wanted = {
+            r"Type: +DYN": "is not position-independent",
+            r"GNU_RELRO": "has no read-only relocations",
+            r"BIND_NOW|FLAGS_1.*\bNOW\b": "resolves symbols lazily",
+            r"GNU_STACK +(\S+ +){5}RW ": "has an executable stack",
+            r"__stack_chk_fail": "was built without -fstack-protector-strong",
+            r"__\w+_chk\b": "was built without _FORTIFY_SOURCE",
+        }
+        for pattern, problem in wanted.items():
+            if not re.search(pattern, text):
+                yield f"{binary.name}: {problem}"
+        if re.search(r"LOAD .* RWE ", text):
+            yield f"{binary.name}: has a segment that is writable and executable"
+        if re.search(r"\((RPATH|RUNPATH|TEXTREL)\)", text):
+            yield f"{binary.name}: has a library path of its own, or relocations in its code"
+
+
 def check_text():
     for path in tracked():
         if path == "scripts/lint.py":
@@ -139,7 +162,7 @@ def check_reference(fix):
 
 def main(arguments):
     fix = arguments == ["--fix"]
-    checks = [check_arrows(), check_link_map(), check_text(), check_file_names(), check_format(fix), check_reference(fix)]
+    checks = [check_arrows(), check_link_map(), check_hardening(), check_text(), check_file_names(), check_format(fix), check_reference(fix)]
     problems = [problem for check in checks for problem in check]
     print("\n".join(problems) if problems else "lint: nothing to say")
     return 1 if problems else 0

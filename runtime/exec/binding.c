@@ -94,6 +94,7 @@ static genie_status_t bind_shapes(const genie_session_t *session, genie_program_
   for (uint32_t i = 0; i < program->size_count; ++i) {
     *program->sizes[i].slot = program->values[program->sizes[i].expr];
   }
+  program->has_new_sizes = true;
   program->has_bound_shapes = true;
   return GENIE_OK;
 }
@@ -147,33 +148,21 @@ static genie_place_t *place_of(const genie_session_t *session, const genie_progr
   return &session->places[genie_program_binding_tensor(session->model->plan, program, binding)->place];
 }
 
-// Where the session gives an output to a caller that brings no memory: where it is staged, or in the host's memory when
-// the host cannot reach that.
-static void *own_memory_of(const genie_session_t *session, const genie_program_t *program, uint32_t output) {
-  const uint32_t binding = program->input_count + output;
-  return place_of(session, program, binding)->staging.is_host_addressable
-             ? staging_of(session, program, binding)
-             : session->host_outputs + program->host_offsets[output];
+// Where the session gives an output to a caller that brings no memory.
+static void *own_memory_of(const genie_session_t *session, const genie_program_t *program, uint32_t binding) {
+  return genie_place_host_staging(place_of(session, program, binding), program->staging_offsets[binding]);
 }
 
-static bool is_within(const void *data, const void *memory, uint64_t size_bytes) {
-  return (uintptr_t)data >= (uintptr_t)memory && (uintptr_t)data - (uintptr_t)memory < size_bytes;
-}
-
-// The place whose staging memory, which the host can reach, holds the tensor; NULL when none does.
+// The place whose staging memory, or its mirror, holds the tensor; NULL when none does.
 static const genie_place_t *find_staging(const genie_session_t *session, const genie_tensor_t *tensor) {
   for (uint32_t i = 0; i < session->place_count; ++i) {
-    const genie_device_memory_t *staging = &session->places[i].staging;
-    if (staging->is_host_addressable && is_within(tensor->data, staging->address, staging->size_bytes)) {
-      return &session->places[i];
+    const genie_place_t *place = &session->places[i];
+    const uintptr_t begin = (uintptr_t)genie_place_host_staging(place, 0);
+    if (begin != 0 && (uintptr_t)tensor->data >= begin && (uintptr_t)tensor->data - begin < place->staging.size_bytes) {
+      return place;
     }
   }
   return NULL;
-}
-
-static bool is_in_session(const genie_session_t *session, const genie_tensor_t *tensor) {
-  return find_staging(session, tensor) != NULL ||
-         is_within(tensor->data, session->host_outputs, session->host_output_bytes);
 }
 
 static bool is_overlapping(const genie_tensor_t *a, uint64_t a_bytes, const genie_tensor_t *b, uint64_t b_bytes) {
@@ -187,7 +176,7 @@ static genie_status_t check_overlap(const genie_session_t *session, const genie_
   const uint64_t bytes = bytes_of(&outputs[index]);
   for (uint32_t i = 0; i < program->input_count + index; ++i) {
     const genie_tensor_t *other = i < program->input_count ? &inputs[i] : &outputs[i - program->input_count];
-    const bool is_moved = i < program->input_count && is_in_session(session, other);
+    const bool is_moved = i < program->input_count && find_staging(session, other) != NULL;
     if (other->data != NULL && !is_moved && is_overlapping(&outputs[index], bytes, other, bytes_of(other))) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT, "output '%s' overlaps %s '%s' in memory",
@@ -229,8 +218,8 @@ static genie_status_t check_output(const genie_session_t *session, const genie_p
 static bool can_move_input(const genie_session_t *session, const genie_program_t *program,
                            const genie_tensor_t *input) {
   const genie_place_t *place = find_staging(session, input);
-  return place == NULL ||
-         (uintptr_t)input->data - (uintptr_t)place->staging.address >= program->input_ends[place - session->places];
+  return place == NULL || (uintptr_t)input->data - (uintptr_t)genie_place_host_staging(place, 0) >=
+                              program->input_ends[place - session->places];
 }
 
 static genie_status_t check_session_memory(const genie_session_t *session, const genie_program_t *program,
@@ -243,7 +232,8 @@ static genie_status_t check_session_memory(const genie_session_t *session, const
     }
   }
   for (uint32_t i = 0; i < program->output_count; ++i) {
-    if (is_in_session(session, &outputs[i]) && outputs[i].data != own_memory_of(session, program, i)) {
+    if (find_staging(session, &outputs[i]) != NULL &&
+        outputs[i].data != own_memory_of(session, program, program->input_count + i)) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT,
           "output '%s' is to be written to the session's memory, as an output of an earlier run; set "
@@ -296,43 +286,47 @@ static bool is_staged(const genie_session_t *session, uint32_t output) {
   return (session->staged_outputs[output / 64] >> (output % 64) & 1) != 0;
 }
 
-genie_status_t genie_binding_set_addresses(genie_session_t *session, genie_program_t *program,
-                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs) {
-  for (uint32_t i = 0; i < program->input_count; ++i) {
-    genie_place_t *place = place_of(session, program, i);
-    program->bindings[i] = inputs[i].data;
-    const uint64_t bytes = bytes_of(&inputs[i]);
-    if (!is_usable(place, inputs[i].data) || find_staging(session, &inputs[i]) != NULL) {
-      program->bindings[i] = staging_of(session, program, i);
-      session->last_copy_bytes += bytes;
-      GENIE_RETURN_IF_ERROR(genie_place_copy(place, program->bindings[i], inputs[i].data, bytes));
-    }
+// Copies an input to where it is staged: on the CPU the memory itself, else its mirror, from which a run uploads it.
+static void stage_input(genie_session_t *session, const genie_program_t *program, uint32_t binding,
+                        const genie_tensor_t *input) {
+  const uint64_t bytes = bytes_of(input);
+  uint8_t *staged = own_memory_of(session, program, binding);
+  if (staged != input->data && bytes > 0) {
+    session->last_copy_bytes += bytes;
+    memmove(staged, input->data, bytes);
   }
-  for (uint32_t i = 0; i < program->output_count; ++i) {
-    const uint32_t binding = program->input_count + i;
-    const genie_place_t *place = place_of(session, program, binding);
-    const bool is_direct = is_usable(place, outputs[i].data);
-    program->bindings[binding] = is_direct ? outputs[i].data : staging_of(session, program, binding);
-    set_staged(session, i, !is_direct && (outputs[i].data != NULL || !place->staging.is_host_addressable));
-  }
-  genie_program_set_addresses(program);
-  return GENIE_OK;
 }
 
-genie_status_t genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program,
-                                            genie_tensor_t *outputs) {
-  for (uint32_t i = 0; i < program->output_count; ++i) {
-    const uint32_t binding = program->input_count + i;
-    if (outputs[i].data == NULL) {
-      genie_binding_describe_output(session, program, i, &outputs[i]);
-      outputs[i].data = own_memory_of(session, program, i);
-    }
-    if (is_staged(session, i)) {
-      const uint64_t bytes = bytes_of(&outputs[i]);
-      session->last_copy_bytes += bytes;
-      GENIE_RETURN_IF_ERROR(
-          genie_place_copy(place_of(session, program, binding), outputs[i].data, program->bindings[binding], bytes));
+void genie_binding_set_addresses(genie_session_t *session, genie_program_t *program, const genie_tensor_t *inputs,
+                                 const genie_tensor_t *outputs) {
+  for (uint32_t i = 0; i < program->input_count; ++i) {
+    program->bindings[i] = inputs[i].data;
+    if (!is_usable(place_of(session, program, i), inputs[i].data) || find_staging(session, &inputs[i]) != NULL) {
+      program->bindings[i] = staging_of(session, program, i);
+      stage_input(session, program, i, &inputs[i]);
     }
   }
-  return GENIE_OK;
+  for (uint32_t i = 0; i < program->output_count; ++i) {
+    const uint32_t binding = program->input_count + i;
+    const bool is_direct = is_usable(place_of(session, program, binding), outputs[i].data);
+    program->bindings[binding] = is_direct ? outputs[i].data : staging_of(session, program, binding);
+    set_staged(session, i, !is_direct && outputs[i].data != NULL);
+  }
+  genie_program_set_addresses(program);
+}
+
+void genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program, genie_tensor_t *outputs) {
+  for (uint32_t i = 0; i < program->output_count; ++i) {
+    void *own = own_memory_of(session, program, program->input_count + i);
+    if (outputs[i].data == NULL) {
+      genie_binding_describe_output(session, program, i, &outputs[i]);
+      outputs[i].data = own;
+    } else if (is_staged(session, i) && outputs[i].data != own) {
+      const uint64_t bytes = bytes_of(&outputs[i]);
+      session->last_copy_bytes += bytes;
+      if (bytes > 0) {
+        memcpy(outputs[i].data, own, bytes);
+      }
+    }
+  }
 }

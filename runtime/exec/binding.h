@@ -22,12 +22,11 @@ genie_status_t genie_binding_check_memory(const genie_session_t *session, const 
                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs,
                                           uint32_t output_count) GENIE_MUST_USE;
 
-// Sets the addresses of the call; copies inputs that are not aligned.
-genie_status_t genie_binding_set_addresses(genie_session_t *session, genie_program_t *program,
-                                           const genie_tensor_t *inputs, const genie_tensor_t *outputs) GENIE_MUST_USE;
+// Sets the addresses of the call; copies inputs whose own memory a kernel cannot use.
+void genie_binding_set_addresses(genie_session_t *session, genie_program_t *program, const genie_tensor_t *inputs,
+                                 const genie_tensor_t *outputs);
 
 // After the run: copies staged outputs to the caller's memory, and describes those in the session's memory.
-genie_status_t genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program,
-                                            genie_tensor_t *outputs) GENIE_MUST_USE;
+void genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program, genie_tensor_t *outputs);
 
 #endif  // GENIE_RUNTIME_EXEC_BINDING_H_

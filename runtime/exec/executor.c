@@ -17,14 +17,15 @@ genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const
   GENIE_RETURN_IF_ERROR(genie_binding_check_inputs(session, program, inputs, input_count));
   GENIE_RETURN_IF_ERROR(genie_binding_check_memory(session, program, inputs, outputs, output_count));
   session->last_copy_bytes = 0;
-  GENIE_RETURN_IF_ERROR(genie_binding_set_addresses(session, program, inputs, outputs));
+  genie_binding_set_addresses(session, program, inputs, outputs);
   GENIE_RETURN_IF_ERROR(genie_program_run(program, session->places, session->place_count, session->exchange));
   for (uint32_t i = 0; i < session->place_count; ++i) {
     session->last_copy_bytes += session->places[i].copy_bytes;
   }
-  GENIE_RETURN_IF_ERROR(genie_binding_finish_outputs(session, program, outputs));
+  genie_binding_finish_outputs(session, program, outputs);
   ++session->run_count;
   session->last_launch_count = program->launch_count;
+  session->last_enqueue_ns = program->enqueue_ns;
   session->last_run_ns = genie_session_now_ns() - begin_ns;
   return GENIE_OK;
 }

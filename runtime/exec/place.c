@@ -2,6 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/base/checked_math.h"
+
+enum { kPageBytes = 4096 };
 
 // ---- State ----
 
@@ -123,12 +128,55 @@ genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, cons
   return set_initial_state(model, index, place);
 }
 
-genie_status_t genie_place_create_staging(genie_allocator_t allocator, uint64_t staging_bytes, uint64_t message_bytes,
-                                          genie_place_t *place) {
+// Pages, because a device registers whole ones; they are taken when they are first used.
+static genie_status_t map_host(genie_place_t *place, uint64_t size_bytes) {
+  uint64_t mapped_bytes = 0;
+  if (!genie_checked_align_u64(size_bytes, kPageBytes, &mapped_bytes)) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "inputs and outputs need too much memory");
+  }
+  void *memory = mmap(NULL, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no %llu bytes for inputs and outputs",
+                             (unsigned long long)mapped_bytes);
+  }
+  place->mirror = memory;
+  place->mirror_bytes = mapped_bytes;
+  genie_device_t *device = place->device;
+  return device->ops->host_register == NULL ? GENIE_OK : device->ops->host_register(device, memory, mapped_bytes);
+}
+
+static void unmap_host(genie_place_t *place) {
+  genie_device_t *device = place->device;
+  if (place->mirror == NULL) {
+    return;
+  }
+  if (device->ops->host_unregister != NULL) {
+    device->ops->host_unregister(device, place->mirror);
+  }
+  munmap(place->mirror, place->mirror_bytes);
+}
+
+genie_status_t genie_place_create_staging(uint64_t staging_bytes, uint64_t message_bytes, genie_place_t *place) {
   GENIE_RETURN_IF_ERROR(place->device->ops->memory_allocate(place->device, staging_bytes, &place->staging));
-  return place->slab.is_host_addressable || message_bytes == 0
-             ? GENIE_OK
-             : genie_allocator_allocate_array(allocator, message_bytes, 1, &place->message);
+  if (place->staging.is_host_addressable) {
+    return GENIE_OK;
+  }
+  uint64_t size_bytes = 0;
+  if (!genie_checked_add_u64(staging_bytes, message_bytes, &size_bytes)) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "inputs and outputs need too much memory");
+  }
+  GENIE_RETURN_IF_ERROR(map_host(place, size_bytes + 1));
+  place->message = place->mirror + staging_bytes;
+  return GENIE_OK;
+}
+
+genie_status_t genie_place_create_clock(genie_place_t *place) {
+  genie_device_t *device = place->device;
+  if (device->ops->event_elapsed == NULL || place->begin_event != NULL) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(device->ops->event_create(device, &place->begin_event));
+  return device->ops->event_create(device, &place->end_event);
 }
 
 void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place) {
@@ -145,7 +193,9 @@ void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place) {
   device->ops->memory_free(device, &place->state);
   device->ops->memory_free(device, &place->slab);
   device->ops->memory_free(device, &place->staging);
-  genie_allocator_free(allocator, place->message);
+  device->ops->event_destroy(device, place->begin_event);
+  device->ops->event_destroy(device, place->end_event);
+  unmap_host(place);
   genie_device_destroy(device);
   *place = (genie_place_t){0};
 }

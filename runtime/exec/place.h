@@ -19,9 +19,15 @@ typedef struct genie_place {
   // Inputs and outputs whose own memory a kernel cannot use, laid out by each program. Its pages are taken when they
   // are first used.
   genie_device_memory_t staging;
-  void *message;           // host memory for what is sent and received, where the host cannot reach the device's
-  uint64_t scratch_bytes;  // of all workers
-  uint64_t copy_bytes;     // moved by the place's copies in the current run
+  // Where the host cannot reach the device's memory: host memory that the device can. `mirror` holds what `staging`
+  // does, at the same offsets; `message` what is sent and received.
+  uint8_t *mirror;
+  uint64_t mirror_bytes;
+  void *message;
+  genie_device_event_t *begin_event, *end_event;  // around a run's work, where it is timed
+  uint64_t scratch_bytes;                         // of all workers
+  uint64_t copy_bytes;                            // moved by the place's copies in the current run
+  uint64_t device_ns;                             // of the last timed run, between upload and download
 } genie_place_t;
 
 // Opens the device (`device_kind` NULL: the one that the plan names), loads code and weights and sets the state.
@@ -31,8 +37,16 @@ genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, cons
 
 // Memory for `staging_bytes` of inputs and outputs, and for messages of `message_bytes` at most, as the place's
 // programs need them.
-genie_status_t genie_place_create_staging(genie_allocator_t allocator, uint64_t staging_bytes, uint64_t message_bytes,
+genie_status_t genie_place_create_staging(uint64_t staging_bytes, uint64_t message_bytes,
                                           genie_place_t *place) GENIE_MUST_USE;
+
+// From now on runs are timed by the device's own clock, if it has one.
+genie_status_t genie_place_create_clock(genie_place_t *place) GENIE_MUST_USE;
+
+// Where the host finds byte `offset` of the staging memory: there, or in its mirror.
+static inline uint8_t *genie_place_host_staging(const genie_place_t *place, uint64_t offset) {
+  return (place->staging.is_host_addressable ? (uint8_t *)place->staging.address : place->mirror) + offset;
+}
 void genie_place_deinit(genie_allocator_t allocator, genie_place_t *place);
 
 // Sets every state of the place to its initial value.

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runtime/exec/program_graph.h"
 #include "runtime/exec/session.h"
 
 enum { kAlignment = 64 };
@@ -23,7 +24,6 @@ struct genie_place_program {
   share_t *shares;        // one an entry
   uint32_t share_count;   // that are initialised
   genie_transfer_count_t *transfers;
-  uint8_t *host_memory;  // inputs and outputs; where the host reaches the device's memory, that is used instead
   uint32_t bound_entry;  // GENIE_PLAN_NONE: none
   uint64_t load_ns;
   uint64_t run_count;
@@ -77,12 +77,11 @@ static genie_status_t create_shares(genie_place_program_t *program) {
   return GENIE_OK;
 }
 
-// Inputs and outputs lie where kernels use them, or in host memory beside that.
+// Inputs and outputs lie where kernels use them, or in the mirror of that.
 static void set_memory(genie_place_program_t *program, share_t *share) {
   const genie_place_t *place = own_place(program);
   for (uint32_t i = 0; i < share->input_count + share->output_count; ++i) {
-    uint8_t *base = place->staging.is_host_addressable ? place->staging.address : program->host_memory;
-    share->memory[i] = base + share->program.staging_offsets[share->bindings[i]];
+    share->memory[i] = genie_place_host_staging(place, share->program.staging_offsets[share->bindings[i]]);
   }
 }
 
@@ -96,14 +95,23 @@ static genie_status_t create_memory(genie_place_program_t *program) {
     message_bytes = message > message_bytes ? message : message_bytes;
   }
   genie_place_t *place = own_place(program);
-  GENIE_RETURN_IF_ERROR(genie_place_create_staging(program->allocator, staging_bytes, message_bytes, place));
-  if (!place->staging.is_host_addressable) {
-    void *memory = NULL;
-    GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(program->allocator, staging_bytes, 1, &memory));
-    program->host_memory = memory;
-  }
+  GENIE_RETURN_IF_ERROR(genie_place_create_staging(staging_bytes, message_bytes, place));
   for (uint32_t i = 0; i < program->share_count; ++i) {
     set_memory(program, &program->shares[i]);
+  }
+  return GENIE_OK;
+}
+
+// The other places are not here, but all that a graph touches is of this one.
+static genie_status_t create_graphs(genie_place_program_t *program) {
+  for (uint32_t i = 0; i < program->share_count; ++i) {
+    genie_program_t *steps = &program->shares[i].program;
+    for (uint32_t b = 0; b < program->shares[i].input_count + program->shares[i].output_count; ++b) {
+      const uint32_t binding = program->shares[i].bindings[b];
+      steps->bindings[binding] = genie_program_staging(program->model->plan, steps, program->places, binding);
+    }
+    genie_program_set_addresses(steps);
+    GENIE_RETURN_IF_ERROR(genie_program_graphs_create(steps, program->places, &program->arena));
   }
   return GENIE_OK;
 }
@@ -118,7 +126,8 @@ static genie_status_t fill_program(genie_place_program_t *program, const genie_p
   GENIE_RETURN_IF_ERROR(
       genie_place_init(program->model, program->place, options->device, &device_options, own_place(program)));
   GENIE_RETURN_IF_ERROR(create_shares(program));
-  return create_memory(program);
+  GENIE_RETURN_IF_ERROR(create_memory(program));
+  return create_graphs(program);
 }
 
 genie_status_t genie_place_program_create(const genie_model_t *model, uint32_t place,
@@ -157,7 +166,6 @@ void genie_place_program_destroy(genie_place_program_t *program) {
   if (program->places != NULL) {
     genie_place_deinit(program->allocator, own_place(program));
   }
-  genie_allocator_free(program->allocator, program->host_memory);
   genie_arena_deinit(&program->arena);
   genie_allocator_free(program->allocator, program);
 }
@@ -182,22 +190,16 @@ uint32_t genie_place_program_output_position(const genie_place_program_t *progra
 }
 
 // Of the `index`th of the place's inputs and outputs.
-static uint64_t bytes_of(const genie_place_program_t *program, const share_t *share, uint32_t index) {
-  const genie_plan_t *plan = program->model->plan;
-  const genie_plan_tensor_t *tensor = genie_program_binding_tensor(plan, &share->program, share->bindings[index]);
-  uint64_t bytes = genie_dtype_bytes((genie_dtype_t)tensor->dtype);
-  for (uint32_t i = 0; i < tensor->rank; ++i) {
-    bytes *= (uint64_t)share->program.values[plan->indices[tensor->first_dim + i]];
-  }
-  return bytes;
+static uint64_t bytes_of(const share_t *share, uint32_t index) {
+  return genie_program_binding_bytes(&share->program, share->bindings[index]);
 }
 
 uint64_t genie_place_program_input_bytes(const genie_place_program_t *program, uint32_t entry, uint32_t index) {
-  return bytes_of(program, &program->shares[entry], index);
+  return bytes_of(&program->shares[entry], index);
 }
 
 uint64_t genie_place_program_output_bytes(const genie_place_program_t *program, uint32_t entry, uint32_t index) {
-  return bytes_of(program, &program->shares[entry], program->shares[entry].input_count + index);
+  return bytes_of(&program->shares[entry], program->shares[entry].input_count + index);
 }
 
 void *genie_place_program_input_memory(const genie_place_program_t *program, uint32_t entry, uint32_t index) {
@@ -231,7 +233,13 @@ static bool is_usable(const genie_place_t *place, const void *address) {
   return place->staging.is_host_addressable && (uintptr_t)address % kAlignment == 0;
 }
 
-static genie_status_t set_addresses(genie_place_program_t *program, share_t *share, const genie_place_call_t *call) {
+static void move(void *destination, const void *source, uint64_t size_bytes) {
+  if (destination != source && size_bytes > 0) {
+    memmove(destination, source, size_bytes);
+  }
+}
+
+static void set_addresses(genie_place_program_t *program, share_t *share, const genie_place_call_t *call) {
   genie_place_t *place = own_place(program);
   for (uint32_t i = 0; i < share->input_count + share->output_count; ++i) {
     const bool is_input = i < share->input_count;
@@ -244,23 +252,20 @@ static genie_status_t set_addresses(genie_place_program_t *program, share_t *sha
     }
     *binding = (uint8_t *)place->staging.address + share->program.staging_offsets[share->bindings[i]];
     if (is_input) {
-      GENIE_RETURN_IF_ERROR(genie_place_copy(place, *binding, address, bytes_of(program, share, i)));
+      move(share->memory[i], address, bytes_of(share, i));
     }
   }
   genie_program_set_addresses(&share->program);
-  return GENIE_OK;
 }
 
-static genie_status_t finish_outputs(genie_place_program_t *program, share_t *share, const genie_place_call_t *call) {
+static void finish_outputs(const share_t *share, const genie_place_call_t *call) {
   for (uint32_t i = 0; i < share->output_count; ++i) {
     const uint32_t index = share->input_count + i;
     void *address = given(call->outputs, i, share->memory[index]);
-    const void *binding = share->program.bindings[share->bindings[index]];
-    if (address != binding) {
-      GENIE_RETURN_IF_ERROR(genie_place_copy(own_place(program), address, binding, bytes_of(program, share, index)));
+    if (address != share->program.bindings[share->bindings[index]]) {
+      move(address, share->memory[index], bytes_of(share, index));
     }
   }
-  return GENIE_OK;
 }
 
 genie_status_t genie_place_run(genie_place_program_t *program, uint32_t entry, const genie_place_call_t *call) {
@@ -273,10 +278,10 @@ genie_status_t genie_place_run(genie_place_program_t *program, uint32_t entry, c
     return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "place %u sends or receives, and has no exchange",
                              program->place);
   }
-  GENIE_RETURN_IF_ERROR(set_addresses(program, share, call));
+  set_addresses(program, share, call);
   GENIE_RETURN_IF_ERROR(
       genie_program_run(&share->program, program->places, program->model->plan->place_count, call->exchange));
-  GENIE_RETURN_IF_ERROR(finish_outputs(program, share, call));
+  finish_outputs(share, call);
   ++program->run_count;
   program->last_launch_count = share->program.launch_count;
   program->last_run_ns = genie_session_now_ns() - begin_ns;

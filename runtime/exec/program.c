@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/exec/program_graph.h"
 
 // What the construction of one program hands around.
 typedef struct program_builder {
@@ -109,7 +110,12 @@ static genie_status_t resolve_step(const program_builder_t *builder, uint32_t in
   switch (instruction->opcode) {
     case GENIE_PLAN_OPCODE_LAUNCH:
     case GENIE_PLAN_OPCODE_LIBRARY_CALL:
-      return resolve_launch(builder, instruction, step);
+      GENIE_RETURN_IF_ERROR(resolve_launch(builder, instruction, step));
+      if (instruction->opcode == GENIE_PLAN_OPCODE_LIBRARY_CALL) {
+        step->kind = GENIE_STEP_LIBRARY_CALL;
+        step->function = genie_plan_string(builder->plan, builder->plan->kernels[instruction->a].template_name);
+      }
+      return GENIE_OK;
     case GENIE_PLAN_OPCODE_SEND:
     case GENIE_PLAN_OPCODE_RECEIVE:
       resolve_message(builder, instruction, step);
@@ -206,6 +212,15 @@ const genie_plan_tensor_t *genie_program_binding_tensor(const genie_plan_t *plan
                             : genie_plan_output(plan, program->entry, binding - program->input_count)];
 }
 
+uint64_t genie_program_binding_bytes(const genie_program_t *program, uint32_t binding) {
+  const genie_plan_tensor_t *tensor = genie_program_binding_tensor(program->plan, program, binding);
+  uint64_t bytes = genie_dtype_bytes((genie_dtype_t)tensor->dtype);
+  for (uint32_t i = 0; i < tensor->rank; ++i) {
+    bytes *= (uint64_t)program->values[program->plan->indices[tensor->first_dim + i]];
+  }
+  return bytes;
+}
+
 static genie_status_t add_to_staging(const program_builder_t *builder, uint32_t binding) {
   genie_program_t *program = builder->program;
   const genie_plan_tensor_t *tensor = genie_program_binding_tensor(builder->plan, program, binding);
@@ -236,13 +251,6 @@ static genie_status_t lay_out_staging(const program_builder_t *builder) {
       memcpy(program->input_ends, program->staging_bytes, place_count * sizeof(*program->input_ends));
     }
     GENIE_RETURN_IF_ERROR(add_to_staging(builder, i));
-  }
-  GENIE_RETURN_IF_ERROR(
-      allocate(builder->arena, program->output_count, sizeof(*program->host_offsets), &program->host_offsets));
-  for (uint32_t i = 0; i < program->output_count; ++i) {
-    program->host_offsets[i] = program->host_bytes;
-    program->host_bytes +=
-        (genie_program_binding_tensor(builder->plan, program, program->input_count + i)->maximum_bytes + 63) & ~63ull;
   }
   if (program->output_count == 0) {
     memcpy(program->input_ends, program->staging_bytes, place_count * sizeof(*program->input_ends));
@@ -280,6 +288,7 @@ static void fix_static_sizes(const program_builder_t *builder) {
 genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, uint32_t place, genie_place_t *places,
                                   bool has_profile, genie_transfer_count_t *transfers, genie_arena_t *arena,
                                   genie_program_t *program) {
+  program->plan = model->plan;
   program->entry = entry;
   program->place = place;
   program->transfers = transfers;
@@ -298,6 +307,7 @@ genie_status_t genie_program_init(const genie_model_t *model, uint32_t entry, ui
 }
 
 void genie_program_deinit(genie_program_t *program, genie_place_t *places) {
+  genie_program_graphs_destroy(program, places);
   for (uint32_t i = 0; i < program->event_count; ++i) {
     if (program->events[i] != NULL) {
       genie_device_t *device = places[program->event_places[i]].device;
@@ -314,6 +324,17 @@ void genie_program_set_sizes(const genie_model_t *model, const int64_t *symbol_v
   for (uint32_t i = 0; i < program->size_count; ++i) {
     *program->sizes[i].slot = program->values[program->sizes[i].expr];
   }
+  program->has_new_sizes = true;
+}
+
+void genie_program_bind_staging(genie_program_t *program, const genie_place_t *places) {
+  for (uint32_t i = 0; i < program->input_count + program->output_count; ++i) {
+    const genie_plan_tensor_t *tensor = genie_program_binding_tensor(program->plan, program, i);
+    if (!places[tensor->place].staging.is_host_addressable) {
+      program->bindings[i] = genie_program_staging(program->plan, program, places, i);
+    }
+  }
+  genie_program_set_addresses(program);
 }
 
 void genie_program_set_addresses(const genie_program_t *program) {

@@ -58,6 +58,8 @@ typedef struct genie_size_patch {
   uint32_t expr;
 } genie_size_patch_t;
 
+typedef struct genie_program_graphs genie_program_graphs_t;
+
 // Payload that crossed along one transfer, counted where it was sent and where it was received.
 typedef struct genie_transfer_count {
   uint64_t sent_bytes, received_bytes;  // of the last run
@@ -65,6 +67,7 @@ typedef struct genie_transfer_count {
 } genie_transfer_count_t;
 
 typedef struct genie_program {
+  const genie_plan_t *plan;
   uint32_t entry;
   uint32_t place;  // whose instructions the steps are; GENIE_PLAN_NONE: all
   uint32_t input_count, output_count;
@@ -85,14 +88,16 @@ typedef struct genie_program {
   uint64_t *input_ends;       // [place_count] where inputs end in it and outputs begin
   uint64_t *message_bytes;    // [place_count] the largest message that a place sends or receives
   bool has_messages;
-  uint64_t *host_offsets;  // [output_count] into host memory for outputs of places that the host cannot reach
-  uint64_t host_bytes;
   genie_transfer_count_t *transfers;        // [transfer_count], shared by the programs of a session
   const int64_t **input_dims;               // [input_count] scratch for binding
   int64_t (*bound_shapes)[GENIE_MAX_RANK];  // [input_count] the shapes that `values` hold for
   bool has_bound_shapes;
   uint64_t *launch_ns;  // [step_count] with a profile, else NULL
   uint64_t profiled_run_count;
+  genie_program_graphs_t *graphs;  // of devices that have them; NULL: steps are launched one by one
+  bool has_new_sizes;              // since the graphs in use were chosen
+  bool is_timed;
+  uint64_t enqueue_ns;  // the host's time for the walk, of the last timed run
 } genie_program_t;
 
 // Resolves entry `entry` against `places`, of which only number `place` is initialised (GENIE_PLAN_NONE: all are, and
@@ -110,6 +115,9 @@ void genie_program_set_sizes(const genie_model_t *model, const int64_t *symbol_v
 const genie_plan_tensor_t *genie_program_binding_tensor(const genie_plan_t *plan, const genie_program_t *program,
                                                         uint32_t binding);
 
+// Bytes of a binding in the sizes that are bound.
+uint64_t genie_program_binding_bytes(const genie_program_t *program, uint32_t binding);
+
 // The binding's memory in the staging of its place.
 void *genie_program_staging(const genie_plan_t *plan, const genie_program_t *program, const genie_place_t *places,
                             uint32_t binding);
@@ -117,9 +125,13 @@ void *genie_program_staging(const genie_plan_t *plan, const genie_program_t *pro
 // Writes the addresses in `bindings` where the steps read them.
 void genie_program_set_addresses(const genie_program_t *program);
 
+// Binds inputs and outputs of places that the host cannot reach to their staging, where they stay.
+void genie_program_bind_staging(genie_program_t *program, const genie_place_t *places);
+
 // Walks the steps and waits for all streams, also after a failure: the caller's memory must not be in use when the call
-// returns. `exchange` may be NULL when the program has no messages. It checks nothing, allocates nothing and takes no
-// lock of its own.
+// returns. Inputs of places that the host cannot reach come from the mirror of their staging, and outputs are there
+// afterwards. `exchange` may be NULL when the program has no messages. It checks nothing, allocates nothing and takes
+// no lock of its own, but the first time that graphs are made for new sizes.
 genie_status_t genie_program_run(genie_program_t *program, genie_place_t *places, uint32_t place_count,
                                  genie_exchange_t *exchange) GENIE_MUST_USE;
 

@@ -1,36 +1,47 @@
 // The walk over a program's steps. What can be wrong with a call is found before the first step; the walk checks
 // nothing, allocates nothing and takes no lock.
-#include "runtime/exec/program.h"
+#include "runtime/exec/program_graph.h"
+#include "runtime/exec/program_step.h"
 #include "runtime/exec/session.h"
 
+// Graphs run on the first stream; what comes after one has to follow it there.
+static genie_device_stream_t *message_stream(const genie_program_t *program, const genie_place_t *place,
+                                             const genie_step_t *step) {
+  return program->graphs == NULL ? step->stream : place->streams[0];
+}
+
 // The exchange works in host memory: what a device keeps elsewhere goes by way of the place's message memory.
-static genie_status_t send(genie_place_t *place, const genie_step_t *step, genie_exchange_t *exchange) {
+static genie_status_t send(const genie_program_t *program, const genie_place_t *place, const genie_step_t *step,
+                           genie_exchange_t *exchange) {
+  genie_device_stream_t *stream = message_stream(program, place, step);
   const genie_step_message_t *message = &step->message;
   genie_device_t *device = place->device;
   const void *address = message->address;
   if (place->message != NULL) {
     address = place->message;
     GENIE_RETURN_IF_ERROR(
-        device->ops->copy(device, step->stream, place->message, message->address, (uint64_t)message->size_bytes));
+        device->ops->copy(device, stream, place->message, message->address, (uint64_t)message->size_bytes));
   }
-  GENIE_RETURN_IF_ERROR(device->ops->stream_synchronize(device, step->stream));
+  GENIE_RETURN_IF_ERROR(device->ops->stream_synchronize(device, stream));
   return exchange->ops->send(exchange, message->transfer, address, (uint64_t)message->size_bytes);
 }
 
 // What is enqueued may still use the memory that the message overwrites.
-static genie_status_t receive(genie_place_t *place, const genie_step_t *step, genie_exchange_t *exchange) {
+static genie_status_t receive(const genie_program_t *program, const genie_place_t *place, const genie_step_t *step,
+                              genie_exchange_t *exchange) {
+  genie_device_stream_t *stream = message_stream(program, place, step);
   const genie_step_message_t *message = &step->message;
   genie_device_t *device = place->device;
   void *address = place->message != NULL ? place->message : message->address;
-  GENIE_RETURN_IF_ERROR(device->ops->stream_synchronize(device, step->stream));
+  GENIE_RETURN_IF_ERROR(device->ops->stream_synchronize(device, stream));
   GENIE_RETURN_IF_ERROR(exchange->ops->receive(exchange, message->transfer, address, (uint64_t)message->size_bytes));
   return place->message == NULL
              ? GENIE_OK
-             : device->ops->copy(device, step->stream, message->address, place->message, (uint64_t)message->size_bytes);
+             : device->ops->copy(device, stream, message->address, place->message, (uint64_t)message->size_bytes);
 }
 
-static genie_status_t run_step(genie_program_t *program, genie_place_t *place, const genie_step_t *step,
-                               genie_exchange_t *exchange) {
+genie_status_t genie_program_run_step(genie_program_t *program, genie_place_t *place, const genie_step_t *step,
+                                      genie_exchange_t *exchange) {
   genie_device_t *device = place->device;
   switch (step->kind) {
     case GENIE_STEP_LAUNCH:
@@ -46,11 +57,11 @@ static genie_status_t run_step(genie_program_t *program, genie_place_t *place, c
     case GENIE_STEP_LIBRARY_CALL:
       return device->ops->library_call(device, step->stream, step->function, &step->launch);
     case GENIE_STEP_SEND:
-      GENIE_RETURN_IF_ERROR(send(place, step, exchange));
+      GENIE_RETURN_IF_ERROR(send(program, place, step, exchange));
       program->transfers[step->message.transfer].sent_bytes = (uint64_t)step->message.size_bytes;
       return GENIE_OK;
     case GENIE_STEP_RECEIVE:
-      GENIE_RETURN_IF_ERROR(receive(place, step, exchange));
+      GENIE_RETURN_IF_ERROR(receive(program, place, step, exchange));
       program->transfers[step->message.transfer].received_bytes = (uint64_t)step->message.size_bytes;
       return GENIE_OK;
   }
@@ -58,9 +69,102 @@ static genie_status_t run_step(genie_program_t *program, genie_place_t *place, c
 }
 
 static genie_status_t run_steps(genie_program_t *program, genie_place_t *places, genie_exchange_t *exchange) {
-  for (uint32_t i = 0; i < program->step_count; ++i) {
+  for (uint32_t i = 0; i < program->step_count;) {
     const genie_step_t *step = &program->steps[i];
-    GENIE_RETURN_IF_ERROR(run_step(program, &places[step->place], step, exchange));
+    genie_place_t *place = &places[step->place];
+    uint32_t step_count = 1;
+    genie_device_graph_t *graph = genie_program_graph_at(program, i, &step_count);
+    GENIE_RETURN_IF_ERROR(graph != NULL ? place->device->ops->graph_launch(place->device, place->streams[0], graph)
+                                        : genie_program_run_step(program, place, step, exchange));
+    i += step_count;
+  }
+  return GENIE_OK;
+}
+
+// ---- Between the host and places that it cannot reach ----
+
+// Bytes of staging that follow each other and are moved at once.
+typedef struct range {
+  genie_place_t *place;
+  uint64_t begin, end;
+} range_t;
+
+// What lies between two tensors is moved too when it is little.
+enum { kGapBytes = 4096 };
+
+static genie_status_t move_range(const range_t *range, bool is_upload) {
+  if (range->place == NULL) {
+    return GENIE_OK;
+  }
+  genie_device_t *device = range->place->device;
+  uint8_t *staged = (uint8_t *)range->place->staging.address + range->begin;
+  uint8_t *host = range->place->mirror + range->begin;
+  return device->ops->copy(device, range->place->streams[0], is_upload ? staged : host, is_upload ? host : staged,
+                           range->end - range->begin);
+}
+
+// Of bindings [first, end), those whose place has a mirror.
+static genie_status_t move_bindings(const genie_program_t *program, genie_place_t *places, uint32_t first, uint32_t end,
+                                    bool is_upload) {
+  range_t range = {0};
+  for (uint32_t i = first; i < end; ++i) {
+    const uint32_t place = genie_program_binding_tensor(program->plan, program, i)->place;
+    if (places[place].mirror == NULL) {
+      continue;
+    }
+    const uint64_t begin = program->staging_offsets[i];
+    const uint64_t bytes = genie_program_binding_bytes(program, i);
+    if (range.place != &places[place] || begin > range.end + kGapBytes) {
+      GENIE_RETURN_IF_ERROR(move_range(&range, is_upload));
+      range = (range_t){.place = &places[place], .begin = begin};
+    }
+    range.end = begin + bytes;
+  }
+  return move_range(&range, is_upload);
+}
+
+// Other streams than the first, which carries the inputs, start behind them.
+static genie_status_t upload(const genie_program_t *program, genie_place_t *places, uint32_t place_count) {
+  GENIE_RETURN_IF_ERROR(move_bindings(program, places, 0, program->input_count, true));
+  for (uint32_t i = 0; i < place_count; ++i) {
+    genie_place_t *place = &places[i];
+    if (place->mirror != NULL && place->stream_count > 1) {
+      GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[0]));
+    }
+  }
+  return GENIE_OK;
+}
+
+// With several streams, those behind the first have to end before it carries the outputs.
+static genie_status_t download(const genie_program_t *program, genie_place_t *places, uint32_t place_count) {
+  for (uint32_t i = 0; i < place_count; ++i) {
+    genie_place_t *place = &places[i];
+    for (uint32_t s = 1; place->mirror != NULL && s < place->stream_count; ++s) {
+      GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[s]));
+    }
+  }
+  return move_bindings(program, places, program->input_count, program->input_count + program->output_count, false);
+}
+
+static genie_status_t mark_time(const genie_program_t *program, genie_place_t *places, uint32_t place_count,
+                                bool is_end) {
+  for (uint32_t i = 0; program->is_timed && i < place_count; ++i) {
+    genie_place_t *place = &places[i];
+    if (place->begin_event != NULL) {
+      GENIE_RETURN_IF_ERROR(place->device->ops->event_record(place->device, place->streams[0],
+                                                             is_end ? place->end_event : place->begin_event));
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t read_time(const genie_program_t *program, genie_place_t *places, uint32_t place_count) {
+  for (uint32_t i = 0; program->is_timed && i < place_count; ++i) {
+    genie_place_t *place = &places[i];
+    if (place->begin_event != NULL) {
+      GENIE_RETURN_IF_ERROR(
+          place->device->ops->event_elapsed(place->device, place->begin_event, place->end_event, &place->device_ns));
+    }
   }
   return GENIE_OK;
 }
@@ -71,7 +175,7 @@ static genie_status_t run_steps_profiled(genie_program_t *program, genie_place_t
   for (uint32_t i = 0; i < program->step_count; ++i) {
     const genie_step_t *step = &program->steps[i];
     genie_place_t *place = &places[step->place];
-    GENIE_RETURN_IF_ERROR(run_step(program, place, step, exchange));
+    GENIE_RETURN_IF_ERROR(genie_program_run_step(program, place, step, exchange));
     GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, step->stream));
     const uint64_t end_ns = genie_session_now_ns();
     program->launch_ns[i] += end_ns - begin_ns;
@@ -105,14 +209,27 @@ static void sum_transfers(const genie_program_t *program) {
   }
 }
 
+static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, uint32_t place_count,
+                              genie_exchange_t *exchange) {
+  GENIE_RETURN_IF_ERROR(genie_program_graphs_choose(program, places));
+  GENIE_RETURN_IF_ERROR(upload(program, places, place_count));
+  GENIE_RETURN_IF_ERROR(mark_time(program, places, place_count, false));
+  GENIE_RETURN_IF_ERROR(program->launch_ns == NULL ? run_steps(program, places, exchange)
+                                                   : run_steps_profiled(program, places, exchange));
+  GENIE_RETURN_IF_ERROR(mark_time(program, places, place_count, true));
+  return download(program, places, place_count);
+}
+
 genie_status_t genie_program_run(genie_program_t *program, genie_place_t *places, uint32_t place_count,
                                  genie_exchange_t *exchange) {
   for (uint32_t i = 0; i < place_count; ++i) {
     places[i].copy_bytes = 0;
   }
-  const genie_status_t walked =
-      program->launch_ns == NULL ? run_steps(program, places, exchange) : run_steps_profiled(program, places, exchange);
+  const uint64_t begin_ns = program->is_timed ? genie_session_now_ns() : 0;
+  const genie_status_t walked = enqueue(program, places, place_count, exchange);
+  program->enqueue_ns = program->is_timed ? genie_session_now_ns() - begin_ns : 0;
   GENIE_RETURN_IF_ERROR(synchronize(places, place_count, walked));
+  GENIE_RETURN_IF_ERROR(read_time(program, places, place_count));
   if (program->has_messages) {
     sum_transfers(program);
   }

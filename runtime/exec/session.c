@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/exec/program_graph.h"
 #include "runtime/exec/staging_exchange.h"
 
 uint64_t genie_session_now_ns(void) {
@@ -18,7 +19,9 @@ static genie_status_t create_places(genie_session_t *session, const genie_sessio
   void *places = NULL;
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&session->arena, count, sizeof(*session->places), &places));
   session->places = places;
-  const genie_device_options_t device_options = {.worker_count = options->thread_count};
+  const genie_device_options_t device_options = {.worker_count = options->thread_count,
+                                                 .cache_directory = options->cache_directory,
+                                                 .library_path = options->library_path};
   while (session->place_count < count) {
     const uint32_t index = session->place_count++;
     GENIE_RETURN_IF_ERROR(
@@ -55,21 +58,7 @@ static genie_status_t create_staging_of_place(genie_session_t *session, uint32_t
     staging_bytes = largest(staging_bytes, session->programs[i].staging_bytes[place]);
     message_bytes = largest(message_bytes, session->programs[i].message_bytes[place]);
   }
-  return genie_place_create_staging(session->allocator, staging_bytes, message_bytes, &session->places[place]);
-}
-
-static genie_status_t create_host_outputs(genie_session_t *session) {
-  bool is_needed = false;
-  for (uint32_t i = 0; i < session->place_count; ++i) {
-    is_needed = is_needed || !session->places[i].staging.is_host_addressable;
-  }
-  for (uint32_t i = 0; is_needed && i < session->program_count; ++i) {
-    session->host_output_bytes = largest(session->host_output_bytes, session->programs[i].host_bytes);
-  }
-  void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(session->allocator, session->host_output_bytes, 1, &memory));
-  session->host_outputs = memory;
-  return GENIE_OK;
+  return genie_place_create_staging(staging_bytes, message_bytes, &session->places[place]);
 }
 
 static genie_status_t create_staging(genie_session_t *session) {
@@ -83,16 +72,30 @@ static genie_status_t create_staging(genie_session_t *session) {
   for (uint32_t i = 0; i < session->place_count; ++i) {
     GENIE_RETURN_IF_ERROR(create_staging_of_place(session, i));
   }
-  GENIE_RETURN_IF_ERROR(create_host_outputs(session));
   return session->model->plan->transfer_count == 0
              ? GENIE_OK
              : genie_staging_exchange_create(session->model->plan, session->allocator, &session->exchange);
 }
 
+static genie_status_t create_graphs(genie_session_t *session, bool is_timed) {
+  for (uint32_t i = 0; is_timed && i < session->place_count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_place_create_clock(&session->places[i]));
+  }
+  for (uint32_t i = 0; i < session->program_count; ++i) {
+    genie_program_t *program = &session->programs[i];
+    program->is_timed = is_timed;
+    genie_program_bind_staging(program, session->places);
+    GENIE_RETURN_IF_ERROR(genie_status_annotate(genie_program_graphs_create(program, session->places, &session->arena),
+                                                "entry '%s'", genie_model_entry_name(session->model, i)));
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t fill_session(genie_session_t *session, const genie_session_options_t *options) {
   GENIE_RETURN_IF_ERROR(create_places(session, options));
   GENIE_RETURN_IF_ERROR(create_programs(session, options->has_profile));
-  return create_staging(session);
+  GENIE_RETURN_IF_ERROR(create_staging(session));
+  return create_graphs(session, options->has_device_time);
 }
 
 genie_status_t genie_session_create(const genie_model_t *model, const genie_session_options_t *options,
@@ -127,7 +130,6 @@ void genie_session_destroy(genie_session_t *session) {
     genie_program_deinit(&session->programs[i], session->places);
   }
   genie_staging_exchange_destroy(session->allocator, session->exchange);
-  genie_allocator_free(session->allocator, session->host_outputs);
   for (uint32_t i = 0; i < session->place_count; ++i) {
     genie_place_deinit(session->allocator, &session->places[i]);
   }
@@ -183,12 +185,14 @@ void genie_session_get_stats(const genie_session_t *session, genie_session_stats
       .last_run_ns = session->last_run_ns,
       .last_launch_count = session->last_launch_count,
       .last_copy_bytes = session->last_copy_bytes,
+      .last_enqueue_ns = session->last_enqueue_ns,
       .load_ns = session->load_ns,
       .thread_count = session->places[0].device->worker_count,
       .target = genie_plan_string(plan, plan->targets[session->places[0].target].name),
   };
   for (uint32_t i = 0; i < session->place_count; ++i) {
     const genie_place_t *place = &session->places[i];
+    out_stats->last_device_ns += place->device_ns;
     out_stats->weight_bytes += place->weights.memory.size_bytes;
     out_stats->state_bytes += place->state.size_bytes;
     out_stats->slab_bytes += place->slab.size_bytes;

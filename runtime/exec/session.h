@@ -14,13 +14,12 @@ struct genie_session {
   uint32_t program_count;             // that are initialised
   genie_transfer_count_t *transfers;  // [transfer_count]
   genie_exchange_t *exchange;         // between the places, all of which are here; NULL when nothing is sent
-  uint8_t *host_outputs;              // session-owned outputs of places whose memory the host cannot reach
-  uint64_t host_output_bytes;
-  uint64_t *staged_outputs;  // scratch of a run: a bit an output that is copied to the caller afterwards
+  uint64_t *staged_outputs;           // scratch of a run: a bit an output that is copied to the caller afterwards
   uint64_t load_ns;
   uint64_t run_count;
   uint64_t last_run_ns;
   uint64_t last_launch_count;
+  uint64_t last_enqueue_ns;
   uint64_t last_copy_bytes;
 };
 

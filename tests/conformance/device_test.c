@@ -59,10 +59,12 @@ static uint64_t offset_of(genie_kernel_fn_t kernel) {
 
 // The same two kernels for a GPU; its kernels have no scratch.
 static genie_status_t load_cuda(genie_device_t *device, genie_device_module_t **out_module) {
+  static const genie_cuda_example_kernel_t kKernels[KERNEL_COUNT] = {[FILL] = GENIE_CUDA_EXAMPLE_FILL,
+                                                                     [SCRATCH] = GENIE_CUDA_EXAMPLE_COUNT};
   genie_cuda_example_t example;
-  GENIE_RETURN_IF_ERROR(genie_cuda_example_make(NULL, &example));
-  const genie_status_t status = device->ops->module_load(device, example.code, example.code_bytes, example.offsets,
-                                                         GENIE_CUDA_EXAMPLE_KERNEL_COUNT, 0, out_module);
+  GENIE_RETURN_IF_ERROR(genie_cuda_example_make(NULL, kKernels, KERNEL_COUNT, &example));
+  const genie_status_t status =
+      device->ops->module_load(device, example.code, example.code_bytes, example.offsets, KERNEL_COUNT, 0, out_module);
   genie_allocator_free(genie_allocator_heap(), example.code);
   return status;
 }

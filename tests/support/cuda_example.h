@@ -6,9 +6,11 @@
 
 // One thread of each block works; `i` is the block.
 typedef enum genie_cuda_example_kernel {
-  GENIE_CUDA_EXAMPLE_FILL,   // args[0][i] = dims[0] + i, i64
-  GENIE_CUDA_EXAMPLE_COUNT,  // args[0][i] += 1, i64
-  GENIE_CUDA_EXAMPLE_FAULT,  // writes to address 64, which is nobody's
+  GENIE_CUDA_EXAMPLE_FILL,         // args[0][i] = dims[0] + i, i64
+  GENIE_CUDA_EXAMPLE_COUNT,        // args[0][i] += 1, i64
+  GENIE_CUDA_EXAMPLE_FAULT,        // writes to address 64, which is nobody's
+  GENIE_CUDA_EXAMPLE_ADD,          // args[2][i] = args[0][i] + args[1][i], f32
+  GENIE_CUDA_EXAMPLE_DOUBLE_ROWS,  // args[1] = args[0] + args[0] in row i of dims[0] f32
   GENIE_CUDA_EXAMPLE_KERNEL_COUNT,
 } genie_cuda_example_kernel_t;
 
@@ -18,7 +20,9 @@ typedef struct genie_cuda_example {
   uint64_t offsets[GENIE_CUDA_EXAMPLE_KERNEL_COUNT];
 } genie_cuda_example_t;
 
-// `ptx` NULL: the kernels above; else this text in their place.
-genie_status_t genie_cuda_example_make(const char *ptx, genie_cuda_example_t *out_example) GENIE_MUST_USE;
+// An image of `kernels` [kernel_count], at `out_example->offsets` in the same order. `ptx` NULL: the text of all that
+// are above; else this text in its place.
+genie_status_t genie_cuda_example_make(const char *ptx, const genie_cuda_example_kernel_t *kernels,
+                                       uint32_t kernel_count, genie_cuda_example_t *out_example) GENIE_MUST_USE;
 
 #endif  // GENIE_TESTS_SUPPORT_CUDA_EXAMPLE_H_

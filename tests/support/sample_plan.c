@@ -5,6 +5,7 @@
 #include "runtime/base/kernel_frame.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/writer.h"
+#include "tests/support/cuda_example.h"
 
 // ---- Kernels: functions in a section of their own, which is the plan's code; not optimised, since optimised code
 // could refer to constants outside of it ----
@@ -236,31 +237,50 @@ static genie_status_t write_entries(genie_plan_writer_t *writer) {
   return append(writer, GENIE_PLAN_SECTION_ENTRIES, entries, 3);
 }
 
-static genie_status_t write_code(genie_plan_writer_t *writer, const char *features) {
-  const uint64_t code_bytes = (uint64_t)(__stop_genie_sample_kernels - __start_genie_sample_kernels);
+static genie_status_t write_target(genie_plan_writer_t *writer, const genie_sample_options_t *options, const void *code,
+                                   uint64_t code_bytes, const uint64_t offsets[2]) {
+  genie_plan_target_t target = {.code_bytes = code_bytes};
+  GENIE_RETURN_IF_ERROR(add_string(writer, "sample", &target.name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "cuda" : "cpu", &target.device_kind));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->features == NULL ? "" : options->features, &target.features));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_TARGETS, &target, 1));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_CODE_OFFSETS, offsets, 2));
+  return append(writer, GENIE_PLAN_SECTION_CODE, code, code_bytes);
+}
+
+static genie_status_t write_cpu_code(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
   const uint64_t offsets[] = {
       (uint64_t)((const uint8_t *)(uintptr_t)add_kernel - __start_genie_sample_kernels),
       (uint64_t)((const uint8_t *)(uintptr_t)double_rows_kernel - __start_genie_sample_kernels)};
-  genie_plan_kernel_t kernels[] = {{.arg_count = 3}, {.arg_count = 2, .dim_count = 1, .scratch_bytes = 64}};
-  genie_plan_target_t target = {.code_bytes = code_bytes};
+  return write_target(writer, options, __start_genie_sample_kernels,
+                      (uint64_t)(__stop_genie_sample_kernels - __start_genie_sample_kernels), offsets);
+}
+
+static genie_status_t write_cuda_code(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
+  static const genie_cuda_example_kernel_t kKernels[] = {GENIE_CUDA_EXAMPLE_ADD, GENIE_CUDA_EXAMPLE_DOUBLE_ROWS};
+  genie_cuda_example_t example;
+  GENIE_RETURN_IF_ERROR(genie_cuda_example_make(NULL, kKernels, 2, &example));
+  const genie_status_t status = write_target(writer, options, example.code, example.code_bytes, example.offsets);
+  genie_allocator_free(genie_allocator_heap(), example.code);
+  return status;
+}
+
+static genie_status_t write_code(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
+  genie_plan_kernel_t kernels[] = {{.arg_count = 3},
+                                   {.arg_count = 2, .dim_count = 1, .scratch_bytes = options->is_cuda ? 0 : 64}};
   GENIE_RETURN_IF_ERROR(add_string(writer, "add_0", &kernels[0].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, "double_rows_1", &kernels[1].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, "pointwise", &kernels[0].template_name));
   kernels[1].template_name = kernels[0].template_name;
-  GENIE_RETURN_IF_ERROR(add_string(writer, "sample", &target.name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, "cpu", &target.device_kind));
-  GENIE_RETURN_IF_ERROR(add_string(writer, features == NULL ? "" : features, &target.features));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_KERNELS, kernels, 2));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_TARGETS, &target, 1));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_CODE_OFFSETS, offsets, 2));
-  return append(writer, GENIE_PLAN_SECTION_CODE, __start_genie_sample_kernels, code_bytes);
+  return options->is_cuda ? write_cuda_code(writer, options) : write_cpu_code(writer, options);
 }
 
 static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
   genie_plan_place_t place = {.slab_bytes = 64, .state_bytes = 64, .sum_bytes = 64};
   GENIE_RETURN_IF_ERROR(add_string(writer, "", &place.name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, "local:cpu0", &place.name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, "cpu", &place.device_kind));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "local:cuda0" : "local:cpu0", &place.name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "cuda" : "cpu", &place.device_kind));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, &place, 1));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_EXPRS, kExprs, EXPR_END));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_INDICES, kIndices, sizeof(kIndices) / sizeof(kIndices[0])));
@@ -268,7 +288,7 @@ static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sam
   GENIE_RETURN_IF_ERROR(write_tensors(writer));
   GENIE_RETURN_IF_ERROR(write_entries(writer));
   GENIE_RETURN_IF_ERROR(write_instructions(writer));
-  return write_code(writer, options->features);
+  return write_code(writer, options);
 }
 
 static genie_status_t write_file(genie_plan_writer_t *writer, const char *path, const genie_sample_options_t *options) {

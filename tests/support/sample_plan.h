@@ -5,7 +5,7 @@
 //   "count"    step f32 [4] -> total f32 [4]: the state "sum" grows by step, total is a copy of it; it starts as 10,
 //   20, 30, 40
 //
-// The kernels are this program's own code for the CPU.
+// The kernels are this program's own code for the CPU, or those of cuda_example.h.
 #ifndef GENIE_TESTS_SUPPORT_SAMPLE_PLAN_H_
 #define GENIE_TESTS_SUPPORT_SAMPLE_PLAN_H_
 
@@ -15,6 +15,7 @@ enum { SAMPLE_STATIC = 0, SAMPLE_DYNAMIC = 1, SAMPLE_COUNT = 2 };
 
 // What may differ from the sample above. Zero-initialised: nothing.
 typedef struct genie_sample_options {
+  bool is_cuda;             // for a GPU
   const char *features;     // that the code claims to need; NULL: none
   const char *signing_key;  // a PEM file, or NULL
 } genie_sample_options_t;

@@ -24,7 +24,11 @@
 static const char *driver_path = FAKE_CUDA_PATH;
 static fake_cuda_state_t *fake;  // NULL on a real driver
 
-enum { kCount = 1000, kBytes = kCount * sizeof(int64_t) };
+// The kernels of the module, which are numbered as they are named.
+static const genie_cuda_example_kernel_t kKernels[] = {GENIE_CUDA_EXAMPLE_FILL, GENIE_CUDA_EXAMPLE_COUNT,
+                                                       GENIE_CUDA_EXAMPLE_FAULT};
+
+enum { kKernelCount = 3, kCount = 1000, kBytes = kCount * sizeof(int64_t) };
 
 typedef struct fixture {
   genie_device_t *device;
@@ -59,15 +63,15 @@ static genie_status_t open_device(const genie_device_options_t *options, genie_d
 
 static genie_status_t load(genie_device_t *device, const genie_cuda_example_t *example,
                            genie_device_module_t **out_module) {
-  return device->ops->module_load(device, example->code, example->code_bytes, example->offsets,
-                                  GENIE_CUDA_EXAMPLE_KERNEL_COUNT, 0, out_module);
+  return device->ops->module_load(device, example->code, example->code_bytes, example->offsets, kKernelCount, 0,
+                                  out_module);
 }
 
 static int set_up(void **state) {
   static fixture_t fixture;
   fixture = (fixture_t){0};
   *state = &fixture;
-  assert_ok(genie_cuda_example_make(NULL, &fixture.example));
+  assert_ok(genie_cuda_example_make(NULL, kKernels, kKernelCount, &fixture.example));
   assert_ok(open_device(NULL, &fixture.device));
   assert_ok(load(fixture.device, &fixture.example, &fixture.module));
   assert_ok(fixture.device->ops->stream_create(fixture.device, &fixture.stream));
@@ -289,7 +293,7 @@ static void test_bad_code_is_refused_with_the_compilers_words(void **state) {
   const fixture_t *fixture = *state;
   genie_cuda_example_t example;
   genie_device_module_t *module = NULL;
-  assert_ok(genie_cuda_example_make(".version 7.0\nthis is not PTX\n", &example));
+  assert_ok(genie_cuda_example_make(".version 7.0\nthis is not PTX\n", kKernels, kKernelCount, &example));
   assert_refused(load(fixture->device, &example, &module), GENIE_STATUS_FAILED_PRECONDITION, "ptxas");
   assert_null(module);
   genie_allocator_free(genie_allocator_heap(), example.code);
@@ -301,7 +305,7 @@ static void test_a_missing_kernel_is_named(void **state) {
   genie_device_module_t *module = NULL;
   assert_ok(genie_cuda_example_make(
       ".version 7.0\n.target sm_70\n.address_size 64\n.visible .entry fill(.param .align 8 .b8 p[16]) { ret; }\n",
-      &example));
+      kKernels, kKernelCount, &example));
   assert_refused(load(fixture->device, &example, &module), GENIE_STATUS_INVALID_ARGUMENT, "'count'");
   genie_allocator_free(genie_allocator_heap(), example.code);
 }

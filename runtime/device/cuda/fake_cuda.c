@@ -243,7 +243,7 @@ typedef struct call {
   cu_ptr_t destination, source;
   size_t bytes;
   int value;
-  int64_t parameters[2];
+  int64_t parameters[4];
   unsigned block_count;
 } call_t;
 
@@ -263,9 +263,30 @@ struct CUevent_st {
 
 static int now;
 
-static void run_kernel(int kernel, int64_t *out, int64_t dim, unsigned block_count) {
-  for (unsigned i = 0; i < block_count; ++i) {
-    out[i] = kernel == 0 ? dim + i : out[i] + 1;
+// The kernels of tests/support/cuda_example.h, in its order.
+static void run_kernel(const call_t *call) {
+  const int64_t *parameters = call->parameters;
+  int64_t *out = (int64_t *)(uintptr_t)parameters[0];
+  const float *a = (const float *)(uintptr_t)parameters[0];
+  float *b = (float *)(uintptr_t)parameters[1];
+  float *sum = (float *)(uintptr_t)parameters[2];
+  for (int64_t i = 0; i < call->block_count; ++i) {
+    switch (call->value) {
+      case 0:
+        out[i] = parameters[1] + i;
+        break;
+      case 1:
+        ++out[i];
+        break;
+      case 3:
+        sum[i] = a[i] + b[i];
+        break;
+      case 4:
+        for (int64_t at = i * parameters[2]; at < (i + 1) * parameters[2]; ++at) {
+          b[at] = a[at] + a[at];
+        }
+        break;
+    }
   }
   ++state->launch_count;
 }
@@ -281,7 +302,7 @@ static void run(const call_t *call) {
       memset(destination, call->value, call->bytes);
       return;
     case CALL_KERNEL:
-      run_kernel(call->value, (int64_t *)(uintptr_t)call->parameters[0], call->parameters[1], call->block_count);
+      run_kernel(call);
       return;
   }
 }
@@ -429,7 +450,7 @@ FAKE(cuModuleUnload, cu_module_t module) {
 }
 
 FAKE(cuModuleGetFunction, cu_function_t *function, cu_module_t module, const char *name) {
-  static const char *const kNames[] = {"fill", "count", "fault"};
+  static const char *const kNames[] = {"fill", "count", "fault", "add", "double_rows"};
   char entry[128];
   (void)snprintf(entry, sizeof(entry), ".entry %s(", name);
   for (size_t i = 0; i < sizeof(kNames) / sizeof(kNames[0]); ++i) {
@@ -453,6 +474,9 @@ FAKE(cuLaunchKernelEx, const cu_launch_t *config, cu_function_t function, void *
   (void)parameters;
   REFUSE_IF_TOLD();
   state->last_parameter_bytes = *(const size_t *)extra[3];
+  if (state->last_parameter_bytes > sizeof(((call_t *)NULL)->parameters)) {
+    return CU_ERROR_INVALID_VALUE;
+  }
   state->programmatic_count += config->attribute_count == 1;
   const int kernel = (int)(uintptr_t)function - 1;
   if (kernel == 2) {
@@ -460,7 +484,7 @@ FAKE(cuLaunchKernelEx, const cu_launch_t *config, cu_function_t function, void *
     return CU_SUCCESS;
   }
   call_t call = {.kind = CALL_KERNEL, .value = kernel, .block_count = config->grid[0]};
-  memcpy(call.parameters, extra[1], sizeof(call.parameters));
+  memcpy(call.parameters, extra[1], state->last_parameter_bytes);
   return enqueue(config->stream, &call);
 }
 

@@ -9,7 +9,7 @@
 
 enum {
   kMaxCertificateBytes = 4096,
-  kReadBufferBytes = 64 * 1024,  // ciphertext that one recv may take
+  kReadBufferBytes = 256 * 1024,  // ciphertext that one recv may take
 };
 
 // OpenSSL's socket BIO writes by write(), which raises SIGPIPE when the peer is gone; a library may not.
@@ -27,10 +27,45 @@ static int write_without_signal(BIO *bio, const char *data, int bytes) {
   return (int)sent;
 }
 
-static BIO_METHOD *socket_method;
-static pthread_once_t socket_method_once = PTHREAD_ONCE_INIT;
+// A BIO that only gathers what is written to it. What does not fit is to be tried again once the outbox was sent.
+static int write_to_outbox(BIO *bio, const char *data, int bytes) {
+  genie_stream_outbox_t *outbox = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  if (bytes < 0 || outbox->capacity - outbox->end < (size_t)bytes) {
+    BIO_set_retry_write(bio);
+    return -1;
+  }
+  memcpy(outbox->bytes + outbox->end, data, (size_t)bytes);
+  outbox->end += (size_t)bytes;
+  return bytes;
+}
 
-static void make_socket_method(void) {
+static long control_outbox(BIO *bio, int command, long number, void *pointer) {
+  (void)bio;
+  (void)number;
+  (void)pointer;
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static int create_outbox(BIO *bio) {
+  BIO_set_init(bio, 1);
+  return 1;
+}
+
+static BIO_METHOD *socket_method;
+static BIO_METHOD *outbox_method;
+static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
+
+static void make_outbox_method(void) {
+  BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "genie outbox");
+  if (method != NULL && BIO_meth_set_write(method, write_to_outbox) == 1 &&
+      BIO_meth_set_ctrl(method, control_outbox) == 1 && BIO_meth_set_create(method, create_outbox) == 1) {
+    outbox_method = method;
+  }
+}
+
+static void make_methods(void) {
+  make_outbox_method();
   const BIO_METHOD *base = BIO_s_socket();
   BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "genie socket");
   if (method != NULL && BIO_meth_set_write(method, write_without_signal) == 1 &&
@@ -94,9 +129,9 @@ static bool configure(SSL_CTX *context, const genie_identity_t *identity) {
 
 genie_status_t genie_stream_tls_context_create(const genie_identity_t *identity, bool is_server,
                                                SSL_CTX **out_context) {
-  pthread_once(&socket_method_once, make_socket_method);
+  pthread_once(&methods_once, make_methods);
   SSL_CTX *context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-  if (context == NULL || socket_method == NULL || !configure(context, identity)) {
+  if (context == NULL || socket_method == NULL || outbox_method == NULL || !configure(context, identity)) {
     char reason[128];
     ERR_error_string_n(ERR_get_error(), reason, sizeof(reason));
     ERR_clear_error();
@@ -123,6 +158,21 @@ genie_status_t genie_stream_tls_open(SSL_CTX *context, int socket, genie_stream_
   return GENIE_OK;
 }
 
+genie_status_t genie_stream_tls_use_outbox(SSL *ssl, genie_stream_outbox_t *outbox, bool *out_is_used) {
+  *out_is_used = !BIO_get_ktls_send(SSL_get_wbio(ssl));
+  if (!*out_is_used) {
+    return GENIE_OK;
+  }
+  BIO *bio = BIO_new(outbox_method);
+  if (bio == NULL) {
+    ERR_clear_error();
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for a TLS connection");
+  }
+  BIO_set_data(bio, outbox);
+  SSL_set0_wbio(ssl, bio);
+  return GENIE_OK;
+}
+
 bool genie_stream_tls_is_refusal(unsigned long error) {
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
     return false;
@@ -144,7 +194,7 @@ bool genie_stream_tls_is_refusal(unsigned long error) {
 void genie_stream_tls_describe(const SSL *ssl, char *out_text, size_t capacity) {
   const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
   const bool is_chacha = cipher != NULL && strstr(SSL_CIPHER_get_name(cipher), "CHACHA20") != NULL;
-  const bool is_kernel = BIO_get_ktls_send(SSL_get_wbio(ssl));
+  const bool is_kernel = BIO_get_ktls_send(SSL_get_wbio(ssl)) > 0;
   snprintf(out_text, capacity, "tls1.3 %s%s tcp", is_chacha ? "chacha20-poly1305" : "aes-256-gcm",
            is_kernel ? " ktls" : "");
 }

@@ -22,6 +22,16 @@ genie_status_t genie_stream_tls_context_create(const genie_identity_t *identity,
 genie_status_t genie_stream_tls_open(SSL_CTX *context, int socket, genie_stream_judgement_t *judgement,
                                      SSL **out_ssl) GENIE_MUST_USE;
 
+// Ciphertext that TLS made and the socket has not taken yet: [begin, end) of `bytes`. Whoever calls into the SSL
+// appends to it; one thread sends it, so that records leave in batches and no lock is held by a system call.
+typedef struct genie_stream_outbox {
+  uint8_t *bytes;
+  size_t capacity, begin, end;
+} genie_stream_outbox_t;
+
+// From here on `ssl` writes to `outbox`, which outlives it, unless the kernel does its TLS. `out_is_used` says which.
+genie_status_t genie_stream_tls_use_outbox(SSL *ssl, genie_stream_outbox_t *outbox, bool *out_is_used) GENIE_MUST_USE;
+
 // Whether OpenSSL's pending error is an alert by which the peer refuses our key.
 bool genie_stream_tls_is_refusal(unsigned long error);
 

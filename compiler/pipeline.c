@@ -12,6 +12,8 @@
 #include "compiler/text_file.h"
 #include "compiler/version.h"
 #include "passes/pass.h"
+#include "passes/recognise/recogniser_plugin.h"
+#include "passes/recognise/semantic_report.h"
 #include "runtime/base/string_builder.h"
 
 // What the stages work on.
@@ -27,6 +29,8 @@ typedef struct pipeline {
   genie_codegen_options_t codegen;
   genie_codegen_report_t report;
   genie_source_digest_t *digest;
+  genie_recogniser_plugins_t plugins;
+  genie_semantic_report_t semantics;
   char source_name[256], source_sha256[65];
 } pipeline_t;
 
@@ -179,7 +183,12 @@ static genie_status_t stage_import(pipeline_t *pipeline, const char *phase) {
 //===-- Passes ----------------------------------------------------------------------------------------------------===//
 
 static genie_status_t run_pass(pipeline_t *pipeline, const genie_pass_info_t *pass) {
-  const genie_pass_context_t context = {.context = pipeline->context, .opt_level = (int)pipeline->options->opt_level};
+  const genie_pass_context_t context = {
+      .context = pipeline->context,
+      .opt_level = (int)pipeline->options->opt_level,
+      .plugins = &pipeline->plugins,
+      .semantics = pipeline->options->explain_semantics ? &pipeline->semantics : NULL,
+  };
   const double start_ms = now_ms();
   const genie_status_t status = pass->run(&context, pipeline->module);
   if (status != GENIE_OK) {
@@ -364,6 +373,26 @@ cleanup:
   return status;
 }
 
+static genie_status_t print_semantics(const pipeline_t *pipeline) {
+  genie_string_builder_t builder;
+  genie_string_builder_init(genie_allocator_heap(), &builder);
+  (pipeline->options->json ? genie_semantic_report_print_json : genie_semantic_report_print)(&pipeline->semantics,
+                                                                                             &builder);
+  genie_status_t status = genie_string_builder_status(&builder);
+  if (status == GENIE_OK) {
+    status = genie_text_file_write(pipeline->options->output, genie_string_builder_get(&builder), builder.length);
+  }
+  genie_string_builder_deinit(&builder);
+  return status;
+}
+
+static genie_status_t load_plugins(pipeline_t *pipeline) {
+  for (int i = 0; i < (int)pipeline->options->plugins.count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_recogniser_plugins_load(&pipeline->plugins, pipeline->options->plugins.values[i]));
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t run_stage(pipeline_t *pipeline, int index) {
   const double start_ms = now_ms();
   GENIE_RETURN_IF_ERROR(stages[index].run(pipeline, stages[index].name));
@@ -386,13 +415,17 @@ static genie_status_t set_targets(pipeline_t *pipeline) {
 
 static genie_status_t run(pipeline_t *pipeline) {
   const genie_compiler_options_t *options = pipeline->options;
-  const char *emit = options->emit != NULL ? options->emit : options->run_pass != NULL ? "genie" : "emit";
+  const char *emit = options->emit != NULL        ? options->emit
+                     : options->run_pass != NULL  ? "genie"
+                     : options->explain_semantics ? "recognise"
+                                                  : "emit";
   const int last = stage_of_emission(emit);
   if (last < 0) {
     char names[256];
     genie_pipeline_describe_stages(sizeof names, names);
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--emit=%s: give one of %s", emit, names);
   }
+  GENIE_RETURN_IF_ERROR(load_plugins(pipeline));
   GENIE_RETURN_IF_ERROR(run_stage(pipeline, STAGE_IMPORT));
   if (!options->check && options->run_pass == NULL && strcmp(stages[last].name, "emit") == 0) {
     GENIE_RETURN_IF_ERROR(start_digest(pipeline));
@@ -411,6 +444,9 @@ static genie_status_t run(pipeline_t *pipeline) {
   for (; next <= last; ++next) {
     GENIE_RETURN_IF_ERROR(run_stage(pipeline, next));
   }
+  if (options->explain_semantics) {
+    return print_semantics(pipeline);
+  }
   return strcmp(stages[last].name, "emit") == 0 ? GENIE_OK : print_result(pipeline, emit);
 }
 
@@ -422,6 +458,7 @@ genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int i
                                 .has_timing = options->timing,
                                 .signing_key = options->sign,
                                 .producer = "geniec " GENIE_COMPILER_VERSION " (git " GENIE_COMPILER_GIT_HASH ")"};
+  genie_semantic_report_init(&pipeline.semantics);
   pipeline.context = genie_ir_context_create();
   genie_status_t status = genie_ir_diagnostics_create(pipeline.context, &pipeline.diagnostics);
   if (status == GENIE_OK) {
@@ -437,5 +474,7 @@ genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int i
   }
   genie_ir_diagnostics_destroy(pipeline.diagnostics);
   mlirContextDestroy(pipeline.context);
+  genie_semantic_report_deinit(&pipeline.semantics);
+  genie_recogniser_plugins_deinit(&pipeline.plugins);
   return status;
 }

@@ -67,10 +67,36 @@ static genie_status_t verify_symbols(MlirOperation op, MlirAttribute value) {
   return GENIE_OK;
 }
 
-genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, MlirAttribute value) {
-  if (equals(name, "genie.phase") || equals(name, "genie.module")) {
+static bool is_one_of(MlirStringRef name, size_t count, const char *const *names) {
+  for (size_t i = 0; i < count; ++i) {
+    if (equals(name, names[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What the recognisers and the user say of ops, functions and modules.
+static genie_status_t verify_annotation(MlirStringRef name, MlirAttribute value) {
+  static const char *const STRINGS[] = {"genie.module", "genie.phase", "genie.modality", "genie.role",
+                                        "genie.attention"};
+  static const char *const DICTIONARIES[] = {"genie.confidence", "genie.workload"};
+  static const char *const INTEGERS[] = {"genie.stack", "genie.layer"};
+  if (is_one_of(name, sizeof STRINGS / sizeof STRINGS[0], STRINGS)) {
     return require_string(name, value);
   }
+  if (is_one_of(name, sizeof DICTIONARIES / sizeof DICTIONARIES[0], DICTIONARIES) &&
+      !mlirAttributeIsADictionary(value)) {
+    return genie_verify_refuse("attribute '%.*s' must be a dictionary", (int)name.length, name.data);
+  }
+  if (is_one_of(name, sizeof INTEGERS / sizeof INTEGERS[0], INTEGERS) && !mlirAttributeIsAInteger(value)) {
+    return genie_verify_refuse("attribute '%.*s' must be an integer", (int)name.length, name.data);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, MlirAttribute value) {
+  GENIE_RETURN_IF_ERROR(verify_annotation(name, value));
   if (equals(name, "genie.symbols")) {
     return verify_symbols(op, value);
   }

@@ -176,16 +176,43 @@ static genie_status_t load(const loading_t *loading) {
                                                              : load_directly(loading);
 }
 
+// Uses the source's memory where it has all of WEIGHTS and the device computes from host memory.
+static genie_status_t share(const genie_plan_t *plan, genie_device_t *device, genie_place_weights_t *weights) {
+  const genie_plan_weight_source_t *source = &plan->weight_source;
+  genie_device_memory_t probe = {0};
+  const void *shared = source->share != NULL && weights->run_count > 0 ? source->share(source->self) : NULL;
+  if (shared == NULL) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(device->ops->memory_allocate(device, 0, &probe));
+  weights->is_shared = probe.is_host_addressable;
+  device->ops->memory_free(device, &probe);
+  if (weights->is_shared) {
+    weights->memory = (genie_device_memory_t){
+        .address = (void *)shared, .size_bytes = plan->weights_bytes, .is_host_addressable = true};
+    for (uint32_t i = 0; i < weights->run_count; ++i) {
+      weights->runs[i].offset = weights->runs[i].begin;
+    }
+  }
+  return GENIE_OK;
+}
+
 genie_status_t genie_place_weights_init(const genie_model_t *model, uint32_t index, genie_device_t *device,
                                         genie_device_stream_t *stream, genie_place_weights_t *weights) {
   uint64_t size_bytes = 0;
   GENIE_RETURN_IF_ERROR(find_runs(model, index, weights, &size_bytes));
+  GENIE_RETURN_IF_ERROR(share(model->plan, device, weights));
+  if (weights->is_shared) {
+    return GENIE_OK;
+  }
   GENIE_RETURN_IF_ERROR(device->ops->memory_allocate(device, size_bytes, &weights->memory));
   return load(&(loading_t){model, device, stream, weights});
 }
 
 void genie_place_weights_deinit(genie_allocator_t allocator, genie_device_t *device, genie_place_weights_t *weights) {
-  device->ops->memory_free(device, &weights->memory);
+  if (!weights->is_shared) {
+    device->ops->memory_free(device, &weights->memory);
+  }
   genie_allocator_free(allocator, weights->runs);
   *weights = (genie_place_weights_t){0};
 }

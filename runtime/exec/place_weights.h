@@ -16,6 +16,7 @@ typedef struct genie_place_weights {
   genie_device_memory_t memory;
   genie_weight_run_t *runs;  // ascending
   uint32_t run_count;
+  bool is_shared;  // the memory is the weight source's, and each run is at its offset in WEIGHTS
 } genie_place_weights_t;
 
 // Allocates memory for the weights of place `index` and reads them, on as many threads as the device has workers;

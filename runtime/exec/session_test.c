@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "genie/genie.h"
+#include "runtime/exec/model.h"
 #include "tests/support/sample_plan.h"
 
 #include <cmocka.h>
@@ -356,6 +357,44 @@ static void test_damaged_weights_are_found_when_asked(void **state) {
   unlink(path);
 }
 
+// ---- Weights that another owns ----
+
+static genie_status_t refuse_reading(void *self, uint64_t offset, uint64_t size_bytes, void *destination) {
+  (void)self;
+  (void)offset;
+  (void)size_bytes;
+  (void)destination;
+  return genie_status_make(GENIE_STATUS_INTERNAL, "the weights were copied");
+}
+
+static const void *share_weights(void *self) {
+  return self;
+}
+
+static void test_weights_of_a_store_are_used_in_place(void **state) {
+  (void)state;
+  static _Alignas(64) uint8_t bytes[1 << 18], weights[4096];
+  genie_model_t *model = NULL;
+  genie_session_t *session = NULL;
+  FILE *file = fopen(plan_path, "rb");
+  const size_t size_bytes = fread(bytes, 1, sizeof(bytes), file);
+  fclose(file);
+  const genie_plan_header_t *header = (const genie_plan_header_t *)bytes;
+  const genie_plan_section_t *section = &header->sections[header->section_count - 1];
+  assert_true(section->offset + section->size_bytes == size_bytes && section->size_bytes <= sizeof(weights));
+  memcpy(weights, bytes + section->offset, section->size_bytes);
+  const genie_plan_weight_source_t source = {.self = weights, .read = refuse_reading, .share = share_weights};
+  assert_ok(genie_model_open_parts("plan", bytes, section->offset, &source, NULL, &model));
+  assert_ok(genie_session_create(model, NULL, &session));
+  _Alignas(64) float x[6] = {10, 20, 30, 40, 50, 60};
+  const genie_tensor_t input = f32(x, 2, 3);
+  genie_tensor_t output = {0};
+  assert_ok(genie_session_run(session, SAMPLE_STATIC, &input, 1, &output, 1));
+  assert_floats(&output, kStaticResult, 6);
+  genie_session_destroy(session);
+  genie_model_close(model);
+}
+
 static void *run_in_thread(void *argument) {
   const fixture_t *fixture = argument;
   genie_session_t *session = NULL;
@@ -407,6 +446,7 @@ int main(void) {
       cmocka_unit_test(test_the_null_device_runs_any_plan),
       WITH_SESSION(test_an_unknown_device_is_named),
       cmocka_unit_test(test_damaged_weights_are_found_when_asked),
+      cmocka_unit_test(test_weights_of_a_store_are_used_in_place),
       WITH_SESSION(test_threads_have_sessions_of_one_model),
   };
   return cmocka_run_group_tests(tests, write_plan, remove_plan);

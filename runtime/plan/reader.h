@@ -25,6 +25,9 @@ typedef struct genie_plan_weight_source {
   void *self;
   // Reads `size_bytes` of WEIGHTS from byte `offset` of the section; within it. Any thread, several at a time.
   genie_status_t (*read)(void *self, uint64_t offset, uint64_t size_bytes, void *destination);
+  // All of WEIGHTS in host memory, on 64 bytes, which outlives the plan's sessions and is not written while they live:
+  // devices that can use it compute from there instead of from a copy. May be NULL, and may give NULL.
+  const void *(*share)(void *self);
 } genie_plan_weight_source_t;
 
 // Read-only. Each section is a pointer and a count of records (of bytes for strings and code).

@@ -31,9 +31,9 @@ static genie_status_t parse_line(genie_known_nodes_t *nodes, genie_key_word_t li
   const genie_key_word_t address = genie_key_word_take(&line);
   const genie_key_word_t key = genie_key_word_take(&line);
   known_node_t *node = &nodes->nodes[nodes->count];
-  if (nodes->count == GENIE_KNOWN_NODES_MAX_COUNT || address.length >= kMaxAddressBytes) {
-    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s:%d: more than %d nodes, or an address of over %d bytes",
-                             nodes->path, number, GENIE_KNOWN_NODES_MAX_COUNT, kMaxAddressBytes - 1);
+  if (address.length >= kMaxAddressBytes) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s:%d: an address has at most %d bytes", nodes->path, number,
+                             kMaxAddressBytes - 1);
   }
   *node = (known_node_t){.line = number};
   const genie_status_t status = genie_fingerprint_parse(key.text, key.length, &node->key);
@@ -50,6 +50,18 @@ static genie_status_t parse_line(genie_known_nodes_t *nodes, genie_key_word_t li
 static genie_status_t parse(genie_known_nodes_t *nodes, const char *text, size_t bytes) {
   genie_key_lines_t lines;
   genie_key_word_t line;
+  size_t count = 0;
+  for (genie_key_lines_init(text, bytes, &lines); genie_key_lines_next(&lines, &line);) {
+    ++count;
+  }
+  if (count > GENIE_KNOWN_NODES_MAX_COUNT) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "%s: has more than %d nodes", nodes->path,
+                             GENIE_KNOWN_NODES_MAX_COUNT);
+  }
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(nodes->allocator, count + 1, sizeof(known_node_t), &memory));
+  genie_allocator_free(nodes->allocator, nodes->nodes);
+  nodes->nodes = memory;
   nodes->count = 0;
   for (genie_key_lines_init(text, bytes, &lines); genie_key_lines_next(&lines, &line);) {
     GENIE_RETURN_IF_ERROR(parse_line(nodes, line, lines.number));
@@ -88,12 +100,7 @@ genie_status_t genie_known_nodes_load(const char *path, bool may_pin, genie_allo
   nodes->may_pin = may_pin;
   strcpy(nodes->path, path);
   pthread_mutex_init(&nodes->lock, NULL);
-  genie_status_t status =
-      genie_allocator_allocate_array(allocator, GENIE_KNOWN_NODES_MAX_COUNT + 1, sizeof(known_node_t), &memory);
-  if (status == GENIE_OK) {
-    nodes->nodes = memory;
-    status = reload(nodes);
-  }
+  const genie_status_t status = reload(nodes);
   if (status != GENIE_OK) {
     genie_known_nodes_destroy(nodes);
     return status;

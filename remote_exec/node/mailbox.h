@@ -6,8 +6,8 @@
 // growing numbers; what a call left behind that failed is dropped when a later call comes to the same transfer.
 //
 // Thread-safe. Deliveries of one transfer come one after another.
-#ifndef GENIE_REMOTE_EXEC_DAEMON_MAILBOX_H_
-#define GENIE_REMOTE_EXEC_DAEMON_MAILBOX_H_
+#ifndef GENIE_REMOTE_EXEC_NODE_MAILBOX_H_
+#define GENIE_REMOTE_EXEC_NODE_MAILBOX_H_
 
 #include "remote_exec/transport/deadline.h"
 #include "runtime/base/allocator.h"
@@ -38,10 +38,13 @@ genie_status_t genie_mailbox_deliver(genie_mailbox_t *mailbox, uint64_t call, ui
 genie_status_t genie_mailbox_take(genie_mailbox_t *mailbox, uint64_t call, uint32_t transfer, void *address,
                                   uint64_t size_bytes, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Ends the waits of all calls up to `call` with CANCELLED.
+// Ends the waits of this call (not 0), now and later, with CANCELLED. The last 64 are remembered.
 void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call);
 
 // Ends every wait, now and later, with this code and message. The first failure stays.
 void genie_mailbox_fail(genie_mailbox_t *mailbox, genie_status_code_t code, const char *message);
 
-#endif  // GENIE_REMOTE_EXEC_DAEMON_MAILBOX_H_
+// The status that ends the waits of `call` already, or OK.
+genie_status_t genie_mailbox_check(genie_mailbox_t *mailbox, uint64_t call) GENIE_MUST_USE;
+
+#endif  // GENIE_REMOTE_EXEC_NODE_MAILBOX_H_

@@ -1,10 +1,10 @@
-#include "remote_exec/daemon/mailbox.h"
+#include "remote_exec/node/mailbox.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { kMessageBytes = 512 };
+enum { kMessageBytes = 512, kRememberedCancels = 64 };
 
 // One tensor that arrived before its place asked.
 typedef struct parcel {
@@ -38,7 +38,8 @@ struct genie_mailbox {
   pthread_cond_t changed;
   shelf_t *shelves;
   uint32_t shelf_count;
-  uint64_t cancelled_call;
+  uint64_t cancelled_calls[kRememberedCancels];  // a ring
+  uint32_t next_cancel;
   genie_status_code_t failure;  // OK: none
   char failure_message[kMessageBytes];
 };
@@ -223,12 +224,21 @@ static genie_status_t open_parcel(genie_mailbox_t *mailbox, uint32_t transfer, p
   return status;
 }
 
+static bool is_cancelled(const genie_mailbox_t *mailbox, uint64_t call) {
+  for (uint32_t i = 0; i < kRememberedCancels; ++i) {
+    if (mailbox->cancelled_calls[i] == call) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Why a wait for `call` ends without its tensor, or OK to go on.
 static genie_status_t check_wait(const genie_mailbox_t *mailbox, uint64_t call, genie_deadline_ns_t deadline) {
   if (mailbox->failure != GENIE_STATUS_OK) {
     return genie_status_make(mailbox->failure, "%s", mailbox->failure_message);
   }
-  if (call <= mailbox->cancelled_call) {
+  if (is_cancelled(mailbox, call)) {
     return genie_status_make(GENIE_STATUS_CANCELLED, "the call was cancelled");
   }
   return genie_deadline_has_passed(deadline)
@@ -280,8 +290,8 @@ genie_status_t genie_mailbox_take(genie_mailbox_t *mailbox, uint64_t call, uint3
 
 void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call) {
   pthread_mutex_lock(&mailbox->mutex);
-  if (call > mailbox->cancelled_call) {
-    mailbox->cancelled_call = call;
+  if (!is_cancelled(mailbox, call)) {
+    mailbox->cancelled_calls[mailbox->next_cancel++ % kRememberedCancels] = call;
     pthread_cond_broadcast(&mailbox->changed);
   }
   pthread_mutex_unlock(&mailbox->mutex);
@@ -295,4 +305,11 @@ void genie_mailbox_fail(genie_mailbox_t *mailbox, genie_status_code_t code, cons
     pthread_cond_broadcast(&mailbox->changed);
   }
   pthread_mutex_unlock(&mailbox->mutex);
+}
+
+genie_status_t genie_mailbox_check(genie_mailbox_t *mailbox, uint64_t call) {
+  pthread_mutex_lock(&mailbox->mutex);
+  const genie_status_t status = check_wait(mailbox, call, GENIE_DEADLINE_NEVER);
+  pthread_mutex_unlock(&mailbox->mutex);
+  return status;
 }

@@ -1,0 +1,41 @@
+// What all parts of a running genied share.
+#ifndef GENIE_REMOTE_EXEC_DAEMON_NODE_H_
+#define GENIE_REMOTE_EXEC_DAEMON_NODE_H_
+
+#include <stdatomic.h>
+
+#include "remote_exec/daemon/log.h"
+#include "remote_exec/daemon/options.h"
+#include "remote_exec/daemon/session_table.h"
+#include "remote_exec/identity/authorized_keys.h"
+#include "remote_exec/store/store.h"
+
+// Immutable after start but for what is thread-safe itself.
+typedef struct genie_node {
+  genie_allocator_t allocator;
+  const genie_daemon_options_t *options;
+  genie_log_t log;
+  genie_identity_t *identity;
+  genie_authorized_keys_t *authorized_keys;
+  genie_budget_t *budget;
+  genie_session_table_t *sessions;
+  genie_store_t *store;
+  char software[128];
+  uint64_t start_ns;
+  atomic_bool is_draining;  // no further sessions
+  atomic_uint_least64_t call_count;
+  atomic_uint_least64_t failed_call_count;
+} genie_node_t;
+
+// Whom the node lets in: keys of authorized_keys, and other nodes that a session names.
+genie_trust_t genie_node_trust(genie_node_t *node);
+
+// The kind of the device that `name`, as in "cpu0", stands for. NOT_FOUND lists the devices that plans may use.
+genie_status_t genie_node_find_device(const genie_node_t *node, const char *name, const char **out_kind,
+                                      uint32_t *out_ordinal) GENIE_MUST_USE;
+
+// Calls `visit` with each device that plans may use.
+typedef void (*genie_node_device_fn_t)(void *context, const char *name, const char *kind, uint32_t ordinal);
+void genie_node_list_devices(const genie_node_t *node, genie_node_device_fn_t visit, void *context);
+
+#endif  // GENIE_REMOTE_EXEC_DAEMON_NODE_H_

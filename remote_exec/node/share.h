@@ -1,0 +1,84 @@
+// A node's share of a session: the places of a plan that it hosts, and the connections to the nodes that host the
+// others. The daemon has one a session, and a client whose own process hosts places has one too.
+//
+//     genie_share_create(model, places, place_count, allocator, &share);
+//     genie_share_attach(share, &peer, channel);                       // once a node of the session
+//     genie_share_bind(share, entry, symbol_values, symbol_count);     // sizes of the call
+//     ... fill genie_share_input(share, entry, i) ...
+//     genie_share_run(share, call_id, deadline);
+//     ... read genie_share_output(share, entry, i) ...
+//
+// Threads: one thread binds and runs; cancel, fail and attach may come from any other at any time. Each attached
+// connection has a thread that takes in what the peer sends, and each hosted place but the first a thread of its own.
+#ifndef GENIE_REMOTE_EXEC_NODE_SHARE_H_
+#define GENIE_REMOTE_EXEC_NODE_SHARE_H_
+
+#include "remote_exec/transport/channel.h"
+#include "runtime/exec/place_program.h"
+
+typedef struct genie_share genie_share_t;
+
+// A place of the plan and what runs it.
+typedef struct genie_share_place {
+  uint32_t place;                       // index in the plan
+  genie_place_program_options_t options;
+} genie_share_place_t;
+
+// Another node of the session. Borrowed for the call.
+typedef struct genie_share_peer {
+  const char *name;        // as messages call it
+  uint64_t session_id;     // of the session on that node
+  const uint32_t *places;  // that it hosts
+  uint32_t place_count;
+} genie_share_peer_t;
+
+// An input or output of a hosted place.
+typedef struct genie_share_tensor {
+  uint32_t position;  // among the entry's inputs or outputs
+  void *memory;       // the share's, valid while it lives; outputs until the next run
+  uint64_t bytes;     // in the sizes bound last
+} genie_share_tensor_t;
+
+// How much memory a share of these places takes, its mailbox filled by one call included. Saturates at UINT64_MAX.
+uint64_t genie_share_measure(const genie_plan_t *plan, const uint32_t *places, uint32_t place_count);
+
+// Loads code, weights and state of each place. Errors as genie_place_program_create(). The model outlives the share.
+genie_status_t genie_share_create(const genie_model_t *model, const genie_share_place_t *places, uint32_t place_count,
+                                  genie_allocator_t allocator, genie_share_t **out_share) GENIE_MUST_USE;
+// Accepts NULL. No run is in progress; connections are closed and threads ended.
+void genie_share_destroy(genie_share_t *share);
+
+// Gives the share the connection to a peer, whose greeting is done: it takes the channel, also on failure.
+// INVALID_ARGUMENT: a place that the plan does not have, or that is attached already.
+genie_status_t genie_share_attach(genie_share_t *share, const genie_share_peer_t *peer,
+                                  genie_channel_t *channel) GENIE_MUST_USE;
+
+// Sizes of the next run. Errors as genie_place_program_bind().
+genie_status_t genie_share_bind(genie_share_t *share, uint32_t entry, const int64_t *symbol_values,
+                                uint32_t symbol_count) GENIE_MUST_USE;
+
+// Inputs and outputs of the hosted places, by ascending position. `entry` and `index` are in range.
+uint32_t genie_share_input_count(const genie_share_t *share, uint32_t entry);
+uint32_t genie_share_output_count(const genie_share_t *share, uint32_t entry);
+genie_share_tensor_t genie_share_input(const genie_share_t *share, uint32_t entry, uint32_t index);
+genie_share_tensor_t genie_share_output(const genie_share_t *share, uint32_t entry, uint32_t index);
+
+// Runs the hosted places of the entry bound last as call `call_id` (greater than any before). ABORTED: a peer was lost,
+// the message names it, and so will every later run. DEADLINE_EXCEEDED, CANCELLED. After an error the peers are told,
+// so that they do not wait for this call.
+genie_status_t genie_share_run(genie_share_t *share, uint64_t call_id, genie_deadline_ns_t deadline) GENIE_MUST_USE;
+
+// Ends this call with CANCELLED: its waits when it runs, the whole of it when it has not begun.
+void genie_share_cancel(genie_share_t *share, uint64_t call_id);
+
+// Ends every run, now and later, with this status.
+void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char *message);
+
+// The program of hosted place `index`: for its state and its figures, between runs.
+genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index);
+
+// Channel figures of the attached peer `index`; false when there are not so many. `out_name` is borrowed.
+bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **out_name,
+                            genie_channel_stats_t *out_stats);
+
+#endif  // GENIE_REMOTE_EXEC_NODE_SHARE_H_

@@ -31,12 +31,9 @@ static bool next_device(const char **list, char out_name[kDeviceNameBytes]) {
   return length > 0;
 }
 
-typedef struct device_kind {
-  const char *name, *prefix;
-} device_kind_t;
 
 static const char *const kKinds[] = {
-#define GENIE_DEVICE(kind, constructor) #kind,
+#define GENIE_DEVICE(kind) #kind,
 #include "runtime/device/device.def"
 #undef GENIE_DEVICE
 };

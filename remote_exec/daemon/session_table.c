@@ -29,6 +29,12 @@ void genie_session_table_destroy(genie_session_table_t *table) {
 
 // ---- Sessions ----
 
+static genie_status_t draw_random(void *out_bytes, size_t size) {
+  return getrandom(out_bytes, size, 0) == (ssize_t)size
+             ? GENIE_OK
+             : genie_status_make(GENIE_STATUS_INTERNAL, "the system gives no random bytes");
+}
+
 genie_status_t genie_node_session_create(genie_budget_t *budget, const char *client, const char *label,
                                          genie_allocator_t allocator, genie_node_session_t **out_session) {
   void *memory = NULL;
@@ -41,8 +47,15 @@ genie_status_t genie_node_session_create(genie_budget_t *budget, const char *cli
   pthread_mutex_init(&session->mutex, NULL);
   pthread_mutex_init(&session->run_mutex, NULL);
   atomic_init(&session->reference_count, 1);
-  const genie_status_t status = genie_budget_charge(budget, session->client, GENIE_BUDGET_SESSIONS, 1);
+  genie_status_t status = genie_budget_charge(budget, session->client, GENIE_BUDGET_SESSIONS, 1);
   session->is_charged = status == GENIE_OK;
+  if (status == GENIE_OK) {
+    status = draw_random(session->token, sizeof(session->token));
+  }
+  if (status == GENIE_OK) {
+    status = draw_random(&session->id, sizeof(session->id));
+    session->id |= 1;  // 0 means none
+  }
   if (status != GENIE_OK) {
     genie_node_session_release(session);
     return status;
@@ -63,9 +76,7 @@ void genie_node_session_release(genie_node_session_t *session) {
   }
   genie_share_destroy(session->share);
   genie_model_close(session->model);
-  if (session->release_weights != NULL) {
-    session->release_weights(session->weights);
-  }
+  genie_store_image_close(session->weights);
   for (uint32_t i = 0; i < session->peer_count; ++i) {
     genie_allocator_free(session->allocator, session->peers[i].places);
   }
@@ -80,23 +91,13 @@ void genie_node_session_release(genie_node_session_t *session) {
 
 // ---- The table ----
 
-static genie_status_t draw_random(void *out_bytes, size_t size) {
-  return getrandom(out_bytes, size, 0) == (ssize_t)size
-             ? GENIE_OK
-             : genie_status_make(GENIE_STATUS_INTERNAL, "the system gives no random bytes");
-}
-
-genie_status_t genie_session_table_add(genie_session_table_t *table, genie_node_session_t *session) {
-  GENIE_RETURN_IF_ERROR(draw_random(session->token, sizeof(session->token)));
-  GENIE_RETURN_IF_ERROR(draw_random(&session->id, sizeof(session->id)));
-  session->id |= 1;  // 0 means none
+void genie_session_table_add(genie_session_table_t *table, genie_node_session_t *session) {
   atomic_fetch_add(&session->reference_count, 1);
   pthread_mutex_lock(&table->mutex);
   session->next = table->first;
   table->first = session;
   ++table->count;
   pthread_mutex_unlock(&table->mutex);
-  return GENIE_OK;
 }
 
 genie_node_session_t *genie_session_table_find(genie_session_table_t *table, uint64_t id,

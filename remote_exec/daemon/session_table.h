@@ -11,6 +11,7 @@
 #include "remote_exec/daemon/budget.h"
 #include "remote_exec/identity/public_key.h"
 #include "remote_exec/node/share.h"
+#include "remote_exec/store/store.h"
 #include "remote_exec/wire/hello.h"
 
 typedef struct genie_session_table genie_session_table_t;
@@ -34,8 +35,7 @@ typedef struct genie_node_session {
   char label[GENIE_NODE_SESSION_LABEL_BYTES];   // for logs
   uint64_t id;
   uint8_t token[GENIE_WIRE_TOKEN_BYTES];
-  void *weights;  // released with `release_weights` after the model
-  void (*release_weights)(void *weights);
+  genie_store_image_t *weights;  // that the model reads from
   genie_model_t *model;
   genie_share_t *share;
   uint64_t charged_bytes;
@@ -58,7 +58,7 @@ genie_status_t genie_session_table_create(genie_allocator_t allocator,
 // Accepts NULL. The table is empty.
 void genie_session_table_destroy(genie_session_table_t *table);
 
-// A session that is in no table yet, with one reference; one is charged to `client`.
+// A session that is in no table yet, with one reference, an id and a token, random both; one is charged to `client`.
 genie_status_t genie_node_session_create(genie_budget_t *budget, const char *client, const char *label,
                                          genie_allocator_t allocator,
                                          genie_node_session_t **out_session) GENIE_MUST_USE;
@@ -69,8 +69,8 @@ genie_status_t genie_node_session_charge(genie_node_session_t *session, uint64_t
 // Accepts NULL.
 void genie_node_session_release(genie_node_session_t *session);
 
-// Gives the session its id and token, random both, and lets others find it.
-genie_status_t genie_session_table_add(genie_session_table_t *table, genie_node_session_t *session) GENIE_MUST_USE;
+// Lets others find the session.
+void genie_session_table_add(genie_session_table_t *table, genie_node_session_t *session);
 
 // The session of this id and token, retained; NULL when there is none, or it was closed.
 genie_node_session_t *genie_session_table_find(genie_session_table_t *table, uint64_t id,

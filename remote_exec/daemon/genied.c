@@ -1,0 +1,209 @@
+// genied: a node that executes plans for the clients that it knows.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "remote_exec/daemon/node.h"
+#include "remote_exec/daemon/notify.h"
+#include "remote_exec/daemon/server.h"
+#include "remote_exec/transport/deadline.h"
+
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { kDrainPollNs = 50 * 1000 * 1000 };
+
+// ---- Start ----
+
+// Makes a directory and those above it, for this user alone.
+static genie_status_t make_directory(const char *path) {
+  char part[4096];
+  snprintf(part, sizeof(part), "%s", path);
+  for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; ++slash) {
+    *slash = '\0';
+    if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+      return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "cannot make the directory %s: %s", part,
+                               strerror(errno));
+    }
+    *slash = '/';
+  }
+  return mkdir(part, 0700) == 0 || errno == EEXIST
+             ? GENIE_OK
+             : genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "cannot make the directory %s: %s", part,
+                                 strerror(errno));
+}
+
+static void warn_of_store(void *self, const char *message) {
+  genie_log_write(&((genie_node_t *)self)->log, GENIE_LOG_WARNING, NULL, "%s", message);
+}
+
+static genie_status_t create_store(genie_node_t *node) {
+  char folder[4096];
+  snprintf(folder, sizeof(folder), "%s/weights", node->options->data_dir);
+  const uint64_t memory_limit = (uint64_t)node->options->memory_limit_mib << 20;
+  const genie_store_options_t options = {.folder = node->options->disk_limit_mib > 0 ? folder : NULL,
+                                         .disk_limit_bytes = (uint64_t)node->options->disk_limit_mib << 20,
+                                         .memory_limit_bytes = memory_limit,
+                                         .idle_limit_bytes = memory_limit / 4,
+                                         .warn = warn_of_store,
+                                         .warn_self = node};
+  return genie_store_create(&options, node->allocator, &node->store);
+}
+
+static genie_status_t create_budget(genie_node_t *node) {
+  const genie_daemon_options_t *options = node->options;
+  const genie_budget_limits_t limits = {
+      .total = {[GENIE_BUDGET_MEMORY] = (uint64_t)options->memory_limit_mib << 20,
+                [GENIE_BUDGET_SESSIONS] = (uint64_t)options->session_limit,
+                [GENIE_BUDGET_CONNECTIONS] = (uint64_t)options->connection_limit},
+      .client = {[GENIE_BUDGET_MEMORY] = (uint64_t)options->client_memory_limit_mib << 20,
+                 [GENIE_BUDGET_SESSIONS] = (uint64_t)options->session_limit,
+                 [GENIE_BUDGET_CONNECTIONS] = (uint64_t)options->client_connection_limit}};
+  return genie_budget_create(&limits, node->allocator, &node->budget);
+}
+
+static void check_device(void *context, const char *name, const char *kind, uint32_t ordinal) {
+  (void)name;
+  (void)kind;
+  (void)ordinal;
+  ++*(uint32_t *)context;
+}
+
+static genie_status_t fill_node(genie_node_t *node) {
+  uint32_t device_count = 0;
+  genie_node_list_devices(node, check_device, &device_count);
+  if (device_count == 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--devices %.200s names no device of this build",
+                             node->options->devices);
+  }
+  if (node->options->metrics_listen != NULL) {
+    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "this genied was built without --metrics-listen");
+  }
+  GENIE_RETURN_IF_ERROR(make_directory(node->options->data_dir));
+  GENIE_RETURN_IF_ERROR(genie_identity_load_or_create(node->options->key, node->allocator, &node->identity));
+  GENIE_RETURN_IF_ERROR(
+      genie_authorized_keys_load(node->options->authorized_keys, node->allocator, &node->authorized_keys));
+  GENIE_RETURN_IF_ERROR(create_budget(node));
+  GENIE_RETURN_IF_ERROR(genie_session_table_create(node->allocator, &node->sessions));
+  return create_store(node);
+}
+
+static void empty_node(genie_node_t *node) {
+  genie_store_destroy(node->store);
+  genie_session_table_destroy(node->sessions);
+  genie_budget_destroy(node->budget);
+  genie_authorized_keys_destroy(node->authorized_keys);
+  genie_identity_destroy(node->identity);
+}
+
+// ---- Stop ----
+
+static bool is_signalled(const sigset_t *signals, uint64_t timeout_ns) {
+  const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                                   .tv_nsec = (long)(timeout_ns % 1000000000u)};
+  return sigtimedwait(signals, NULL, &timeout) > 0;
+}
+
+static void wait_for_signal(const sigset_t *signals) {
+  int signal_number = 0;
+  while (sigwait(signals, &signal_number) != 0) {
+  }
+}
+
+// Sessions may end by themselves for a while; a second signal ends them at once.
+static void drain(genie_node_t *node, const sigset_t *signals) {
+  atomic_store(&node->is_draining, true);
+  const genie_deadline_ns_t deadline =
+      genie_deadline_after_ns((uint64_t)node->options->drain_seconds * (uint64_t)1000000000);
+  while (genie_session_table_count(node->sessions) > 0 && !genie_deadline_has_passed(deadline) &&
+         !is_signalled(signals, kDrainPollNs)) {
+  }
+}
+
+static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
+  const char *notify_socket = getenv("NOTIFY_SOCKET");
+  genie_server_t *server = NULL;
+  GENIE_RETURN_IF_ERROR(genie_server_create(node, &server));
+  genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "genied listens on %s, devices %s, key %s",
+                  genie_server_address(server), node->options->devices,
+                  genie_identity_get_fingerprint(node->identity));
+  genie_notify_send(notify_socket, "READY=1");
+  wait_for_signal(signals);
+  genie_notify_send(notify_socket, "STOPPING=1");
+  genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopping: %u sessions have up to %lld s",
+                  genie_session_table_count(node->sessions), (long long)node->options->drain_seconds);
+  drain(node, signals);
+  genie_server_destroy(server);
+  genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopped");
+  return GENIE_OK;
+}
+
+static genie_status_t start_and_run(const genie_daemon_options_t *options) {
+  genie_node_t node = {.allocator = genie_allocator_heap(),
+                       .options = options,
+                       .log = {.file = STDERR_FILENO, .is_json = strcmp(options->log_format, "json") == 0},
+                       .start_ns = genie_deadline_clock_ns()};
+  snprintf(node.software, sizeof(node.software), "genied %s (%s)", GENIE_VERSION, GENIE_GIT_HASH);
+  // Blocked before the first thread, so that every thread blocks them and main alone takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  genie_status_t status = fill_node(&node);
+  if (status == GENIE_OK) {
+    status = run(&node, &signals);
+  }
+  empty_node(&node);
+  return status;
+}
+
+// ---- Command line ----
+
+static bool has_argument(int argc, char **argv, const char *name, const char *alias) {
+  for (int i = 1; i < argc; ++i) {
+    if (strcmp(argv[i], name) == 0 || (alias != NULL && strcmp(argv[i], alias) == 0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static int print_help(void) {
+  genie_string_builder_t text;
+  genie_string_builder_init(genie_allocator_heap(), &text);
+  genie_daemon_options_describe(&text);
+  fputs(genie_string_builder_get(&text), stdout);
+  genie_string_builder_deinit(&text);
+  return fflush(stdout) == 0 ? EXIT_STOPPED : EXIT_FAILED;
+}
+
+static int report(genie_status_t status, int exit_code) {
+  if (status == GENIE_OK) {
+    return EXIT_STOPPED;
+  }
+  fprintf(stderr, "genied: %s\n", genie_status_message(status));
+  genie_status_free(status);
+  return exit_code;
+}
+
+int main(int argc, char **argv) {
+  if (has_argument(argc, argv, "--help", "-h")) {
+    return print_help();
+  }
+  if (has_argument(argc, argv, "--version", NULL)) {
+    printf("genied %s (%s)\n", GENIE_VERSION, GENIE_GIT_HASH);
+    return EXIT_STOPPED;
+  }
+  genie_arena_t arena;
+  genie_arena_init(genie_allocator_heap(), 0, &arena);
+  genie_daemon_options_t options;
+  const genie_status_t parsed = genie_daemon_options_parse(argc, argv, &arena, &options);
+  const int exit_code = parsed != GENIE_OK ? report(parsed, EXIT_USAGE) : report(start_and_run(&options), EXIT_FAILED);
+  genie_arena_deinit(&arena);
+  return exit_code;
+}

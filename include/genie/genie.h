@@ -135,6 +135,29 @@ GENIE_API genie_status_t genie_model_input_shape(const genie_model_t *model, uin
 
 typedef struct genie_session genie_session_t;
 
+// How much of a node's missing weights has been sent.
+typedef void (*genie_upload_progress_fn_t)(void *context, const char *node, uint64_t done_bytes, uint64_t total_bytes);
+
+// Where the places of a plan are when they are not in this process. Zero-initialise, then set what differs from the
+// default. Borrowed while the session is made.
+typedef struct genie_remote_options {
+  // The descriptor of nodes, devices and links (docs/pool.md). A place of the plan is a node and its device, as in
+  // "node1:cpu0"; places of node "local" run in this process.
+  const char *pool;
+  // Places elsewhere than the plan says: "PLACE=NODE:DEVICE", as in "local:cpu0=node1:cpu0".
+  const char *const *place_map;
+  uint32_t place_map_count;
+  bool may_retry;  // a call without state that lost a node is repeated, on another node that can hold the place if need
+                   // be; the session is made anew for that
+  bool may_pin;    // trust a node without a key in the pool at first use, and write its key to `known_nodes`
+  const char *key;          // PEM file of this client's private key; NULL: ~/.config/genie/client.pem, made when missing
+  const char *known_nodes;  // NULL: ~/.config/genie/known_nodes
+  uint64_t call_timeout_ns;  // of every call; 0: none
+  genie_upload_progress_fn_t progress;  // called by the thread that makes the session; NULL: none
+  void *progress_context;
+  uint64_t reserved[8];  // 0
+} genie_remote_options_t;
+
 // Zero-initialise, then set what differs from the default.
 typedef struct genie_session_options {
   const char *device;     // kind of device that runs all places, NULL: as the plan says. "null" executes nothing
@@ -146,12 +169,15 @@ typedef struct genie_session_options {
   // For devices that use a vendor's libraries: folders to look in before where the system looks, ':' between them, or
   // NULL.
   const char *library_path;
-  uint64_t reserved[4];  // 0
+  const genie_remote_options_t *remote;  // NULL: all places are in this process
+  uint64_t reserved[3];                  // 0
 } genie_session_options_t;
 
 // Reads the weights into memory, loads the code and initialises the state; `options` may be NULL.
 // FAILED_PRECONDITION: this machine lacks a CPU feature that every variant in the plan needs; the message names it.
-// RESOURCE_EXHAUSTED: too little memory. DATA_LOSS: the weights are damaged. UNIMPLEMENTED: the plan uses other places.
+// RESOURCE_EXHAUSTED: too little memory. DATA_LOSS: the weights are damaged. Of a session on other nodes, whose weights
+// are sent to those that lack them: UNAVAILABLE, DEADLINE_EXCEEDED: a node is not there; PERMISSION_DENIED: one side
+// does not know the other's key; what a node answers, with its name. Profiles are of places in this process.
 GENIE_API genie_status_t genie_session_create(const genie_model_t *model, const genie_session_options_t *options,
                                               genie_session_t **out_session) GENIE_MUST_USE;
 
@@ -167,6 +193,8 @@ GENIE_API void genie_session_destroy(genie_session_t *session);
 // INVALID_ARGUMENT: a count, dtype, rank or shape is not what the entry takes; the message names the tensor and the
 // expected shape. OUT_OF_RANGE: a dynamic size is outside its range. After an error the state is unchanged, except when
 // a device failed in the run (ABORTED, INTERNAL).
+// Sessions on other nodes fail with ABORTED when a node is lost, at most 3 s later; the message names it, and so does
+// every later run until genie_session_reconnect(). DEADLINE_EXCEEDED: the options' call_timeout_ns has passed.
 GENIE_API genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
                                            uint32_t input_count, genie_tensor_t *outputs,
                                            uint32_t output_count) GENIE_MUST_USE;
@@ -176,6 +204,45 @@ GENIE_API genie_status_t genie_session_run(genie_session_t *session, uint32_t en
 GENIE_API genie_status_t genie_session_infer_outputs(genie_session_t *session, uint32_t entry,
                                                      const genie_tensor_t *inputs, uint32_t input_count,
                                                      genie_tensor_t *outputs, uint32_t output_count) GENIE_MUST_USE;
+
+// Opens a session on other nodes anew after a loss: where it was, or on other nodes of the pool that have a device of
+// the kind. All states have their initial values again. Fails as genie_session_create(), and may be repeated then.
+// FAILED_PRECONDITION: the session is not on other nodes.
+GENIE_API genie_status_t genie_session_reconnect(genie_session_t *session) GENIE_MUST_USE;
+
+// ---- Calls in flight ----
+
+// A call that was submitted and is not destroyed yet.
+typedef struct genie_submission genie_submission_t;
+
+// Zero-initialise, then set what differs from the default.
+typedef struct genie_submit_options {
+  uint64_t timeout_ns;  // the call fails with DEADLINE_EXCEEDED after this; 0: the session's
+  // Called once when the call is done, on a thread of the session; it may not call functions of the session, and not
+  // destroy the submission. NULL: none.
+  void (*completed)(void *context, genie_submission_t *submission);
+  void *context;
+  uint64_t reserved[4];  // 0
+} genie_submit_options_t;
+
+// Starts a call and returns; calls of a session run in the order of their submission, on several places at a time where
+// the plan has several. Blocks while 16 calls are in flight. `inputs` may be changed when it returns. Outputs with data
+// NULL lie in memory of the submission until it is destroyed; dtype and shape of all are set when it returns.
+// An error here is the only report: `completed` is not called then. Otherwise it is called exactly once.
+GENIE_API genie_status_t genie_session_submit(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                              uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count,
+                                              const genie_submit_options_t *options,
+                                              genie_submission_t **out_submission) GENIE_MUST_USE;
+
+// Waits until the call is done and gives its status, the first time; later GENIE_OK or the bare code. Waits at most
+// `timeout_ns`, UINT64_MAX for ever: DEADLINE_EXCEEDED, and the call goes on. Any thread, one at a time.
+GENIE_API genie_status_t genie_submission_wait(genie_submission_t *submission, uint64_t timeout_ns) GENIE_MUST_USE;
+
+// Asks for the call's end: it ends with CANCELLED unless it is done first. Any thread.
+GENIE_API void genie_submission_cancel(genie_submission_t *submission);
+
+// Waits for the call if it is not done, and frees it with its outputs; accepts NULL. Before its session's destruction.
+GENIE_API void genie_submission_destroy(genie_submission_t *submission);
 
 // ---- State: what a session keeps between runs ----
 

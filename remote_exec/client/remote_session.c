@@ -1,0 +1,319 @@
+#include "remote_exec/client/remote_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/base/string_builder.h"
+
+static genie_remote_session_t *remote_of(genie_session_t *session) {
+  return (genie_remote_session_t *)session;
+}
+
+// ---- Setup ----
+
+// "~/.config/genie/NAME" in `out_path`; makes the folder.
+static genie_status_t find_config_path(const char *name, char *out_path, size_t size) {
+  const char *home = getenv("HOME");
+  if (home == NULL || home[0] != '/') {
+    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "HOME is not set: name the key and known_nodes files");
+  }
+  static const char *const kFolders[] = {"/.config", "/.config/genie"};
+  for (int i = 0; i < 2; ++i) {
+    if ((size_t)snprintf(out_path, size, "%s%s", home, kFolders[i]) >= size ||
+        (mkdir(out_path, 0700) != 0 && errno != EEXIST)) {
+      return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "cannot make the directory %s%s: %s", home, kFolders[i],
+                               strerror(errno));
+    }
+  }
+  snprintf(out_path, size, "%s/.config/genie/%s", home, name);
+  return GENIE_OK;
+}
+
+static genie_status_t load_keys(genie_remote_session_t *session, const genie_remote_options_t *options) {
+  char path[4096];
+  const genie_allocator_t allocator = session->base.allocator;
+  if (options->key != NULL) {
+    GENIE_RETURN_IF_ERROR(genie_identity_load(options->key, allocator, &session->setup.identity));
+  } else {
+    GENIE_RETURN_IF_ERROR(find_config_path("client.pem", path, sizeof(path)));
+    GENIE_RETURN_IF_ERROR(genie_identity_load_or_create(path, allocator, &session->setup.identity));
+  }
+  if (options->known_nodes == NULL) {
+    GENIE_RETURN_IF_ERROR(find_config_path("known_nodes", path, sizeof(path)));
+  }
+  return genie_known_nodes_load(options->known_nodes != NULL ? options->known_nodes : path, options->may_pin, allocator,
+                                &session->setup.known_nodes);
+}
+
+static genie_status_t allocate(const genie_remote_session_t *session, size_t count, size_t element_bytes,
+                               void *out_pointer) {
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(session->base.allocator, count, element_bytes, &memory));
+  *(void **)out_pointer = memory;
+  return GENIE_OK;
+}
+
+static genie_status_t allocate_tables(genie_remote_session_t *session) {
+  const genie_plan_t *plan = session->base.model->plan;
+  uint32_t most_inputs = 0;
+  for (uint32_t i = 0; i < plan->entry_count; ++i) {
+    const genie_plan_entry_t *entry = &plan->entries[i];
+    most_inputs = entry->input_count > most_inputs ? entry->input_count : most_inputs;
+    session->buffer_count = entry->output_count > session->buffer_count ? entry->output_count : session->buffer_count;
+  }
+  if (most_inputs > GENIE_CHANNEL_MAX_PAYLOAD_PIECES || session->buffer_count > GENIE_CHANNEL_MAX_PAYLOAD_PIECES) {
+    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "an entry with more than %d inputs or outputs on other nodes",
+                             GENIE_CHANNEL_MAX_PAYLOAD_PIECES);
+  }
+  GENIE_RETURN_IF_ERROR(allocate(session, plan->expr_count, sizeof(*session->values), &session->values));
+  GENIE_RETURN_IF_ERROR(allocate(session, plan->tensor_count, sizeof(*session->tensor_node), &session->tensor_node));
+  GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->buffers), &session->buffers));
+  GENIE_RETURN_IF_ERROR(
+      allocate(session, session->buffer_count, sizeof(*session->buffer_bytes), &session->buffer_bytes));
+  GENIE_RETURN_IF_ERROR(allocate(session, GENIE_WIRE_MAX_HEADER_BYTES, 1, &session->header));
+  GENIE_RETURN_IF_ERROR(allocate(session, most_inputs, sizeof(*session->slots), &session->slots));
+  GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->wanted), &session->wanted));
+  GENIE_RETURN_IF_ERROR(allocate(session, most_inputs, sizeof(*session->pieces), &session->pieces));
+  GENIE_RETURN_IF_ERROR(
+      allocate(session, plan->place_count, sizeof(*session->setup.placements), &session->setup.placements));
+  return allocate(session, session->setup.pool->node_count, sizeof(bool), &session->setup.is_excluded);
+}
+
+static genie_status_t prepare(genie_remote_session_t *session, const genie_session_options_t *options) {
+  const genie_remote_options_t *remote = options->remote;
+  session->setup.thread_count = options->thread_count;
+  session->setup.call_timeout_ns = remote->call_timeout_ns;
+  session->setup.may_retry = remote->may_retry;
+  session->setup.progress = remote->progress;
+  session->setup.progress_context = remote->progress_context;
+  if (remote->pool == NULL) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a session on other nodes needs a pool");
+  }
+  GENIE_RETURN_IF_ERROR(genie_pool_open(remote->pool, session->base.allocator, &session->setup.pool));
+  GENIE_RETURN_IF_ERROR(load_keys(session, remote));
+  GENIE_RETURN_IF_ERROR(allocate_tables(session));
+  return genie_placement_resolve(session->base.model->plan, session->setup.pool, remote, session->setup.placements);
+}
+
+// ---- Connecting, and again after a loss ----
+
+// A node that is not there any more, as opposed to one that refuses.
+static bool is_gone(genie_status_t status) {
+  const genie_status_code_t code = genie_status_code(status);
+  return code == GENIE_STATUS_UNAVAILABLE || code == GENIE_STATUS_DEADLINE_EXCEEDED || code == GENIE_STATUS_ABORTED;
+}
+
+static genie_status_t connect_once(genie_remote_session_t *session, uint32_t *out_failed_node) {
+  const genie_status_t status = genie_remote_session_connect(session, out_failed_node);
+  if (status != GENIE_OK) {
+    genie_remote_session_disconnect(session);
+  }
+  return status;
+}
+
+// Nodes that are gone are replaced by others that can hold their places, each node being tried once.
+static genie_status_t reconnect(genie_session_t *base) {
+  genie_remote_session_t *session = remote_of(base);
+  const uint32_t node_count = session->setup.pool->node_count;
+  memset(session->setup.is_excluded, 0, node_count * sizeof(bool));
+  genie_remote_session_disconnect(session);
+  for (uint32_t attempt = 0;; ++attempt) {
+    uint32_t failed = UINT32_MAX;
+    const genie_status_t status = connect_once(session, &failed);
+    if (status == GENIE_OK || !is_gone(status) || failed == UINT32_MAX || attempt == node_count) {
+      return status;
+    }
+    session->setup.is_excluded[failed] = true;
+    const genie_status_t moved = genie_placement_move(base->model->plan, session->setup.pool, failed,
+                                                      session->setup.is_excluded, session->setup.placements);
+    if (moved != GENIE_OK) {
+      genie_status_free(moved);
+      return status;
+    }
+    genie_status_free(status);
+  }
+}
+
+// ---- Runs ----
+
+static genie_status_t take_session_memory(void *context, uint32_t output, uint64_t bytes, void **out_data) {
+  genie_remote_session_t *session = context;
+  if (session->buffers[output] == NULL || session->buffer_bytes[output] < bytes) {
+    genie_allocator_free(session->base.allocator, session->buffers[output]);
+    session->buffers[output] = NULL;
+    GENIE_RETURN_IF_ERROR(allocate(session, bytes, 1, &session->buffers[output]));
+    session->buffer_bytes[output] = bytes;
+  }
+  *out_data = session->buffers[output];
+  return GENIE_OK;
+}
+
+// The places of this process run on this thread, between sending the call and taking the nodes' results.
+static genie_status_t run_share(genie_remote_session_t *session, const genie_remote_call_t *call,
+                                const genie_tensor_t *inputs, const int64_t *symbols) {
+  genie_share_t *share = session->share;
+  const uint32_t entry = call->entry;
+  GENIE_RETURN_IF_ERROR(
+      genie_share_bind(share, entry, symbols, session->base.model->plan->entries[entry].symbol_count));
+  for (uint32_t i = 0; i < genie_share_input_count(share, entry); ++i) {
+    const genie_share_tensor_t input = genie_share_input(share, entry, i);
+    if (input.bytes > 0) {
+      memcpy(input.memory, inputs[input.position].data, input.bytes);
+    }
+  }
+  GENIE_RETURN_IF_ERROR(genie_share_run(share, call->id, call->deadline));
+  for (uint32_t i = 0; i < genie_share_output_count(share, entry); ++i) {
+    const genie_share_tensor_t output = genie_share_output(share, entry, i);
+    if (output.bytes > 0) {
+      memcpy(call->outputs[output.position].data, output.memory, output.bytes);
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t run_once(genie_remote_session_t *session, genie_remote_call_t *call,
+                               const genie_tensor_t *inputs, const int64_t *symbols) {
+  const uint64_t timeout_ns = session->setup.call_timeout_ns;
+  call->deadline = timeout_ns == 0 ? GENIE_DEADLINE_NEVER : genie_deadline_after_ns(timeout_ns);
+  GENIE_RETURN_IF_ERROR(genie_remote_call_send(session, call, inputs, symbols));
+  if (session->share != NULL) {
+    const genie_status_t ran = run_share(session, call, inputs, symbols);
+    if (ran != GENIE_OK && session->node_count > 0) {
+      genie_remote_call_give_up(session, call, ran);
+    } else if (ran != GENIE_OK) {
+      return ran;
+    }
+  }
+  return genie_remote_call_finish(session, call);
+}
+
+static bool may_repeat(const genie_remote_session_t *session, genie_status_t status) {
+  return session->setup.may_retry && session->base.model->state_count == 0 &&
+         genie_status_code(status) == GENIE_STATUS_ABORTED;
+}
+
+static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs, uint32_t input_count,
+                          genie_tensor_t *outputs, uint32_t output_count) {
+  genie_remote_session_t *session = remote_of(base);
+  const uint64_t begin_ns = genie_session_now_ns();
+  int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
+  GENIE_RETURN_IF_ERROR(genie_remote_call_prepare(session, entry, inputs, input_count, outputs, output_count,
+                                                  take_session_memory, session, symbols));
+  genie_status_t status = GENIE_OK;
+  for (uint32_t attempt = 0; attempt <= session->setup.pool->node_count; ++attempt) {
+    genie_remote_call_t call = {.entry = entry, .outputs = outputs};
+    status = run_once(session, &call, inputs, symbols);
+    if (!may_repeat(session, status)) {
+      break;
+    }
+    genie_status_free(status);
+    status = reconnect(base);
+    if (status != GENIE_OK) {
+      break;
+    }
+  }
+  GENIE_RETURN_IF_ERROR(status);
+  ++base->run_count;
+  base->last_run_ns = genie_session_now_ns() - begin_ns;
+  return GENIE_OK;
+}
+
+static genie_status_t infer_outputs(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs,
+                                    uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
+  if (output_count == genie_model_output_count(base->model, entry)) {
+    for (uint32_t i = 0; i < output_count; ++i) {
+      outputs[i].data = NULL;
+    }
+  }
+  return genie_remote_call_prepare(remote_of(base), entry, inputs, input_count, outputs, output_count, NULL, NULL,
+                                   symbols);
+}
+
+// ---- The rest ----
+
+static genie_status_t no_state_access(void) {
+  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "states of a session on other nodes cannot be read or written");
+}
+
+static genie_status_t read_state(genie_session_t *base, const char *name, void *out_data, uint64_t size_bytes) {
+  (void)base, (void)name, (void)out_data, (void)size_bytes;
+  return no_state_access();
+}
+
+static genie_status_t write_state(genie_session_t *base, const char *name, const void *data, uint64_t size_bytes) {
+  (void)base, (void)name, (void)data, (void)size_bytes;
+  return no_state_access();
+}
+
+static void get_stats(const genie_session_t *base, genie_session_stats_t *out_stats) {
+  const genie_remote_session_t *session = (const genie_remote_session_t *)base;
+  *out_stats = (genie_session_stats_t){.run_count = base->run_count,
+                                       .last_run_ns = base->last_run_ns,
+                                       .load_ns = base->load_ns,
+                                       .target = "remote"};
+  for (uint32_t i = 0; i < session->node_count; ++i) {
+    out_stats->slab_bytes += session->nodes[i].memory_bytes;
+  }
+}
+
+static void destroy(genie_session_t *base) {
+  genie_remote_session_t *session = remote_of(base);
+  const genie_allocator_t allocator = base->allocator;
+  genie_remote_session_disconnect(session);
+  for (uint32_t i = 0; session->buffers != NULL && i < session->buffer_count; ++i) {
+    genie_allocator_free(allocator, session->buffers[i]);
+  }
+  void *const tables[] = {session->values, session->tensor_node,      session->buffers, session->buffer_bytes,
+                          session->header, session->slots,            session->wanted,  session->pieces,
+                          session->setup.placements, session->setup.is_excluded};
+  for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
+    genie_allocator_free(allocator, tables[i]);
+  }
+  genie_known_nodes_destroy(session->setup.known_nodes);
+  genie_identity_destroy(session->setup.identity);
+  genie_pool_close(session->setup.pool);
+  pthread_cond_destroy(&session->changed);
+  pthread_mutex_destroy(&session->mutex);
+  genie_allocator_free(allocator, session);
+}
+
+static const genie_session_ops_t kOps = {.destroy = destroy,
+                                         .run = run,
+                                         .infer_outputs = infer_outputs,
+                                         .reset_state = reconnect,
+                                         .read_state = read_state,
+                                         .write_state = write_state,
+                                         .get_stats = get_stats,
+                                         .reconnect = reconnect,
+                                         .submit = genie_remote_session_submit};
+
+genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,
+                                           genie_session_t **out_session) {
+  const uint64_t begin_ns = genie_session_now_ns();
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(model->allocator, 1, sizeof(genie_remote_session_t), &memory));
+  genie_remote_session_t *session = memory;
+  session->base.ops = &kOps;
+  session->base.model = model;
+  session->base.allocator = model->allocator;
+  pthread_mutex_init(&session->mutex, NULL);
+  pthread_cond_init(&session->changed, NULL);
+  genie_status_t status = prepare(session, options);
+  uint32_t failed_node = 0;
+  if (status == GENIE_OK) {
+    status = connect_once(session, &failed_node);
+  }
+  if (status != GENIE_OK) {
+    destroy(&session->base);
+    return status;
+  }
+  session->base.load_ns = genie_session_now_ns() - begin_ns;
+  *out_session = &session->base;
+  return GENIE_OK;
+}

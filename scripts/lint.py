@@ -33,6 +33,12 @@ ARROWS = {
     "remote_exec/metrics": [],
     "remote_exec/store": ["runtime/plan"],
     "remote_exec/transport": ["remote_exec/wire", "remote_exec/identity", "remote_exec/memory"],
+    "remote_exec/node": ["remote_exec/transport", "remote_exec/wire", "runtime/exec", "runtime/plan"],
+    "remote_exec/client": ["remote_exec/node", "remote_exec/transport", "remote_exec/wire", "remote_exec/identity",
+                           "runtime/exec", "runtime/plan", "runtime/pool"],
+    "remote_exec/daemon": ["remote_exec/node", "remote_exec/transport", "remote_exec/wire", "remote_exec/identity",
+                           "remote_exec/store", "remote_exec/hardening", "remote_exec/metrics", "runtime/exec",
+                           "runtime/plan", "runtime/device"],
     "tools": ["runtime/plan", "runtime/pool"],
     "examples": [],
 }
@@ -85,9 +91,9 @@ def check_arrows():
 
 
 def check_link_map():
-    """libgenie is small and needs neither compiler nor Python."""
+    """libgenie and genied are small and need neither compiler nor Python."""
     build = pathlib.Path(os.environ.get("GENIE_BUILD", ROOT / "build" / "dev"))
-    for library in build.glob("lib/libgenie.so"):
+    for library in [*build.glob("lib/libgenie.so"), *build.glob("bin/genied")]:
         needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout
         symbols = subprocess.run(["nm", "-D", "--undefined-only", library], capture_output=True, text=True, check=True).stdout
         for line in needed.splitlines():

@@ -149,10 +149,10 @@ typedef struct genie_remote_options {
   uint32_t place_map_count;
   bool may_retry;  // a call without state that lost a node is repeated, on another node that can hold the place if need
                    // be; the session is made anew for that
-  bool may_pin;    // trust a node without a key in the pool at first use, and write its key to `known_nodes`
-  const char *key;          // PEM file of this client's private key; NULL: ~/.config/genie/client.pem, made when missing
-  const char *known_nodes;  // NULL: ~/.config/genie/known_nodes
-  uint64_t call_timeout_ns;  // of every call; 0: none
+  bool is_strict;  // refuse a node whose key neither the pool nor `known_nodes` has; else it is pinned at first use
+  const char *key;  // PEM file of this client's private key; NULL: ~/.config/genie/client.pem, made when missing
+  const char *known_nodes;              // NULL: ~/.config/genie/known_nodes
+  uint64_t call_timeout_ns;             // of every call; 0: none
   genie_upload_progress_fn_t progress;  // called by the thread that makes the session; NULL: none
   void *progress_context;
   uint64_t reserved[8];  // 0

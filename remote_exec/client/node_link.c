@@ -41,15 +41,14 @@ static genie_status_t keep_answer(genie_node_link_t *link, const genie_wire_cont
     pthread_cond_broadcast(&link->changed);
   }
   pthread_mutex_unlock(&link->mutex);
-  return has_room ? GENIE_OK
-                  : genie_status_make(GENIE_STATUS_INTERNAL, "the node sends answers that nobody asked for");
+  return has_room ? GENIE_OK : genie_status_make(GENIE_STATUS_INTERNAL, "the node sends answers that nobody asked for");
 }
 
 static genie_status_t take_message(genie_node_link_t *link, const genie_wire_prefix_t *prefix, size_t header_bytes,
                                    uint64_t payload_bytes) {
   if (payload_bytes > 0) {
-    GENIE_RETURN_IF_ERROR(genie_channel_skip_payload(link->channel, payload_bytes,
-                                                     genie_liveness_transfer_deadline(payload_bytes)));
+    GENIE_RETURN_IF_ERROR(
+        genie_channel_skip_payload(link->channel, payload_bytes, genie_liveness_transfer_deadline(payload_bytes)));
   }
   if (prefix->kind == GENIE_WIRE_HEARTBEAT) {
     return GENIE_OK;
@@ -114,9 +113,9 @@ static void make_hello(genie_wire_hello_t *out_hello, genie_wire_role_t role) {
 static genie_status_t dial(genie_node_link_t *link, const genie_wire_hello_t *hello, genie_deadline_ns_t deadline,
                            genie_channel_t **out_channel) {
   genie_channel_t *channel = NULL;
-  GENIE_RETURN_IF_ERROR(genie_status_annotate(genie_stream_connect(link->address, link->identity, link->trust, NULL,
-                                                                   deadline, link->allocator, &channel),
-                                              "node '%s'", link->name));
+  GENIE_RETURN_IF_ERROR(genie_status_annotate(
+      genie_stream_connect(link->address, link->identity, link->trust, NULL, deadline, link->allocator, &channel),
+      "node '%s'", link->name));
   const genie_status_t status =
       genie_status_annotate(genie_connection_greet(channel, hello, deadline, NULL), "node '%s'", link->name);
   if (status != GENIE_OK) {
@@ -131,8 +130,7 @@ static genie_status_t fill_link(genie_node_link_t *link, genie_deadline_ns_t dea
   void *header = NULL;
   genie_wire_hello_t hello;
   make_hello(&hello, GENIE_WIRE_ROLE_CONTROL);
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(link->allocator, GENIE_WIRE_MAX_HEADER_BYTES, 1, &header));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(link->allocator, GENIE_WIRE_MAX_HEADER_BYTES, 1, &header));
   link->header = header;
   GENIE_RETURN_IF_ERROR(dial(link, &hello, deadline, &link->channel));
   if (pthread_create(&link->thread, NULL, thread_main, link) != 0) {
@@ -222,9 +220,8 @@ genie_status_t genie_node_link_failure(genie_node_link_t *link) {
 
 genie_status_t genie_node_link_send(genie_node_link_t *link, genie_wire_kind_t kind, const ProtobufCMessage *message,
                                     const void *payload, uint64_t payload_bytes) {
-  const genie_status_t status =
-      genie_connection_send_control(link->channel, kind, message, payload, payload_bytes,
-                                    genie_liveness_transfer_deadline(payload_bytes));
+  const genie_status_t status = genie_connection_send_control(link->channel, kind, message, payload, payload_bytes,
+                                                              genie_liveness_transfer_deadline(payload_bytes));
   if (status == GENIE_OK) {
     return GENIE_OK;
   }
@@ -240,9 +237,9 @@ static genie_status_t wait_for_change(genie_node_link_t *link, genie_deadline_ns
   }
   const struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
   pthread_cond_timedwait(&link->changed, &link->mutex, &until);
-  return genie_deadline_has_passed(deadline) ? genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED,
-                                                                 "node '%s' does not answer", link->name)
-                                             : GENIE_OK;
+  return genie_deadline_has_passed(deadline)
+             ? genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "node '%s' does not answer", link->name)
+             : GENIE_OK;
 }
 
 static genie_status_t next_answer(genie_node_link_t *link, genie_deadline_ns_t deadline,

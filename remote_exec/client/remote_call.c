@@ -39,28 +39,31 @@ static genie_status_t prepare_output(genie_remote_session_t *session, uint32_t e
                                      genie_remote_memory_fn_t take_memory, void *context, genie_tensor_t *output) {
   genie_tensor_t expected = describe_output(session, entry, position);
   const char *name = genie_plan_string(session->base.model->plan, output_of(session, entry, position)->name);
+  if (take_memory == NULL) {  // only described
+    expected.data = output->data;
+    *output = expected;
+    return GENIE_OK;
+  }
   if (output->data != NULL) {
     return has_type_of(output, &expected)
                ? GENIE_OK
                : genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
                                    "output '%s' has another dtype or shape in this call than the memory given", name);
   }
-  if (take_memory != NULL) {
-    GENIE_RETURN_IF_ERROR(take_memory(context, position, bytes_of(&expected), &expected.data));
-  }
+  GENIE_RETURN_IF_ERROR(take_memory(context, position, bytes_of(&expected), &expected.data));
   *output = expected;
   return GENIE_OK;
 }
 
-static genie_status_t check_inputs(const genie_remote_session_t *session, uint32_t entry, const genie_tensor_t *inputs) {
+static genie_status_t check_inputs(const genie_remote_session_t *session, uint32_t entry,
+                                   const genie_tensor_t *inputs) {
   for (uint32_t i = 0; i < genie_model_input_count(session->base.model, entry); ++i) {
     if (inputs[i].data == NULL && bytes_of(&inputs[i]) > 0) {
       return genie_status_make(
           GENIE_STATUS_INVALID_ARGUMENT, "input '%s' has no data",
-          genie_plan_string(session->base.model->plan,
-                            session->base.model->plan
-                                ->tensors[genie_plan_input(session->base.model->plan, entry, i)]
-                                .name));
+          genie_plan_string(
+              session->base.model->plan,
+              session->base.model->plan->tensors[genie_plan_input(session->base.model->plan, entry, i)].name));
     }
   }
   return GENIE_OK;
@@ -110,11 +113,28 @@ static void settle(genie_remote_session_t *session, genie_remote_call_t *call) {
       *link = call->next;
       --session->call_count;
       if (call->done != NULL) {
-        call->done(call);
+        call->next = session->ended;
+        session->ended = call;
       }
       pthread_cond_broadcast(&session->changed);
       return;
     }
+  }
+}
+
+// Without the mutex: what is told may take its time.
+static void tell_ended(genie_remote_session_t *session) {
+  for (;;) {
+    pthread_mutex_lock(&session->mutex);
+    genie_remote_call_t *call = session->ended;
+    if (call != NULL) {
+      session->ended = call->next;
+    }
+    pthread_mutex_unlock(&session->mutex);
+    if (call == NULL) {
+      return;
+    }
+    call->done(call);
   }
 }
 
@@ -148,6 +168,7 @@ void genie_remote_session_fail(genie_remote_session_t *session, genie_status_cod
     give_up(session, call, genie_status_make(session->failure, "%s", session->failure_message));
   }
   pthread_mutex_unlock(&session->mutex);
+  tell_ended(session);
 }
 
 static void cancel_on_nodes(genie_remote_session_t *session, uint64_t call_id, uint64_t nodes) {
@@ -179,6 +200,7 @@ void genie_remote_call_give_up(genie_remote_session_t *session, genie_remote_cal
   pthread_mutex_unlock(&session->mutex);
   if (is_in_flight) {
     cancel_on_nodes(session, id, pending);
+    tell_ended(session);
   }
 }
 
@@ -237,8 +259,7 @@ static genie_status_t send_to_node(genie_remote_session_t *session, uint32_t ind
     }
   }
   size_t header_bytes = 0;
-  GENIE_RETURN_IF_ERROR(
-      genie_wire_call_write(&view, session->header, GENIE_WIRE_MAX_HEADER_BYTES, &header_bytes));
+  GENIE_RETURN_IF_ERROR(genie_wire_call_write(&view, session->header, GENIE_WIRE_MAX_HEADER_BYTES, &header_bytes));
   const genie_message_t message = {.header = session->header,
                                    .header_bytes = header_bytes,
                                    .payload = piece_count > 0 ? session->pieces : NULL,
@@ -333,8 +354,8 @@ static genie_status_t receive_outputs(const genie_remote_node_t *node, const gen
 }
 
 static genie_status_t failure_of(const genie_remote_node_t *node, const genie_wire_result_view_t *result) {
-  return genie_status_make((genie_status_code_t)result->frame.code, "node '%s': %.*s",
-                           genie_node_link_name(node->link), (int)result->frame.message_bytes, result->message);
+  return genie_status_make((genie_status_code_t)result->frame.code, "node '%s': %.*s", genie_node_link_name(node->link),
+                           (int)result->frame.message_bytes, result->message);
 }
 
 // The call in flight that a result is of, with this thread counted as writing to it; NULL when it was given up.
@@ -368,6 +389,7 @@ static uint64_t release_call(genie_remote_node_t *node, genie_remote_call_t *cal
   }
   settle(session, call);
   pthread_mutex_unlock(&session->mutex);
+  tell_ended(session);
   return others;
 }
 
@@ -384,10 +406,11 @@ static genie_status_t take_result(genie_remote_node_t *node, size_t header_bytes
   }
   if (result.frame.code == GENIE_STATUS_OK) {
     const genie_status_t received = receive_outputs(node, call, &result);
-    release_call(node, call, received == GENIE_OK ? GENIE_OK
-                                                  : genie_status_make(GENIE_STATUS_ABORTED, "node '%s': %s",
-                                                                      genie_node_link_name(node->link),
-                                                                      genie_status_message(received)));
+    release_call(node, call,
+                 received == GENIE_OK
+                     ? GENIE_OK
+                     : genie_status_make(GENIE_STATUS_ABORTED, "node '%s': %s", genie_node_link_name(node->link),
+                                         genie_status_message(received)));
     return received;
   }
   if (result.frame.code == GENIE_STATUS_ABORTED) {
@@ -405,9 +428,8 @@ genie_status_t genie_remote_receive_result(genie_remote_node_t *node, genie_dead
   genie_wire_prefix_t prefix;
   size_t header_bytes = 0;
   uint64_t payload_bytes = 0;
-  genie_status_t status =
-      genie_connection_receive(node->calls, GENIE_WIRE_FROM_NODE, GENIE_WIRE_ROLE_CALL, node->header, deadline, &prefix,
-                               &header_bytes, &payload_bytes);
+  genie_status_t status = genie_connection_receive(node->calls, GENIE_WIRE_FROM_NODE, GENIE_WIRE_ROLE_CALL,
+                                                   node->header, deadline, &prefix, &header_bytes, &payload_bytes);
   if (genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED) {
     return status;
   }
@@ -432,15 +454,47 @@ static genie_remote_node_t *next_pending(genie_remote_session_t *session, const 
   return node;
 }
 
+static void give_up_late(genie_remote_session_t *session, genie_remote_call_t *call, const genie_remote_node_t *node) {
+  genie_remote_call_give_up(
+      session, call,
+      genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the call's deadline passed; node '%s' has not answered",
+                        genie_node_link_name(node->link)));
+}
+
+// The receivers take the results.
+static void wait_for_receivers(genie_remote_session_t *session, const genie_remote_call_t *call) {
+  const struct timespec until = {.tv_sec = (time_t)(call->deadline / 1000000000u),
+                                 .tv_nsec = (long)(call->deadline % 1000000000u)};
+  pthread_mutex_lock(&session->mutex);
+  bool is_in_flight = true;
+  while (is_in_flight && !genie_deadline_has_passed(call->deadline)) {
+    is_in_flight = false;
+    for (const genie_remote_call_t *other = session->calls; other != NULL; other = other->next) {
+      is_in_flight |= other == call;
+    }
+    if (is_in_flight && call->deadline == GENIE_DEADLINE_NEVER) {
+      pthread_cond_wait(&session->changed, &session->mutex);
+    } else if (is_in_flight) {
+      pthread_cond_timedwait(&session->changed, &session->mutex, &until);
+    }
+  }
+  pthread_mutex_unlock(&session->mutex);
+}
+
 genie_status_t genie_remote_call_finish(genie_remote_session_t *session, genie_remote_call_t *call) {
   genie_remote_node_t *node = NULL;
   while ((node = next_pending(session, call)) != NULL) {
+    if (node->has_receiver) {
+      wait_for_receivers(session, call);
+      node = next_pending(session, call);
+      if (node != NULL) {
+        give_up_late(session, call, node);
+      }
+      continue;
+    }
     const genie_status_t status = genie_remote_receive_result(node, call->deadline);
     if (genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED) {
-      genie_remote_call_give_up(
-          session, call,
-          genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the call's deadline passed; node '%s' has not answered",
-                            genie_node_link_name(node->link)));
+      give_up_late(session, call, node);
     }
     genie_status_free(status);  // it ended the call with the same
   }

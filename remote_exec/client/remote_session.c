@@ -44,15 +44,14 @@ static genie_status_t load_keys(genie_remote_session_t *session, const genie_rem
   if (options->known_nodes == NULL) {
     GENIE_RETURN_IF_ERROR(find_config_path("known_nodes", path, sizeof(path)));
   }
-  return genie_known_nodes_load(options->known_nodes != NULL ? options->known_nodes : path, options->may_pin, allocator,
-                                &session->setup.known_nodes);
+  return genie_known_nodes_load(options->known_nodes != NULL ? options->known_nodes : path, !options->is_strict,
+                                allocator, &session->setup.known_nodes);
 }
 
 static genie_status_t allocate(const genie_remote_session_t *session, size_t count, size_t element_bytes,
                                void *out_pointer) {
   void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(session->base.allocator, count, element_bytes, &memory));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(session->base.allocator, count, element_bytes, &memory));
   *(void **)out_pointer = memory;
   return GENIE_OK;
 }
@@ -175,8 +174,8 @@ static genie_status_t run_share(genie_remote_session_t *session, const genie_rem
   return GENIE_OK;
 }
 
-static genie_status_t run_once(genie_remote_session_t *session, genie_remote_call_t *call,
-                               const genie_tensor_t *inputs, const int64_t *symbols) {
+static genie_status_t run_once(genie_remote_session_t *session, genie_remote_call_t *call, const genie_tensor_t *inputs,
+                               const int64_t *symbols) {
   const uint64_t timeout_ns = session->setup.call_timeout_ns;
   call->deadline = timeout_ns == 0 ? GENIE_DEADLINE_NEVER : genie_deadline_after_ns(timeout_ns);
   GENIE_RETURN_IF_ERROR(genie_remote_call_send(session, call, inputs, symbols));
@@ -225,11 +224,6 @@ static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_ten
 static genie_status_t infer_outputs(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs,
                                     uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
   int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
-  if (output_count == genie_model_output_count(base->model, entry)) {
-    for (uint32_t i = 0; i < output_count; ++i) {
-      outputs[i].data = NULL;
-    }
-  }
   return genie_remote_call_prepare(remote_of(base), entry, inputs, input_count, outputs, output_count, NULL, NULL,
                                    symbols);
 }
@@ -252,10 +246,8 @@ static genie_status_t write_state(genie_session_t *base, const char *name, const
 
 static void get_stats(const genie_session_t *base, genie_session_stats_t *out_stats) {
   const genie_remote_session_t *session = (const genie_remote_session_t *)base;
-  *out_stats = (genie_session_stats_t){.run_count = base->run_count,
-                                       .last_run_ns = base->last_run_ns,
-                                       .load_ns = base->load_ns,
-                                       .target = "remote"};
+  *out_stats = (genie_session_stats_t){
+      .run_count = base->run_count, .last_run_ns = base->last_run_ns, .load_ns = base->load_ns, .target = "remote"};
   for (uint32_t i = 0; i < session->node_count; ++i) {
     out_stats->slab_bytes += session->nodes[i].memory_bytes;
   }
@@ -268,9 +260,9 @@ static void destroy(genie_session_t *base) {
   for (uint32_t i = 0; session->buffers != NULL && i < session->buffer_count; ++i) {
     genie_allocator_free(allocator, session->buffers[i]);
   }
-  void *const tables[] = {session->values, session->tensor_node,      session->buffers, session->buffer_bytes,
-                          session->header, session->slots,            session->wanted,  session->pieces,
-                          session->setup.placements, session->setup.is_excluded};
+  void *const tables[] = {
+      session->values, session->tensor_node, session->buffers, session->buffer_bytes,     session->header,
+      session->slots,  session->wanted,      session->pieces,  session->setup.placements, session->setup.is_excluded};
   for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
     genie_allocator_free(allocator, tables[i]);
   }
@@ -296,14 +288,17 @@ genie_status_t genie_session_create_remote(const genie_model_t *model, const gen
                                            genie_session_t **out_session) {
   const uint64_t begin_ns = genie_session_now_ns();
   void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(model->allocator, 1, sizeof(genie_remote_session_t), &memory));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(model->allocator, 1, sizeof(genie_remote_session_t), &memory));
   genie_remote_session_t *session = memory;
   session->base.ops = &kOps;
   session->base.model = model;
   session->base.allocator = model->allocator;
   pthread_mutex_init(&session->mutex, NULL);
-  pthread_cond_init(&session->changed, NULL);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&session->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
   genie_status_t status = prepare(session, options);
   uint32_t failed_node = 0;
   if (status == GENIE_OK) {

@@ -45,8 +45,8 @@ typedef struct genie_remote_call {
   uint32_t filling_count;   // threads that write to the outputs
   bool is_given_up;         // cancelled or late: results that still come are dropped
   genie_status_t status;
-  void (*done)(struct genie_remote_call *call);  // by a receiving thread, the mutex held; NULL: nobody
-  void *context;
+  // Told when it has ended, by the thread that ended it; the call is its owner's from then on. NULL: nobody.
+  void (*done)(struct genie_remote_call *call);
 } genie_remote_call_t;
 
 enum { GENIE_REMOTE_MAX_NODES = 64 };
@@ -86,6 +86,7 @@ struct genie_remote_session {
   pthread_cond_t changed;
   genie_remote_call_t *calls;  // in flight, oldest first
   uint32_t call_count;
+  genie_remote_call_t *ended;  // whose `done` is due
   bool is_ending;
   genie_status_code_t failure;  // OK, or why every call fails
   char failure_message[GENIE_REMOTE_FAILURE_BYTES];
@@ -103,8 +104,8 @@ void genie_remote_session_disconnect(genie_remote_session_t *session);
 
 // ---- Calls: remote_call.c ----
 
-// Checks the call, sets dtype and shape of the outputs and gives those without data memory from `take_memory`, then sends
-// it to every node. `call->outputs` are `outputs`. After an error nothing is in flight.
+// Checks the call, sets dtype and shape of the outputs and gives those without data memory from `take_memory`, then
+// sends it to every node. `call->outputs` are `outputs`. After an error nothing is in flight.
 typedef genie_status_t (*genie_remote_memory_fn_t)(void *context, uint32_t output, uint64_t bytes, void **out_data);
 genie_status_t genie_remote_call_prepare(genie_remote_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
                                          uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count,
@@ -116,7 +117,7 @@ genie_status_t genie_remote_call_send(genie_remote_session_t *session, genie_rem
 // Receives one result from a node, for whichever call in flight it is.
 genie_status_t genie_remote_receive_result(genie_remote_node_t *node, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Waits for all results on this thread (no receiver is running) and takes the call's status.
+// Waits for all results, on this thread where no receiver is running, and takes the call's status.
 genie_status_t genie_remote_call_finish(genie_remote_session_t *session, genie_remote_call_t *call) GENIE_MUST_USE;
 
 // Fails the session: calls in flight and all later ones. The first failure stays. Any thread.
@@ -125,8 +126,8 @@ void genie_remote_session_fail(genie_remote_session_t *session, genie_status_cod
 // The failure, or OK.
 genie_status_t genie_remote_session_check(genie_remote_session_t *session) GENIE_MUST_USE;
 
-// Ends a call that is in flight with this status, unless it has ended: results that come later are dropped, and the nodes
-// are told. Takes the status. Any thread.
+// Ends a call that is in flight with this status, unless it has ended: results that come later are dropped, and the
+// nodes are told. Takes the status. Any thread.
 void genie_remote_call_give_up(genie_remote_session_t *session, genie_remote_call_t *call, genie_status_t status);
 
 // ---- Submissions: remote_submission.c ----

@@ -1,5 +1,5 @@
-// Opening a session on its nodes: connect, send the plan, send the weights that are missing, introduce the nodes to each
-// other, open call connections.
+// Opening a session on its nodes: connect, send the plan, send the weights that are missing, introduce the nodes to
+// each other, open call connections.
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +15,7 @@ static const uint64_t kLoadNs = (uint64_t)600 * 1000000000;
 static genie_status_t allocate(const genie_remote_session_t *session, size_t count, size_t element_bytes,
                                void *out_pointer) {
   void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(session->base.allocator, count, element_bytes, &memory));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(session->base.allocator, count, element_bytes, &memory));
   *(void **)out_pointer = memory;
   return GENIE_OK;
 }
@@ -71,14 +70,14 @@ static genie_status_t connect_node(genie_remote_node_t *node) {
   genie_remote_setup_t *setup = &node->session->setup;
   const genie_pool_node_t *record = pool_node_of(node);
   _Static_assert(sizeof(genie_fingerprint_t) == sizeof(record->key), "a pool's key is a fingerprint");
-  const genie_node_link_options_t options = {
-      .name = record->name,
-      .address = record->address,
-      .identity = setup->identity,
-      .trust = record->has_key ? genie_trust_pinned((const genie_fingerprint_t *)record->key)
-                               : genie_known_nodes_trust(setup->known_nodes),
-      .lost = on_lost,
-      .context = node};
+  const genie_node_link_options_t options = {.name = record->name,
+                                             .address = record->address,
+                                             .identity = setup->identity,
+                                             .trust = record->has_key
+                                                          ? genie_trust_pinned((const genie_fingerprint_t *)record->key)
+                                                          : genie_known_nodes_trust(setup->known_nodes),
+                                             .lost = on_lost,
+                                             .context = node};
   return genie_node_link_connect(&options, genie_deadline_after_ns(kConnectNs), node->session->base.allocator,
                                  &node->link);
 }
@@ -106,9 +105,9 @@ static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_dige
   open.n_places = node->place_count;
   open.label = (char *)genie_plan_string(plan, plan->entries[0].name);
   const genie_status_t status =
-      allocated != GENIE_OK ? allocated
-                            : genie_node_link_send(node->link, GENIE_WIRE_OPEN_SESSION, &open.base, plan->header,
-                                                   plan->weights_offset);
+      allocated != GENIE_OK
+          ? allocated
+          : genie_node_link_send(node->link, GENIE_WIRE_OPEN_SESSION, &open.base, plan->header, plan->weights_offset);
   genie_allocator_free(node->session->base.allocator, places);
   genie_allocator_free(node->session->base.allocator, pointers);
   return status;
@@ -203,8 +202,8 @@ static genie_status_t introduce(genie_remote_session_t *session, uint32_t index,
   request.n_peers = list.count;
   genie_wire_control_t answer;
   GENIE_RETURN_IF_ERROR(genie_node_link_request(node->link, GENIE_WIRE_CONNECT_PEERS, &request.base,
-                                                GENIE_WIRE_PEERS_CONNECTED,
-                                                genie_deadline_after_ns(2 * kConnectNs), &answer));
+                                                GENIE_WIRE_PEERS_CONNECTED, genie_deadline_after_ns(2 * kConnectNs),
+                                                &answer));
   genie_wire_control_deinit(&answer);
   return GENIE_OK;
 }
@@ -219,8 +218,7 @@ static genie_status_t attach_self(genie_remote_session_t *session) {
                                      .places = node->places,
                                      .place_count = node->place_count};
     genie_channel_t *channel = NULL;
-    GENIE_RETURN_IF_ERROR(
-        genie_node_link_dial(node->link, &hello, genie_deadline_after_ns(kConnectNs), &channel));
+    GENIE_RETURN_IF_ERROR(genie_node_link_dial(node->link, &hello, genie_deadline_after_ns(kConnectNs), &channel));
     GENIE_RETURN_IF_ERROR(genie_share_attach(session->share, &peer, channel));
   }
   return GENIE_OK;

@@ -13,8 +13,7 @@ static genie_status_t check_state(const genie_plan_t *plan, const Genie__Wire__S
     const Genie__Wire__ChunkRange *range = state->missing[i];
     if (range->first < next || range->count == 0 || (uint64_t)range->first + range->count > plan->weight_chunk_count) {
       return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "the node asks for weight chunks %u to %llu; the plan has %u",
-                               range->first, (unsigned long long)range->first + range->count,
-                               plan->weight_chunk_count);
+                               range->first, (unsigned long long)range->first + range->count, plan->weight_chunk_count);
     }
     next = (uint64_t)range->first + range->count;
     for (uint64_t chunk = range->first; chunk < next; ++chunk) {

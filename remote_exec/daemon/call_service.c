@@ -1,4 +1,5 @@
-// CALL connections: a call arrives as one message, its inputs go to where the place reads them, and one message answers.
+// CALL connections: a call arrives as one message, its inputs go to where the place reads them, and one message
+// answers.
 #include <string.h>
 
 #include "remote_exec/daemon/services.h"
@@ -50,8 +51,7 @@ static genie_status_t bind_call(const caller_t *caller, const genie_wire_call_vi
                              (unsigned long long)call->frame.call_id, (unsigned long long)session->last_call_id);
   }
   session->last_call_id = call->frame.call_id;
-  GENIE_RETURN_IF_ERROR(
-      genie_share_bind(session->share, call->frame.entry, call->symbols, call->frame.symbol_count));
+  GENIE_RETURN_IF_ERROR(genie_share_bind(session->share, call->frame.entry, call->symbols, call->frame.symbol_count));
   return check_inputs(caller, call);
 }
 
@@ -74,10 +74,10 @@ static genie_status_t receive_inputs(const caller_t *caller, const genie_wire_ca
 
 // ---- Results ----
 
-static genie_status_t send_result(const caller_t *caller, const genie_wire_result_view_t *result, uint32_t piece_count) {
+static genie_status_t send_result(const caller_t *caller, const genie_wire_result_view_t *result,
+                                  uint32_t piece_count) {
   size_t header_bytes = 0;
-  GENIE_RETURN_IF_ERROR(
-      genie_wire_result_write(result, caller->answer, GENIE_WIRE_MAX_HEADER_BYTES, &header_bytes));
+  GENIE_RETURN_IF_ERROR(genie_wire_result_write(result, caller->answer, GENIE_WIRE_MAX_HEADER_BYTES, &header_bytes));
   const genie_message_t message = {.header = caller->answer,
                                    .header_bytes = header_bytes,
                                    .payload = piece_count > 0 ? caller->pieces : NULL,
@@ -96,10 +96,9 @@ static bool is_wanted(const genie_wire_call_view_t *call, uint32_t position) {
 
 static genie_status_t send_outputs(const caller_t *caller, const genie_wire_call_view_t *call, uint64_t compute_ns) {
   const genie_share_t *share = caller->session->share;
-  genie_wire_result_view_t result = {.frame = {.session_id = caller->session->id,
-                                               .call_id = call->frame.call_id,
-                                               .compute_ns = compute_ns},
-                                     .outputs = caller->slots};
+  genie_wire_result_view_t result = {
+      .frame = {.session_id = caller->session->id, .call_id = call->frame.call_id, .compute_ns = compute_ns},
+      .outputs = caller->slots};
   uint32_t piece_count = 0;
   for (uint32_t i = 0; i < genie_share_output_count(share, call->frame.entry); ++i) {
     const genie_share_tensor_t output = genie_share_output(share, call->frame.entry, i);
@@ -110,8 +109,7 @@ static genie_status_t send_outputs(const caller_t *caller, const genie_wire_call
       return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "more than %d outputs on one node",
                                GENIE_CHANNEL_MAX_PAYLOAD_PIECES);
     }
-    caller->slots[result.frame.output_count++] =
-        (genie_wire_slot_t){.index = output.position, .bytes = output.bytes};
+    caller->slots[result.frame.output_count++] = (genie_wire_slot_t){.index = output.position, .bytes = output.bytes};
     if (output.bytes > 0) {
       caller->pieces[piece_count++] = (struct iovec){.iov_base = output.memory, .iov_len = output.bytes};
     }
@@ -206,11 +204,11 @@ static genie_status_t allocate(caller_t *caller) {
   caller->header = memory;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, GENIE_WIRE_MAX_HEADER_BYTES, 1, &memory));
   caller->answer = memory;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, GENIE_CHANNEL_MAX_PAYLOAD_PIECES,
-                                                       sizeof(*caller->slots), &memory));
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(allocator, GENIE_CHANNEL_MAX_PAYLOAD_PIECES, sizeof(*caller->slots), &memory));
   caller->slots = memory;
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, GENIE_CHANNEL_MAX_PAYLOAD_PIECES,
-                                                       sizeof(*caller->pieces), &memory));
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(allocator, GENIE_CHANNEL_MAX_PAYLOAD_PIECES, sizeof(*caller->pieces), &memory));
   caller->pieces = memory;
   return GENIE_OK;
 }

@@ -1,7 +1,7 @@
 // CONTROL connections: sessions are opened, get their weights, are connected to other nodes, and closed.
 //
-// One thread takes the messages one by one; another sends heartbeats, since loading a plan may take longer than a client
-// waits for them.
+// One thread takes the messages one by one; another sends heartbeats, since loading a plan may take longer than a
+// client waits for them.
 #include <stdio.h>
 #include <string.h>
 
@@ -106,8 +106,8 @@ static genie_status_t receive_bytes(const control_t *control, uint8_t *bytes, ui
   for (uint64_t done = 0; done < size_bytes;) {
     const uint64_t left = size_bytes - done;
     const uint64_t count = left < kReadBytes ? left : kReadBytes;
-    GENIE_RETURN_IF_ERROR(genie_channel_receive_payload(control->channel, bytes + done, count,
-                                                        genie_liveness_transfer_deadline(count)));
+    GENIE_RETURN_IF_ERROR(
+        genie_channel_receive_payload(control->channel, bytes + done, count, genie_liveness_transfer_deadline(count)));
     done += count;
   }
   return GENIE_OK;
@@ -171,8 +171,7 @@ static genie_status_t open_places(const control_t *control, const Genie__Wire__O
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "the session has %zu places of this node; the plan has %u",
                              open->n_places, opened->session->model->plan->place_count);
   }
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(allocator, open->n_places, sizeof(*opened->places), &places));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, open->n_places, sizeof(*opened->places), &places));
   opened->places = places;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, open->n_places, sizeof(uint32_t), &indices));
   const genie_status_t status = check_places(control, open, opened, indices);
@@ -316,9 +315,9 @@ static genie_status_t receive_plan(const control_t *control, genie_node_session_
 }
 
 static genie_status_t skip(const control_t *control, uint64_t left_bytes) {
-  return left_bytes == 0 ? GENIE_OK
-                         : genie_channel_skip_payload(control->channel, left_bytes,
-                                                      genie_liveness_transfer_deadline(left_bytes));
+  return left_bytes == 0
+             ? GENIE_OK
+             : genie_channel_skip_payload(control->channel, left_bytes, genie_liveness_transfer_deadline(left_bytes));
 }
 
 static genie_status_t fill_opened(control_t *control, const Genie__Wire__OpenSession *open, uint64_t payload_bytes,
@@ -338,8 +337,8 @@ static genie_status_t fill_opened(control_t *control, const Genie__Wire__OpenSes
 static genie_status_t open_session(control_t *control, const Genie__Wire__OpenSession *open, uint64_t payload_bytes) {
   opened_t *opened = find_free(control);
   uint64_t left_bytes = payload_bytes;
-  genie_status_t status = genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "a connection has at most %d sessions",
-                                            kSessions);
+  genie_status_t status =
+      genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "a connection has at most %d sessions", kSessions);
   if (opened != NULL) {
     genie_status_free(status);
     *opened = (opened_t){.request_id = open->request_id, .open_ns = genie_deadline_clock_ns()};
@@ -458,7 +457,8 @@ static genie_status_t add_peers(const control_t *control, genie_node_session_t *
     GENIE_RETURN_IF_ERROR(genie_node_session_add_peer(session, peer->node, peer->key, peer->session_id, peer->places,
                                                       peer->n_places, &index));
     if (peer->connects) {
-      GENIE_RETURN_IF_ERROR(genie_status_annotate(connect_peer(control, session, peer, index), "node '%s'", peer->node));
+      GENIE_RETURN_IF_ERROR(
+          genie_status_annotate(connect_peer(control, session, peer, index), "node '%s'", peer->node));
     }
   }
   return GENIE_OK;
@@ -563,8 +563,7 @@ static genie_status_t answer_ping(const control_t *control, const Genie__Wire__P
   }
   void *payload = NULL;
   if (ping->reply_bytes > 0) {
-    GENIE_RETURN_IF_ERROR(
-        genie_allocator_allocate_array(control->node->allocator, ping->reply_bytes, 1, &payload));
+    GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(control->node->allocator, ping->reply_bytes, 1, &payload));
   }
   const genie_status_t status =
       genie_connection_send_control(control->channel, GENIE_WIRE_PONG, &pong.base, payload, ping->reply_bytes,
@@ -620,8 +619,7 @@ static genie_status_t take_message(control_t *control) {
     return cancel_call(control, header_bytes);
   }
   genie_wire_control_t message = {0};
-  GENIE_RETURN_IF_ERROR(
-      genie_wire_control_decode(control->header, header_bytes, control->node->allocator, &message));
+  GENIE_RETURN_IF_ERROR(genie_wire_control_decode(control->header, header_bytes, control->node->allocator, &message));
   const genie_status_t status = take_control(control, &message, payload_bytes);
   genie_wire_control_deinit(&message);
   return status;
@@ -682,10 +680,8 @@ genie_status_t genie_control_serve(genie_node_t *node, genie_channel_t *channel)
   void *header = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(node->allocator, 1, sizeof(control_t), &memory));
   control_t *control = memory;
-  *control = (control_t){
-      .node = node, .channel = channel, .client = genie_channel_get_peer(channel)->fingerprint};
-  genie_status_t status =
-      genie_allocator_allocate_array(node->allocator, GENIE_WIRE_MAX_HEADER_BYTES, 1, &header);
+  *control = (control_t){.node = node, .channel = channel, .client = genie_channel_get_peer(channel)->fingerprint};
+  genie_status_t status = genie_allocator_allocate_array(node->allocator, GENIE_WIRE_MAX_HEADER_BYTES, 1, &header);
   control->header = header;
   if (status == GENIE_OK) {
     status = serve_with_heartbeats(control);

@@ -128,8 +128,7 @@ static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
   genie_server_t *server = NULL;
   GENIE_RETURN_IF_ERROR(genie_server_create(node, &server));
   genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "genied listens on %s, devices %s, key %s",
-                  genie_server_address(server), node->options->devices,
-                  genie_identity_get_fingerprint(node->identity));
+                  genie_server_address(server), node->options->devices, genie_identity_get_fingerprint(node->identity));
   genie_notify_send(notify_socket, "READY=1");
   wait_for_signal(signals);
   genie_notify_send(notify_socket, "STOPPING=1");

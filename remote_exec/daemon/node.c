@@ -31,7 +31,6 @@ static bool next_device(const char **list, char out_name[kDeviceNameBytes]) {
   return length > 0;
 }
 
-
 static const char *const kKinds[] = {
 #define GENIE_DEVICE(kind) #kind,
 #include "runtime/device/device.def"

@@ -25,9 +25,10 @@ static const genie_config_table_t kTable = {
     .options = kOptions,
     .option_count = sizeof(kOptions) / sizeof(kOptions[0]),
     .usage = "genied [OPTION...]",
-    .summary = "Executes plans for clients that it knows by their keys. Runs in the foreground; SIGTERM lets sessions "
-               "end and then stops it, a second one stops it at once. Exit code: 0 stopped as asked, 1 it could not "
-               "start, 2 wrong usage.",
+    .summary =
+        "Executes plans for clients that it knows by their keys. Runs in the foreground; SIGTERM lets sessions "
+        "end and then stops it, a second one stops it at once. Exit code: 0 stopped as asked, 1 it could not "
+        "start, 2 wrong usage.",
 };
 
 static genie_status_t format_path(genie_arena_t *arena, const char *directory, const char *name,

@@ -95,8 +95,7 @@ static genie_status_t attach_peer(connection_t *connection) {
 
 static genie_status_t serve_calls(connection_t *connection) {
   GENIE_RETURN_IF_ERROR(genie_node_session_enter(connection->session, connection->channel));
-  const genie_status_t status =
-      genie_call_serve(connection->server->node, connection->session, connection->channel);
+  const genie_status_t status = genie_call_serve(connection->server->node, connection->session, connection->channel);
   genie_node_session_leave(connection->session, connection->channel);
   return status;
 }
@@ -195,8 +194,7 @@ static bool add_connection(genie_server_t *server, connection_t *connection) {
 
 static genie_status_t admit(genie_server_t *server, genie_channel_t *channel) {
   void *memory = NULL;
-  genie_status_t status =
-      genie_allocator_allocate_array(server->node->allocator, 1, sizeof(connection_t), &memory);
+  genie_status_t status = genie_allocator_allocate_array(server->node->allocator, 1, sizeof(connection_t), &memory);
   connection_t *connection = memory;
   if (status == GENIE_OK) {
     *connection = (connection_t){.server = server, .channel = channel};

@@ -214,21 +214,18 @@ bool genie_node_session_find_peer(genie_node_session_t *session, const genie_fin
   return is_found;
 }
 
-genie_status_t genie_node_session_attach_peer(genie_node_session_t *session, uint32_t index,
-                                              genie_channel_t *channel) {
+genie_status_t genie_node_session_attach_peer(genie_node_session_t *session, uint32_t index, genie_channel_t *channel) {
   genie_node_peer_t *peer = &session->peers[index];
-  const genie_share_peer_t attached = {.name = peer->name,
-                                       .session_id = peer->session_id,
-                                       .places = peer->places,
-                                       .place_count = peer->place_count};
+  const genie_share_peer_t attached = {
+      .name = peer->name, .session_id = peer->session_id, .places = peer->places, .place_count = peer->place_count};
   return genie_share_attach(session->share, &attached, channel);
 }
 
 // ---- Callers ----
 
 genie_status_t genie_node_session_enter(genie_node_session_t *session, genie_channel_t *channel) {
-  genie_status_t status = genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "a session has at most %d call connections",
-                                            GENIE_NODE_SESSION_CALLERS);
+  genie_status_t status = genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED,
+                                            "a session has at most %d call connections", GENIE_NODE_SESSION_CALLERS);
   pthread_mutex_lock(&session->mutex);
   for (uint32_t i = 0; i < GENIE_NODE_SESSION_CALLERS; ++i) {
     if (session->callers[i] == NULL && !session->is_closed) {

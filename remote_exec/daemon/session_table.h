@@ -31,8 +31,8 @@ typedef struct genie_node_session {
   struct genie_node_session *next;
   genie_allocator_t allocator;
   genie_budget_t *budget;
-  char client[GENIE_FINGERPRINT_TEXT_BYTES];    // whose key opened it
-  char label[GENIE_NODE_SESSION_LABEL_BYTES];   // for logs
+  char client[GENIE_FINGERPRINT_TEXT_BYTES];   // whose key opened it
+  char label[GENIE_NODE_SESSION_LABEL_BYTES];  // for logs
   uint64_t id;
   uint8_t token[GENIE_WIRE_TOKEN_BYTES];
   genie_store_image_t *weights;  // that the model reads from

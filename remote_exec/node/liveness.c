@@ -35,6 +35,5 @@ genie_status_t genie_liveness_tick(genie_liveness_t *liveness, genie_channel_t *
 
 genie_deadline_ns_t genie_liveness_transfer_deadline(uint64_t size_bytes) {
   const uint64_t most = UINT64_MAX / 2 / kSlowestNsPerByte;
-  return genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS +
-                                 (size_bytes < most ? size_bytes : most) * kSlowestNsPerByte);
+  return genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS + (size_bytes < most ? size_bytes : most) * kSlowestNsPerByte);
 }

@@ -27,7 +27,8 @@ genie_deadline_ns_t genie_liveness_deadline(const genie_liveness_t *liveness);
 // After a wait that met its deadline: sends a heartbeat when one is due. UNAVAILABLE: the peer is lost.
 genie_status_t genie_liveness_tick(genie_liveness_t *liveness, genie_channel_t *channel) GENIE_MUST_USE;
 
-// How long moving `size_bytes` may take before the peer counts as lost: GENIE_LIVENESS_LIMIT_NS, and a slow link's time.
+// How long moving `size_bytes` may take before the peer counts as lost: GENIE_LIVENESS_LIMIT_NS, and a slow link's
+// time.
 genie_deadline_ns_t genie_liveness_transfer_deadline(uint64_t size_bytes);
 
 #endif  // GENIE_REMOTE_EXEC_NODE_LIVENESS_H_

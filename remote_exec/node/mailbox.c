@@ -44,13 +44,12 @@ struct genie_mailbox {
   char failure_message[kMessageBytes];
 };
 
-genie_status_t genie_mailbox_create(const uint64_t *maximum_bytes, uint32_t transfer_count,
-                                    genie_allocator_t allocator, genie_mailbox_t **out_mailbox) {
+genie_status_t genie_mailbox_create(const uint64_t *maximum_bytes, uint32_t transfer_count, genie_allocator_t allocator,
+                                    genie_mailbox_t **out_mailbox) {
   void *memory = NULL;
   void *shelves = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(genie_mailbox_t), &memory));
-  const genie_status_t status =
-      genie_allocator_allocate_array(allocator, transfer_count, sizeof(shelf_t), &shelves);
+  const genie_status_t status = genie_allocator_allocate_array(allocator, transfer_count, sizeof(shelf_t), &shelves);
   if (status != GENIE_OK) {
     genie_allocator_free(allocator, memory);
     return status;
@@ -107,8 +106,7 @@ void genie_mailbox_destroy(genie_mailbox_t *mailbox) {
 
 static genie_status_t check_delivery(const genie_mailbox_t *mailbox, uint32_t transfer, uint64_t size_bytes) {
   if (transfer >= mailbox->shelf_count) {
-    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "transfer %u: the plan has %u", transfer,
-                             mailbox->shelf_count);
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "transfer %u: the plan has %u", transfer, mailbox->shelf_count);
   }
   if (size_bytes > mailbox->shelves[transfer].maximum_bytes) {
     return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "transfer %u brings %llu bytes; the plan allows %llu", transfer,
@@ -138,9 +136,8 @@ static genie_status_t fill_waiter(genie_mailbox_t *mailbox, waiter_t *waiter, co
   pthread_mutex_lock(&mailbox->mutex);
   waiter->is_filling = false;
   waiter->is_done = true;
-  waiter->status = status == GENIE_OK ? GENIE_OK
-                                      : genie_status_make(genie_status_code(status), "%s",
-                                                          genie_status_message(status));
+  waiter->status =
+      status == GENIE_OK ? GENIE_OK : genie_status_make(genie_status_code(status), "%s", genie_status_message(status));
   pthread_cond_broadcast(&mailbox->changed);
   pthread_mutex_unlock(&mailbox->mutex);
   return status;

@@ -1,7 +1,7 @@
 // Tensors that other places sent, until the place that they are for takes them.
 //
-// A reader of a connection delivers, a place's thread takes. When the place waits already, the bytes go straight to where
-// it wants them; else they wait in memory of the mailbox, at most what the plan says of one transfer, for at most
+// A reader of a connection delivers, a place's thread takes. When the place waits already, the bytes go straight to
+// where it wants them; else they wait in memory of the mailbox, at most what the plan says of one transfer, for at most
 // GENIE_MAILBOX_DEPTH calls. So a sender never waits for the list of the receiving place. Calls of a session have
 // growing numbers; what a call left behind that failed is dropped when a later call comes to the same transfer.
 //
@@ -23,8 +23,8 @@ typedef struct genie_mailbox_source {
 } genie_mailbox_source_t;
 
 // `maximum_bytes[transfer_count]` of each transfer are copied.
-genie_status_t genie_mailbox_create(const uint64_t *maximum_bytes, uint32_t transfer_count,
-                                    genie_allocator_t allocator, genie_mailbox_t **out_mailbox) GENIE_MUST_USE;
+genie_status_t genie_mailbox_create(const uint64_t *maximum_bytes, uint32_t transfer_count, genie_allocator_t allocator,
+                                    genie_mailbox_t **out_mailbox) GENIE_MUST_USE;
 // Accepts NULL. Nobody uses it any more.
 void genie_mailbox_destroy(genie_mailbox_t *mailbox);
 

@@ -77,9 +77,8 @@ static genie_status_t serve(genie_peer_link_t *link) {
     size_t header_bytes = 0;
     uint64_t payload_bytes = 0;
     genie_wire_prefix_t prefix;
-    genie_status_t status = genie_channel_receive_header(link->channel, header, sizeof(header),
-                                                         genie_liveness_deadline(&liveness), &header_bytes,
-                                                         &payload_bytes);
+    genie_status_t status = genie_channel_receive_header(
+        link->channel, header, sizeof(header), genie_liveness_deadline(&liveness), &header_bytes, &payload_bytes);
     if (genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED) {
       genie_status_free(status);
       GENIE_RETURN_IF_ERROR(genie_liveness_tick(&liveness, link->channel));
@@ -133,8 +132,7 @@ static genie_status_t fill_link(genie_peer_link_t *link, const genie_peer_link_o
 genie_status_t genie_peer_link_create(const genie_peer_link_options_t *options, genie_channel_t *channel,
                                       genie_allocator_t allocator, genie_peer_link_t **out_link) {
   void *memory = NULL;
-  const genie_status_t allocated =
-      genie_allocator_allocate_array(allocator, 1, sizeof(genie_peer_link_t), &memory);
+  const genie_status_t allocated = genie_allocator_allocate_array(allocator, 1, sizeof(genie_peer_link_t), &memory);
   if (allocated != GENIE_OK) {
     genie_channel_close(channel);
     return allocated;
@@ -190,9 +188,8 @@ genie_status_t genie_peer_link_send(genie_peer_link_t *link, uint64_t call, uint
                                    .payload = size_bytes > 0 ? &piece : NULL,
                                    .payload_count = size_bytes > 0 ? 1 : 0};
   const genie_deadline_ns_t limit = genie_liveness_transfer_deadline(size_bytes);
-  return genie_status_annotate(
-      genie_channel_send(link->channel, &message, deadline < limit ? deadline : limit), "sending to node '%s'",
-      link->name);
+  return genie_status_annotate(genie_channel_send(link->channel, &message, deadline < limit ? deadline : limit),
+                               "sending to node '%s'", link->name);
 }
 
 void genie_peer_link_cancel(genie_peer_link_t *link, uint64_t call, genie_status_code_t code) {

@@ -45,7 +45,7 @@ struct genie_share {
   pthread_cond_t changed;
   genie_peer_link_t **links;  // [place_count] room
   uint32_t link_count;
-  uint64_t job;           // number of the current run
+  uint64_t job;            // number of the current run
   uint32_t running_count;  // threads of hosted places that are in it
   bool is_ending;
 
@@ -214,7 +214,8 @@ uint64_t genie_share_measure(const genie_plan_t *plan, const uint32_t *places, u
     }
   }
   for (uint32_t i = 0; i < place_count; ++i) {
-    bytes = add_saturated(bytes, add_saturated(plan->places[places[i]].slab_bytes, plan->places[places[i]].state_bytes));
+    bytes =
+        add_saturated(bytes, add_saturated(plan->places[places[i]].slab_bytes, plan->places[places[i]].state_bytes));
     bytes = add_saturated(bytes, plan->code_bytes);
   }
   for (uint32_t i = 0; i < plan->transfer_count; ++i) {
@@ -239,8 +240,7 @@ static genie_status_t create_mailbox(genie_share_t *share) {
   for (uint32_t i = 0; i < plan->transfer_count; ++i) {
     bounds[i] = transfer_bound(plan, i);
   }
-  const genie_status_t status =
-      genie_mailbox_create(bounds, plan->transfer_count, share->allocator, &share->mailbox);
+  const genie_status_t status = genie_mailbox_create(bounds, plan->transfer_count, share->allocator, &share->mailbox);
   genie_allocator_free(share->allocator, bounds);
   return status;
 }
@@ -301,8 +301,8 @@ static genie_status_t create_homes(genie_share_t *share) {
     entry->input_count =
         list_homes(share, i, genie_place_program_input_count, genie_place_program_input_position, homes);
     entry->outputs = homes + entry->input_count;
-    entry->output_count = list_homes(share, i, genie_place_program_output_count, genie_place_program_output_position,
-                                     entry->outputs);
+    entry->output_count =
+        list_homes(share, i, genie_place_program_output_count, genie_place_program_output_position, entry->outputs);
     homes = entry->outputs + entry->output_count;
   }
   return GENIE_OK;
@@ -430,8 +430,8 @@ static genie_status_t attach(genie_share_t *share, const genie_share_peer_t *pee
 
 genie_status_t genie_share_attach(genie_share_t *share, const genie_share_peer_t *peer, genie_channel_t *channel) {
   void *is_theirs = NULL;
-  genie_status_t status = genie_allocator_allocate_array(share->allocator, share->model->plan->place_count,
-                                                         sizeof(bool), &is_theirs);
+  genie_status_t status =
+      genie_allocator_allocate_array(share->allocator, share->model->plan->place_count, sizeof(bool), &is_theirs);
   if (status == GENIE_OK && peer->place_count == 0) {
     status = genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "node '%s' hosts no place", peer->name);
   }

@@ -20,7 +20,7 @@ typedef struct genie_share genie_share_t;
 
 // A place of the plan and what runs it.
 typedef struct genie_share_place {
-  uint32_t place;                       // index in the plan
+  uint32_t place;  // index in the plan
   genie_place_program_options_t options;
 } genie_share_place_t;
 

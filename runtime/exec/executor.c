@@ -9,8 +9,8 @@ static genie_status_t find_program(genie_session_t *session, uint32_t entry, gen
   return GENIE_OK;
 }
 
-genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
-                                 uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+static genie_status_t run_here(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                               uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
   const uint64_t begin_ns = genie_session_now_ns();
   genie_program_t *program = NULL;
   GENIE_RETURN_IF_ERROR(find_program(session, entry, &program));
@@ -30,8 +30,19 @@ genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const
   return GENIE_OK;
 }
 
+genie_status_t genie_session_run(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                 uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  genie_session_settle(session);
+  return session->ops != NULL ? session->ops->run(session, entry, inputs, input_count, outputs, output_count)
+                              : run_here(session, entry, inputs, input_count, outputs, output_count);
+}
+
 genie_status_t genie_session_infer_outputs(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
                                            uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  genie_session_settle(session);
+  if (session->ops != NULL) {
+    return session->ops->infer_outputs(session, entry, inputs, input_count, outputs, output_count);
+  }
   genie_program_t *program = NULL;
   GENIE_RETURN_IF_ERROR(find_program(session, entry, &program));
   GENIE_RETURN_IF_ERROR(genie_binding_check_inputs(session, program, inputs, input_count));
@@ -45,4 +56,34 @@ genie_status_t genie_session_infer_outputs(genie_session_t *session, uint32_t en
     outputs[i].data = data;
   }
   return GENIE_OK;
+}
+
+// ---- Submitting ----
+
+genie_status_t genie_session_enqueue(genie_session_t *session, genie_submission_run_fn_t run, uint32_t entry,
+                                     const genie_tensor_t *inputs, uint32_t input_count, genie_tensor_t *outputs,
+                                     uint32_t output_count, const genie_submit_options_t *options,
+                                     genie_submission_t **out_submission) {
+  GENIE_RETURN_IF_ERROR(
+      genie_submission_infer_outputs(session->model, entry, inputs, input_count, outputs, output_count));
+  if (session->queue == NULL) {
+    GENIE_RETURN_IF_ERROR(genie_submission_queue_create(session, run, session->allocator, &session->queue));
+  }
+  return genie_submission_queue_add(session->queue, entry, inputs, input_count, outputs, output_count, options,
+                                    out_submission);
+}
+
+genie_status_t genie_session_submit(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                    uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count,
+                                    const genie_submit_options_t *options, genie_submission_t **out_submission) {
+  return session->ops != NULL
+             ? session->ops->submit(session, entry, inputs, input_count, outputs, output_count, options, out_submission)
+             : genie_session_enqueue(session, run_here, entry, inputs, input_count, outputs, output_count, options,
+                                     out_submission);
+}
+
+genie_status_t genie_session_reconnect(genie_session_t *session) {
+  genie_session_settle(session);
+  return session->ops != NULL ? session->ops->reconnect(session)
+                              : genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the session is in this process");
 }

@@ -106,6 +106,9 @@ genie_status_t genie_session_create(const genie_model_t *model, const genie_sess
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
                              "genie_session_create: no model, or nowhere to put the session");
   }
+  if (options != NULL && options->remote != NULL) {
+    return genie_session_create_remote(model, options, out_session);
+  }
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(model->allocator, 1, sizeof(genie_session_t), &memory));
   genie_session_t *session = memory;
@@ -126,6 +129,11 @@ void genie_session_destroy(genie_session_t *session) {
   if (session == NULL) {
     return;
   }
+  genie_submission_queue_destroy(session->queue);
+  if (session->ops != NULL) {
+    session->ops->destroy(session);
+    return;
+  }
   for (uint32_t i = 0; i < session->program_count; ++i) {
     genie_program_deinit(&session->programs[i], session->places);
   }
@@ -140,6 +148,10 @@ void genie_session_destroy(genie_session_t *session) {
 // ---- State ----
 
 genie_status_t genie_session_reset_state(genie_session_t *session) {
+  genie_session_settle(session);
+  if (session->ops != NULL) {
+    return session->ops->reset_state(session);
+  }
   for (uint32_t i = 0; i < session->place_count; ++i) {
     GENIE_RETURN_IF_ERROR(genie_place_reset_state(session->model, i, &session->places[i]));
   }
@@ -162,6 +174,10 @@ static genie_status_t find_state(genie_session_t *session, const char *name, uin
 
 genie_status_t genie_session_read_state(genie_session_t *session, const char *name, void *out_data,
                                         uint64_t size_bytes) {
+  genie_session_settle(session);
+  if (session->ops != NULL) {
+    return session->ops->read_state(session, name, out_data, size_bytes);
+  }
   genie_place_t *place = NULL;
   void *address = NULL;
   GENIE_RETURN_IF_ERROR(find_state(session, name, size_bytes, &place, &address));
@@ -170,6 +186,10 @@ genie_status_t genie_session_read_state(genie_session_t *session, const char *na
 
 genie_status_t genie_session_write_state(genie_session_t *session, const char *name, const void *data,
                                          uint64_t size_bytes) {
+  genie_session_settle(session);
+  if (session->ops != NULL) {
+    return session->ops->write_state(session, name, data, size_bytes);
+  }
   genie_place_t *place = NULL;
   void *address = NULL;
   GENIE_RETURN_IF_ERROR(find_state(session, name, size_bytes, &place, &address));
@@ -179,6 +199,10 @@ genie_status_t genie_session_write_state(genie_session_t *session, const char *n
 // ---- Measurements ----
 
 void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats) {
+  if (session->ops != NULL) {
+    session->ops->get_stats(session, out_stats);
+    return;
+  }
   const genie_plan_t *plan = session->model->plan;
   *out_stats = (genie_session_stats_t){
       .run_count = session->run_count,

@@ -3,8 +3,27 @@
 #define GENIE_RUNTIME_EXEC_SESSION_H_
 
 #include "runtime/exec/program.h"
+#include "runtime/exec/submission.h"
+
+// What a session on other nodes does in place of the functions of genie.h.
+typedef struct genie_session_ops {
+  void (*destroy)(genie_session_t *session);
+  genie_submission_run_fn_t run;
+  genie_status_t (*infer_outputs)(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                  uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count);
+  genie_status_t (*reset_state)(genie_session_t *session);
+  genie_status_t (*read_state)(genie_session_t *session, const char *name, void *out_data, uint64_t size_bytes);
+  genie_status_t (*write_state)(genie_session_t *session, const char *name, const void *data, uint64_t size_bytes);
+  void (*get_stats)(const genie_session_t *session, genie_session_stats_t *out_stats);
+  genie_status_t (*reconnect)(genie_session_t *session);
+  genie_status_t (*submit)(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs, uint32_t input_count,
+                           genie_tensor_t *outputs, uint32_t output_count, const genie_submit_options_t *options,
+                           genie_submission_t **out_submission);
+} genie_session_ops_t;
 
 struct genie_session {
+  const genie_session_ops_t *ops;   // NULL: all places are in this process
+  genie_submission_queue_t *queue;  // of submitted calls, NULL until the first
   const genie_model_t *model;
   genie_allocator_t allocator;
   genie_arena_t arena;                // the tables of all programs
@@ -22,6 +41,23 @@ struct genie_session {
   uint64_t last_enqueue_ns;
   uint64_t last_copy_bytes;
 };
+
+// Makes a session on other nodes, `options->remote` being set; remote_exec/client has it.
+genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,
+                                           genie_session_t **out_session) GENIE_MUST_USE;
+
+// Submits to the session's queue, which is made when there is none; for sessions that run calls by `run`.
+genie_status_t genie_session_enqueue(genie_session_t *session, genie_submission_run_fn_t run, uint32_t entry,
+                                     const genie_tensor_t *inputs, uint32_t input_count, genie_tensor_t *outputs,
+                                     uint32_t output_count, const genie_submit_options_t *options,
+                                     genie_submission_t **out_submission) GENIE_MUST_USE;
+
+// Before the session's own thread uses what a submitted call may be using.
+static inline void genie_session_settle(genie_session_t *session) {
+  if (session->queue != NULL) {
+    genie_submission_queue_drain(session->queue);
+  }
+}
 
 // A clock for durations.
 uint64_t genie_session_now_ns(void);

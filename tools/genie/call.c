@@ -1,7 +1,9 @@
 #include "tools/genie/call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/string_builder.h"
 #include "tools/genie/element.h"
@@ -315,6 +317,42 @@ static genie_status_t describe_entry(genie_call_t *call, genie_arena_t *arena, c
   return GENIE_OK;
 }
 
+// ---- Sessions ----
+
+// A bar on a terminal; elsewhere one line when all is there.
+static void show_progress(void *context, const char *node, uint64_t done_bytes, uint64_t total_bytes) {
+  (void)context;
+  enum { kWidth = 40 };
+  const double fraction = total_bytes == 0 ? 1 : (double)done_bytes / (double)total_bytes;
+  if (isatty(STDERR_FILENO)) {
+    const int filled = (int)(fraction * kWidth);
+    fprintf(stderr, "\r%s: weights [%.*s%*s] %.0f of %.0f MB%s", node, filled,
+            "########################################", kWidth - filled, "", (double)done_bytes / 1e6,
+            (double)total_bytes / 1e6, done_bytes == total_bytes ? "\n" : "");
+    fflush(stderr);
+  } else if (done_bytes == total_bytes) {
+    fprintf(stderr, "%s: sent %.0f MB of weights\n", node, (double)total_bytes / 1e6);
+  }
+}
+
+static genie_status_t create_session(genie_call_t *call, const genie_call_options_t *options, bool has_profile) {
+  const genie_remote_call_options_t *given = &options->remote;
+  const genie_remote_options_t remote = {.pool = given->pool,
+                                         .place_map = given->places.values,
+                                         .place_map_count = (uint32_t)given->places.count,
+                                         .may_retry = given->may_retry,
+                                         .is_strict = given->is_strict,
+                                         .key = given->key,
+                                         .known_nodes = given->known_nodes,
+                                         .call_timeout_ns = (uint64_t)(given->timeout_seconds * 1e9),
+                                         .progress = show_progress};
+  const genie_session_options_t session_options = {.device = options->device,
+                                                   .thread_count = (uint32_t)options->thread_count,
+                                                   .has_profile = has_profile,
+                                                   .remote = given->pool == NULL ? NULL : &remote};
+  return genie_session_create(call->model, &session_options, &call->session);
+}
+
 genie_status_t genie_call_init(genie_command_t *command, const char *path, const genie_trust_options_t *trust,
                                const genie_call_options_t *options, const genie_call_fill_t *fill, bool has_profile,
                                genie_call_t *call) {
@@ -324,9 +362,7 @@ genie_status_t genie_call_init(genie_command_t *command, const char *path, const
   GENIE_RETURN_IF_ERROR(genie_model_open(path, &model_options, &call->model));
   GENIE_RETURN_IF_ERROR(describe_entry(call, command->arena, options->entry, options->inputs.count + 1));
   GENIE_RETURN_IF_ERROR(gather_inputs(call, command, options, fill));
-  const genie_session_options_t session_options = {
-      .device = options->device, .thread_count = (uint32_t)options->thread_count, .has_profile = has_profile};
-  return genie_session_create(call->model, &session_options, &call->session);
+  return create_session(call, options, has_profile);
 }
 
 void genie_call_deinit(genie_call_t *call) {

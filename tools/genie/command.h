@@ -50,8 +50,58 @@ typedef struct genie_trust_options {
        .variable = "GENIE_TRUSTED_KEYS",                                                     \
        .help = "the plan must be signed by a key listed in FILE"}
 
+// Where places are that are not in this process.
+typedef struct genie_remote_call_options {
+  const char *pool;
+  genie_config_list_t places;
+  const char *key;
+  const char *known_nodes;
+  bool is_strict;
+  bool may_retry;
+  double timeout_seconds;
+} genie_remote_call_options_t;
+
+#define GENIE_REMOTE_OPTIONS(type, field)                                                                 \
+  {.name = "--pool",                                                                                      \
+   .kind = GENIE_CONFIG_STRING,                                                                           \
+   .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, pool),                         \
+   .value = "FILE",                                                                                       \
+   .variable = "GENIE_POOL",                                                                              \
+   .help = "run the plan's places on the nodes of this pool descriptor"},                                 \
+      {.name = "--place",                                                                                 \
+       .kind = GENIE_CONFIG_LIST,                                                                         \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, places),                   \
+       .value = "PLACE=NODE:DEVICE",                                                                      \
+       .help = "run a place elsewhere than the plan says, as in local:cpu0=node1:cpu0; may be repeated"}, \
+      {.name = "--key",                                                                                   \
+       .kind = GENIE_CONFIG_STRING,                                                                       \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, key),                      \
+       .value = "FILE",                                                                                   \
+       .variable = "GENIE_KEY",                                                                           \
+       .help = "private key that nodes know this client by; default: ~/.config/genie/client.pem"},        \
+      {.name = "--known-nodes",                                                                           \
+       .kind = GENIE_CONFIG_STRING,                                                                       \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, known_nodes),              \
+       .value = "FILE",                                                                                   \
+       .variable = "GENIE_KNOWN_NODES",                                                                   \
+       .help = "keys of nodes whose key the pool does not name; default: ~/.config/genie/known_nodes"},   \
+      {.name = "--strict-keys",                                                                           \
+       .kind = GENIE_CONFIG_FLAG,                                                                         \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, is_strict),                \
+       .help = "refuse a node whose key is not known; else it is remembered at first use"},               \
+      {.name = "--retry",                                                                                 \
+       .kind = GENIE_CONFIG_FLAG,                                                                         \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, may_retry),                \
+       .help = "repeat a call without state that lost a node, on another node if need be"},               \
+      {.name = "--timeout",                                                                               \
+       .kind = GENIE_CONFIG_F64,                                                                          \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, timeout_seconds),          \
+       .value = "SECONDS",                                                                                \
+       .help = "a call on other nodes fails after this; default: none"}
+
 // How an entry is run.
 typedef struct genie_call_options {
+  genie_remote_call_options_t remote;
   const char *entry;
   const char *device;
   int64_t thread_count;
@@ -60,11 +110,12 @@ typedef struct genie_call_options {
 } genie_call_options_t;
 
 #define GENIE_CALL_OPTIONS(type, field)                                                \
-  {.name = "--entry",                                                                  \
-   .kind = GENIE_CONFIG_STRING,                                                        \
-   .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),            \
-   .value = "NAME",                                                                    \
-   .help = "the entry to run; default: the first"},                                    \
+  GENIE_REMOTE_OPTIONS(type, field.remote),                                            \
+      {.name = "--entry",                                                              \
+       .kind = GENIE_CONFIG_STRING,                                                    \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),        \
+       .value = "NAME",                                                                \
+       .help = "the entry to run; default: the first"},                                \
       {.name = "--threads",                                                            \
        .kind = GENIE_CONFIG_I64,                                                       \
        .offset = offsetof(type, field) + offsetof(genie_call_options_t, thread_count), \

@@ -1,0 +1,188 @@
+// Several calls in flight: the caller's thread sends them, a thread a node takes the results.
+#include <string.h>
+
+#include "remote_exec/client/remote_session.h"
+
+// How often a receiver looks for calls whose deadline has passed.
+static const uint64_t kTickNs = (uint64_t)100 * 1000000;
+
+typedef struct remote_submission {
+  genie_submission_t base;
+  genie_remote_session_t *session;
+  genie_remote_call_t call;
+  genie_tensor_t *outputs;
+  void *output_block;  // outputs that are the submission's
+  genie_submit_options_t options;
+  bool is_done;  // the session's mutex
+} remote_submission_t;
+
+// ---- Receivers ----
+
+// A call in flight whose deadline has passed, or NULL.
+static genie_remote_call_t *find_late(genie_remote_session_t *session) {
+  pthread_mutex_lock(&session->mutex);
+  genie_remote_call_t *call = session->calls;
+  while (call != NULL && (call->is_given_up || !genie_deadline_has_passed(call->deadline))) {
+    call = call->next;
+  }
+  pthread_mutex_unlock(&session->mutex);
+  return call;
+}
+
+static void give_up_late_calls(genie_remote_session_t *session) {
+  genie_remote_call_t *call = NULL;
+  while ((call = find_late(session)) != NULL) {
+    genie_remote_call_give_up(session, call,
+                              genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the call's deadline passed"));
+  }
+}
+
+static void *receiver_main(void *argument) {
+  genie_remote_node_t *node = argument;
+  for (;;) {
+    const genie_status_t status = genie_remote_receive_result(node, genie_deadline_after_ns(kTickNs));
+    const bool is_late = genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED;
+    const bool is_broken = status != GENIE_OK && !is_late;
+    genie_status_free(status);
+    if (is_broken) {
+      return NULL;
+    }
+    give_up_late_calls(node->session);
+  }
+}
+
+static genie_status_t start_receivers(genie_remote_session_t *session) {
+  for (uint32_t i = 0; i < session->node_count; ++i) {
+    genie_remote_node_t *node = &session->nodes[i];
+    if (!node->has_receiver && pthread_create(&node->receiver, NULL, receiver_main, node) != 0) {
+      return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
+    }
+    node->has_receiver = true;
+  }
+  return GENIE_OK;
+}
+
+// ---- Submissions ----
+
+static void on_done(genie_remote_call_t *call) {
+  remote_submission_t *submission = (remote_submission_t *)((char *)call - offsetof(remote_submission_t, call));
+  if (submission->options.completed != NULL) {
+    submission->options.completed(submission->options.context, &submission->base);
+  }
+  genie_remote_session_t *session = submission->session;
+  pthread_mutex_lock(&session->mutex);
+  submission->is_done = true;
+  pthread_cond_broadcast(&session->changed);
+  pthread_mutex_unlock(&session->mutex);
+}
+
+// The mutex is held.
+static void wait_for_done(const remote_submission_t *submission, genie_deadline_ns_t deadline) {
+  genie_remote_session_t *session = submission->session;
+  while (!submission->is_done && !genie_deadline_has_passed(deadline)) {
+    if (deadline == GENIE_DEADLINE_NEVER) {
+      pthread_cond_wait(&session->changed, &session->mutex);
+      continue;
+    }
+    const struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000u),
+                                   .tv_nsec = (long)(deadline % 1000000000u)};
+    pthread_cond_timedwait(&session->changed, &session->mutex, &until);
+  }
+}
+
+static genie_status_t submission_wait(genie_submission_t *base, uint64_t timeout_ns) {
+  remote_submission_t *submission = (remote_submission_t *)base;
+  genie_status_t status = GENIE_OK;
+  pthread_mutex_lock(&submission->session->mutex);
+  wait_for_done(submission, genie_deadline_after_ns(timeout_ns));
+  if (submission->is_done) {
+    status = submission->call.status;
+    submission->call.status = GENIE_OK;
+  } else {
+    status = genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the call is not done yet");
+  }
+  pthread_mutex_unlock(&submission->session->mutex);
+  return status;
+}
+
+static void submission_cancel(genie_submission_t *base) {
+  remote_submission_t *submission = (remote_submission_t *)base;
+  genie_remote_call_give_up(submission->session, &submission->call,
+                            genie_status_make(GENIE_STATUS_CANCELLED, "the call was cancelled"));
+}
+
+static void free_submission(remote_submission_t *submission) {
+  const genie_allocator_t allocator = submission->session->base.allocator;
+  genie_status_free(submission->call.status);
+  genie_allocator_free(allocator, submission->output_block);
+  genie_allocator_free(allocator, submission->outputs);
+  genie_allocator_free(allocator, submission);
+}
+
+static void submission_destroy(genie_submission_t *base) {
+  remote_submission_t *submission = (remote_submission_t *)base;
+  pthread_mutex_lock(&submission->session->mutex);
+  wait_for_done(submission, GENIE_DEADLINE_NEVER);
+  pthread_mutex_unlock(&submission->session->mutex);
+  free_submission(submission);
+}
+
+static const genie_submission_ops_t kOps = {
+    .wait = submission_wait, .cancel = submission_cancel, .destroy = submission_destroy};
+
+static genie_status_t no_memory_yet(void *context, uint32_t output, uint64_t bytes, void **out_data) {
+  (void)context, (void)output, (void)bytes;
+  *out_data = NULL;  // one block for all, once their sizes are known
+  return GENIE_OK;
+}
+
+static genie_deadline_ns_t deadline_of(const genie_remote_session_t *session, const genie_submit_options_t *options) {
+  const uint64_t timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : session->setup.call_timeout_ns;
+  return timeout_ns == 0 ? GENIE_DEADLINE_NEVER : genie_deadline_after_ns(timeout_ns);
+}
+
+static genie_status_t fill_submission(remote_submission_t *submission, uint32_t entry, const genie_tensor_t *inputs,
+                                      uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  genie_remote_session_t *session = submission->session;
+  int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_remote_call_prepare(session, entry, inputs, input_count, outputs, output_count,
+                                                  no_memory_yet, NULL, symbols));
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(session->base.allocator, output_count, sizeof(genie_tensor_t), &memory));
+  submission->outputs = memory;
+  GENIE_RETURN_IF_ERROR(
+      genie_submission_allocate_outputs(outputs, output_count, session->base.allocator, &submission->output_block));
+  memcpy(submission->outputs, outputs, output_count * sizeof(*outputs));
+  submission->call = (genie_remote_call_t){.entry = entry,
+                                           .deadline = deadline_of(session, &submission->options),
+                                           .outputs = submission->outputs,
+                                           .done = on_done};
+  GENIE_RETURN_IF_ERROR(genie_remote_session_check(session));
+  GENIE_RETURN_IF_ERROR(start_receivers(session));
+  return genie_remote_call_send(session, &submission->call, inputs, symbols);
+}
+
+genie_status_t genie_remote_session_submit(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs,
+                                           uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count,
+                                           const genie_submit_options_t *options, genie_submission_t **out_submission) {
+  genie_remote_session_t *session = (genie_remote_session_t *)base;
+  if (session->share != NULL) {  // places of this process take a thread of it
+    return genie_session_enqueue(base, base->ops->run, entry, inputs, input_count, outputs, output_count, options,
+                                 out_submission);
+  }
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(base->allocator, 1, sizeof(remote_submission_t), &memory));
+  remote_submission_t *submission = memory;
+  *submission = (remote_submission_t){.base = {.ops = &kOps}, .session = session};
+  if (options != NULL) {
+    submission->options = *options;
+  }
+  const genie_status_t status = fill_submission(submission, entry, inputs, input_count, outputs, output_count);
+  if (status != GENIE_OK) {
+    free_submission(submission);
+    return status;
+  }
+  *out_submission = &submission->base;
+  return GENIE_OK;
+}

@@ -43,6 +43,8 @@ extern const uint8_t __stop_genie_sample_kernels[];
 
 // Expressions that all entries share, by value; then those of "dynamic".
 enum { EXPR_2, EXPR_3, EXPR_4, EXPR_6, EXPR_16, EXPR_24, EXPR_S0, EXPR_COUNT_OF_X, EXPR_BYTES_OF_X, EXPR_END };
+// Those of "far", which follow.
+enum { EXPR_FAR_S0 = EXPR_END, EXPR_FAR_COUNT, EXPR_FAR_BYTES, EXPR_FAR_END };
 enum {
   TENSOR_X,
   TENSOR_Y,
@@ -52,7 +54,10 @@ enum {
   TENSOR_STEP,
   TENSOR_TOTAL,
   TENSOR_SUM,
-  TENSOR_SUM_INITIAL
+  TENSOR_SUM_INITIAL,
+  TENSOR_FAR_X,
+  TENSOR_FAR_Y,
+  TENSOR_FAR_Z
 };
 enum {
   SLICE_X,
@@ -65,7 +70,16 @@ enum {
   SLICE_STEP,
   SLICE_SUM_IN,
   SLICE_SUM_OUT,
-  SLICE_TOTAL
+  SLICE_TOTAL,
+  SLICE_FAR_X,
+  SLICE_DOUBLED_OUT,
+  SLICE_DOUBLED_IN,
+  SLICE_ARRIVED_OUT,
+  SLICE_ARRIVED_IN,
+  SLICE_AGAIN_OUT,
+  SLICE_AGAIN_IN,
+  SLICE_FAR_Z,
+  SLICE_FAR_Y
 };
 
 static const genie_plan_expr_t kExprs[] = {
@@ -78,6 +92,9 @@ static const genie_plan_expr_t kExprs[] = {
     [EXPR_S0] = {.op = GENIE_PLAN_EXPR_SYMBOL, .lhs = 0},
     [EXPR_COUNT_OF_X] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_S0, .rhs = EXPR_3},
     [EXPR_BYTES_OF_X] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_COUNT_OF_X, .rhs = EXPR_4},
+    [EXPR_FAR_S0] = {.op = GENIE_PLAN_EXPR_SYMBOL, .lhs = 1},
+    [EXPR_FAR_COUNT] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_FAR_S0, .rhs = EXPR_3},
+    [EXPR_FAR_BYTES] = {.op = GENIE_PLAN_EXPR_MUL, .lhs = EXPR_FAR_COUNT, .rhs = EXPR_4},
 };
 
 // Lists in INDICES, by their start.
@@ -95,7 +112,12 @@ enum {
   LIST_ADD_TT = 14,
   LIST_DOUBLE = 17,
   LIST_COUNT = 19,
-  LIST_ROW = 22
+  LIST_ROW = 22,
+  LIST_FAR_S0_3 = 23,
+  LIST_FAR_X = 25,
+  LIST_FAR_OUTPUTS = 26,
+  LIST_FAR_DOUBLE = 28,
+  LIST_FAR_AGAIN = 30
 };
 static const uint32_t kIndices[] = {
     EXPR_2,
@@ -121,6 +143,15 @@ static const uint32_t kIndices[] = {
     SLICE_STEP,
     SLICE_SUM_OUT,
     EXPR_3,
+    EXPR_FAR_S0,
+    EXPR_3,
+    TENSOR_FAR_X,
+    TENSOR_FAR_Y,
+    TENSOR_FAR_Z,
+    SLICE_FAR_X,
+    SLICE_DOUBLED_OUT,
+    SLICE_ARRIVED_IN,
+    SLICE_AGAIN_OUT,
 };
 
 #define TENSOR_SLICE(access_, tensor, bytes, expr) \
@@ -131,6 +162,14 @@ static const uint32_t kIndices[] = {
    .bytes_expr = expr}
 #define SLAB_SLICE(access_, bytes, expr) \
   {.space = GENIE_PLAN_SPACE_SLAB, .access = GENIE_PLAN_ACCESS_##access_, .maximum_bytes = bytes, .bytes_expr = expr}
+
+#define FAR_SLAB_SLICE(access_, place, offset_) \
+  {.space = GENIE_PLAN_SPACE_SLAB,              \
+   .access = GENIE_PLAN_ACCESS_##access_,       \
+   .index = place,                              \
+   .offset = offset_,                           \
+   .maximum_bytes = 96,                         \
+   .bytes_expr = EXPR_FAR_BYTES}
 
 static const genie_plan_slice_t kSlices[] = {
     [SLICE_X] = TENSOR_SLICE(READ, TENSOR_X, 24, EXPR_24),
@@ -144,6 +183,15 @@ static const genie_plan_slice_t kSlices[] = {
     [SLICE_SUM_IN] = TENSOR_SLICE(READ, TENSOR_SUM, 16, EXPR_16),
     [SLICE_SUM_OUT] = TENSOR_SLICE(WRITE, TENSOR_SUM, 16, EXPR_16),
     [SLICE_TOTAL] = TENSOR_SLICE(WRITE, TENSOR_TOTAL, 16, EXPR_16),
+    [SLICE_FAR_X] = TENSOR_SLICE(READ, TENSOR_FAR_X, 96, EXPR_FAR_BYTES),
+    [SLICE_DOUBLED_OUT] = FAR_SLAB_SLICE(WRITE, 0, 0),
+    [SLICE_DOUBLED_IN] = FAR_SLAB_SLICE(READ, 0, 0),
+    [SLICE_ARRIVED_OUT] = FAR_SLAB_SLICE(WRITE, 1, 0),
+    [SLICE_ARRIVED_IN] = FAR_SLAB_SLICE(READ, 1, 0),
+    [SLICE_AGAIN_OUT] = FAR_SLAB_SLICE(WRITE, 1, 128),
+    [SLICE_AGAIN_IN] = FAR_SLAB_SLICE(READ, 1, 128),
+    [SLICE_FAR_Z] = TENSOR_SLICE(WRITE, TENSOR_FAR_Z, 96, EXPR_FAR_BYTES),
+    [SLICE_FAR_Y] = TENSOR_SLICE(WRITE, TENSOR_FAR_Y, 96, EXPR_FAR_BYTES),
 };
 
 static const float kWeights[32] = {1, 2, 3, 4, 5, 6, [16] = 10, 20, 30, 40};
@@ -157,7 +205,7 @@ static genie_status_t add_string(genie_plan_writer_t *writer, const char *text, 
   return genie_plan_writer_add_string(writer, text, strlen(text), out_offset);
 }
 
-static genie_status_t write_tensors(genie_plan_writer_t *writer) {
+static genie_status_t write_tensors(genie_plan_writer_t *writer, bool has_places) {
   static const struct {
     const char *name;
     genie_plan_tensor_t record;
@@ -175,8 +223,15 @@ static genie_status_t write_tensors(genie_plan_writer_t *writer) {
       [TENSOR_SUM_INITIAL] =
           {"sum.initial",
            {.role = GENIE_PLAN_ROLE_WEIGHT, .rank = 1, .first_dim = LIST_4, .offset = 64, .maximum_bytes = 16}},
+      [TENSOR_FAR_X] = {"x",
+                        {.role = GENIE_PLAN_ROLE_INPUT, .rank = 2, .first_dim = LIST_FAR_S0_3, .maximum_bytes = 96}},
+      [TENSOR_FAR_Y] = {"y",
+                        {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_FAR_S0_3, .maximum_bytes = 96}},
+      [TENSOR_FAR_Z] =
+          {"z",
+           {.role = GENIE_PLAN_ROLE_OUTPUT, .rank = 2, .first_dim = LIST_FAR_S0_3, .place = 1, .maximum_bytes = 96}},
   };
-  for (uint32_t i = 0; i < sizeof(kTensors) / sizeof(kTensors[0]); ++i) {
+  for (uint32_t i = 0; i < (has_places ? sizeof(kTensors) / sizeof(kTensors[0]) : TENSOR_FAR_X); ++i) {
     genie_plan_tensor_t tensor = kTensors[i].record;
     tensor.dtype = GENIE_DTYPE_F32;
     tensor.initial = i == TENSOR_SUM ? TENSOR_SUM_INITIAL : GENIE_PLAN_NONE;
@@ -186,7 +241,7 @@ static genie_status_t write_tensors(genie_plan_writer_t *writer) {
   return GENIE_OK;
 }
 
-static genie_status_t write_instructions(genie_plan_writer_t *writer) {
+static genie_status_t write_instructions(genie_plan_writer_t *writer, bool has_places) {
   uint32_t module = 0;
   GENIE_RETURN_IF_ERROR(add_string(writer, "sample", &module));
   const genie_plan_instruction_t instructions[] = {
@@ -195,11 +250,44 @@ static genie_status_t write_instructions(genie_plan_writer_t *writer) {
       {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 1, .b = LIST_DOUBLE, .c = LIST_ROW, .d = EXPR_S0, .e = 1, .f = module},
       {.opcode = GENIE_PLAN_OPCODE_LAUNCH, .a = 0, .b = LIST_COUNT, .d = EXPR_4, .e = 1, .f = module},
       {.opcode = GENIE_PLAN_OPCODE_COPY, .a = SLICE_SUM_IN, .b = SLICE_TOTAL},
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH,
+       .a = 1,
+       .b = LIST_FAR_DOUBLE,
+       .c = LIST_ROW,
+       .d = EXPR_FAR_S0,
+       .e = 1,
+       .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_SEND, .a = SLICE_DOUBLED_IN, .b = 0},
+      {.opcode = GENIE_PLAN_OPCODE_RECEIVE, .place = 1, .a = SLICE_ARRIVED_OUT, .b = 0},
+      {.opcode = GENIE_PLAN_OPCODE_COPY, .place = 1, .a = SLICE_ARRIVED_IN, .b = SLICE_FAR_Z},
+      {.opcode = GENIE_PLAN_OPCODE_LAUNCH,
+       .place = 1,
+       .a = 1,
+       .b = LIST_FAR_AGAIN,
+       .c = LIST_ROW,
+       .d = EXPR_FAR_S0,
+       .e = 1,
+       .f = module},
+      {.opcode = GENIE_PLAN_OPCODE_SEND, .place = 1, .a = SLICE_AGAIN_IN, .b = 1},
+      {.opcode = GENIE_PLAN_OPCODE_RECEIVE, .a = SLICE_FAR_Y, .b = 1},
   };
-  return append(writer, GENIE_PLAN_SECTION_INSTRUCTIONS, instructions, sizeof(instructions) / sizeof(instructions[0]));
+  return append(writer, GENIE_PLAN_SECTION_INSTRUCTIONS, instructions,
+                has_places ? sizeof(instructions) / sizeof(instructions[0]) : 5);
 }
 
-static genie_status_t write_entries(genie_plan_writer_t *writer) {
+static genie_status_t write_transfers(genie_plan_writer_t *writer) {
+  genie_plan_transfer_t transfers[] = {
+      {.entry = SAMPLE_FAR, .source_place = 0, .destination_place = 1, .bytes_expr = EXPR_FAR_BYTES},
+      {.entry = SAMPLE_FAR, .source_place = 1, .destination_place = 0, .bytes_expr = EXPR_FAR_BYTES},
+  };
+  GENIE_RETURN_IF_ERROR(add_string(writer, "doubled", &transfers[0].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "again", &transfers[1].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "", &transfers[0].phase));
+  transfers[1].phase = transfers[0].phase;
+  return append(writer, GENIE_PLAN_SECTION_TRANSFERS, transfers, 2);
+}
+
+static genie_status_t write_entries(genie_plan_writer_t *writer, bool has_places) {
   genie_plan_entry_t entries[] = {
       {.first_expr = EXPR_S0,
        .first_input = LIST_X,
@@ -227,14 +315,30 @@ static genie_status_t write_entries(genie_plan_writer_t *writer) {
        .first_instruction = 3,
        .instruction_count = 2,
        .stream_count = 1},
+      {.first_symbol = 1,
+       .symbol_count = 1,
+       .first_expr = EXPR_FAR_S0,
+       .expr_count = EXPR_FAR_END - EXPR_FAR_S0,
+       .first_input = LIST_FAR_X,
+       .input_count = 1,
+       .first_output = LIST_FAR_OUTPUTS,
+       .output_count = 2,
+       .first_instruction = 5,
+       .instruction_count = 7,
+       .stream_count = 1},
   };
-  genie_plan_symbol_t symbol = {.entry = 1, .minimum = 1, .maximum = 8, .multiple = 1, .bind_tensor = TENSOR_DYNAMIC_X};
+  genie_plan_symbol_t symbols[] = {
+      {.entry = 1, .minimum = 1, .maximum = 8, .multiple = 1, .bind_tensor = TENSOR_DYNAMIC_X},
+      {.entry = 3, .minimum = 1, .maximum = 8, .multiple = 1, .bind_tensor = TENSOR_FAR_X},
+  };
   GENIE_RETURN_IF_ERROR(add_string(writer, "static", &entries[0].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, "dynamic", &entries[1].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, "count", &entries[2].name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, "s0", &symbol.name));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SYMBOLS, &symbol, 1));
-  return append(writer, GENIE_PLAN_SECTION_ENTRIES, entries, 3);
+  GENIE_RETURN_IF_ERROR(add_string(writer, "far", &entries[3].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "s0", &symbols[0].name));
+  symbols[1].name = symbols[0].name;
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SYMBOLS, symbols, has_places ? 2 : 1));
+  return append(writer, GENIE_PLAN_SECTION_ENTRIES, entries, has_places ? 4 : 3);
 }
 
 static genie_status_t write_target(genie_plan_writer_t *writer, const genie_sample_options_t *options, const void *code,
@@ -277,17 +381,25 @@ static genie_status_t write_code(genie_plan_writer_t *writer, const genie_sample
 }
 
 static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
-  genie_plan_place_t place = {.slab_bytes = 64, .state_bytes = 64, .sum_bytes = 64};
-  GENIE_RETURN_IF_ERROR(add_string(writer, "", &place.name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "local:cuda0" : "local:cpu0", &place.name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "cuda" : "cpu", &place.device_kind));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, &place, 1));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_EXPRS, kExprs, EXPR_END));
+  const bool has_places = options->has_places;
+  genie_plan_place_t places[] = {{.slab_bytes = 128, .state_bytes = 64, .sum_bytes = 128},
+                                 {.slab_bytes = 256, .sum_bytes = 256}};
+  GENIE_RETURN_IF_ERROR(add_string(writer, "", &places[0].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "local:cuda0" : "local:cpu0", &places[0].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, "far:cpu1", &places[1].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "cuda" : "cpu", &places[0].device_kind));
+  places[1].device_kind = places[0].device_kind;
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, places, has_places ? 2 : 1));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_EXPRS, kExprs, has_places ? EXPR_FAR_END : EXPR_END));
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_INDICES, kIndices, sizeof(kIndices) / sizeof(kIndices[0])));
-  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SLICES, kSlices, sizeof(kSlices) / sizeof(kSlices[0])));
-  GENIE_RETURN_IF_ERROR(write_tensors(writer));
-  GENIE_RETURN_IF_ERROR(write_entries(writer));
-  GENIE_RETURN_IF_ERROR(write_instructions(writer));
+  GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_SLICES, kSlices,
+                               has_places ? sizeof(kSlices) / sizeof(kSlices[0]) : SLICE_FAR_X));
+  GENIE_RETURN_IF_ERROR(write_tensors(writer, has_places));
+  GENIE_RETURN_IF_ERROR(write_entries(writer, has_places));
+  GENIE_RETURN_IF_ERROR(write_instructions(writer, has_places));
+  if (has_places) {
+    GENIE_RETURN_IF_ERROR(write_transfers(writer));
+  }
   return write_code(writer, options);
 }
 

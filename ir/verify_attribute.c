@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ir/dialect.h"
+#include "ir/place.h"
 #include "ir/verify.h"
 
 static MlirStringRef ref(const char *text) {
@@ -99,6 +100,15 @@ genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, Mlir
   GENIE_RETURN_IF_ERROR(verify_annotation(name, value));
   if (equals(name, "genie.symbols")) {
     return verify_symbols(op, value);
+  }
+  if (equals(name, "genie.place") &&
+      (!mlirAttributeIsAInteger(value) || mlirIntegerAttrGetValueInt(value) < 0 ||
+       mlirIntegerAttrGetValueInt(value) >= GENIE_IR_MAX_PLACES)) {
+    return genie_verify_refuse("attribute 'genie.place' must be the number of a place, below %d", GENIE_IR_MAX_PLACES);
+  }
+  if (equals(name, "genie.places") && (!mlirAttributeIsAArray(value) || mlirArrayAttrGetNumElements(value) < 1 ||
+                                       mlirArrayAttrGetNumElements(value) > GENIE_IR_MAX_PLACES)) {
+    return genie_verify_refuse("attribute 'genie.places' must be an array of 1 to %d places", GENIE_IR_MAX_PLACES);
   }
   if (equals(name, "genie.target") && !mlirAttributeIsADictionary(value)) {
     return genie_verify_refuse("attribute 'genie.target' must be a dictionary");

@@ -2,6 +2,7 @@
 //
 // A returned argument, weight or constant, a value that is returned twice, and one that also becomes state each get an
 // identity reshape, which the fuse passes turn into a copy.
+#include "ir/place.h"
 #include "passes/graph/rewrite.h"
 
 static bool is_state_update(MlirOperation op) {
@@ -32,6 +33,9 @@ static genie_status_t copy_operand(MlirOperation op, intptr_t index) {
   MlirValue copy;
   GENIE_RETURN_IF_ERROR(
       genie_rewrite_make_typed(op, "genie.reshape", 1, &value, 0, NULL, mlirValueGetType(value), &copy));
+  if (!genie_ir_has_place(op) && genie_ir_value_place(value) > 0) {
+    genie_ir_set_place(mlirOpResultGetOwner(copy), genie_ir_value_place(value));
+  }
   mlirOperationSetOperand(op, index, copy);
   return GENIE_OK;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "compiler/place_options.h"
 #include "compiler/source_digest.h"
 #include "compiler/text_file.h"
 #include "compiler/version.h"
@@ -436,6 +437,7 @@ static genie_status_t run(pipeline_t *pipeline) {
   int next = STAGE_IMPORT + 1;
   if (last > STAGE_IMPORT || options->run_pass != NULL || options->target != NULL) {
     GENIE_RETURN_IF_ERROR(set_targets(pipeline));
+    GENIE_RETURN_IF_ERROR(genie_place_options_apply(options, pipeline->module));
   }
   if (options->run_pass != NULL) {
     GENIE_RETURN_IF_ERROR(run_named_passes(pipeline, options->run_pass));

@@ -101,9 +101,8 @@ genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, Mlir
   if (equals(name, "genie.symbols")) {
     return verify_symbols(op, value);
   }
-  if (equals(name, "genie.place") &&
-      (!mlirAttributeIsAInteger(value) || mlirIntegerAttrGetValueInt(value) < 0 ||
-       mlirIntegerAttrGetValueInt(value) >= GENIE_IR_MAX_PLACES)) {
+  if (equals(name, "genie.place") && (!mlirAttributeIsAInteger(value) || mlirIntegerAttrGetValueInt(value) < 0 ||
+                                      mlirIntegerAttrGetValueInt(value) >= GENIE_IR_MAX_PLACES)) {
     return genie_verify_refuse("attribute 'genie.place' must be the number of a place, below %d", GENIE_IR_MAX_PLACES);
   }
   if (equals(name, "genie.places") && (!mlirAttributeIsAArray(value) || mlirArrayAttrGetNumElements(value) < 1 ||

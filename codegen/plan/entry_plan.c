@@ -30,8 +30,8 @@ static genie_status_t annotate(genie_status_t status, MlirOperation op) {
 
 //===-- Buffers ---------------------------------------------------------------------------------------------------===//
 
-static genie_status_t add_buffer(genie_entry_plan_t *plan, genie_buffer_home_t home, int index, MlirType type, int step,
-                                 int *out_buffer) {
+static genie_status_t add_buffer(genie_entry_plan_t *plan, genie_buffer_home_t home, int index, int place,
+                                 MlirType type, int step, int *out_buffer) {
   if (plan->buffer_count == plan->buffer_capacity) {
     const int capacity = plan->buffer_capacity == 0 ? 128 : 2 * plan->buffer_capacity;
     void *buffers = NULL;
@@ -43,7 +43,8 @@ static genie_status_t add_buffer(genie_entry_plan_t *plan, genie_buffer_home_t h
     plan->buffer_capacity = capacity;
   }
   genie_buffer_t *buffer = &plan->buffers[plan->buffer_count];
-  *buffer = (genie_buffer_t){.home = home, .index = index, .first = step, .last = step, .shared_with = -1};
+  *buffer = (genie_buffer_t){
+      .home = home, .index = index, .place = place, .first = step, .last = step, .shared_with = -1, .elsewhere = -1};
   GENIE_RETURN_IF_ERROR(genie_size_table_bytes(&plan->sizes, type, &buffer->bytes));
   *out_buffer = plan->buffer_count++;
   return GENIE_OK;
@@ -52,22 +53,45 @@ static genie_status_t add_buffer(genie_entry_plan_t *plan, genie_buffer_home_t h
 static genie_status_t add_value(genie_entry_plan_t *plan, MlirValue value, genie_buffer_home_t home, int index,
                                 int step) {
   int buffer = 0;
-  GENIE_RETURN_IF_ERROR(add_buffer(plan, home, index, mlirValueGetType(value), step, &buffer));
+  GENIE_RETURN_IF_ERROR(
+      add_buffer(plan, home, index, genie_ir_value_place(value), mlirValueGetType(value), step, &buffer));
   return genie_value_map_set(&plan->buffer_of, value, buffer);
 }
 
-// The buffer of a value that is read at `step`; weights get theirs on first use.
-static genie_status_t read_value(analysis_t *analysis, MlirOperation reader, MlirValue value, int step,
+int genie_entry_plan_buffer(const genie_entry_plan_t *plan, MlirValue value, int place) {
+  int buffer = genie_value_map_get(&plan->buffer_of, value);
+  while (buffer >= 0 && plan->buffers[buffer].home == GENIE_BUFFER_WEIGHT && plan->buffers[buffer].place != place) {
+    buffer = plan->buffers[buffer].elsewhere;
+  }
+  return buffer;
+}
+
+// Weights get a buffer at each place on their first use there.
+static genie_status_t add_weight(genie_entry_plan_t *plan, MlirValue value, int index, int place) {
+  const int other = genie_value_map_get(&plan->buffer_of, value);
+  int buffer = 0;
+  GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_WEIGHT, index, place, mlirValueGetType(value), 0, &buffer));
+  plan->buffers[buffer].elsewhere = other;
+  return genie_value_map_set(&plan->buffer_of, value, buffer);
+}
+
+// The buffer of a value that is read at `step` by an op at `place`.
+static genie_status_t read_value(analysis_t *analysis, MlirOperation reader, MlirValue value, int place, int step,
                                  int *out_buffer) {
   genie_entry_plan_t *plan = analysis->plan;
-  int buffer = genie_value_map_get(&plan->buffer_of, value);
+  int buffer = genie_entry_plan_buffer(plan, value, place);
   if (buffer < 0) {
     const genie_weight_t *weight = genie_weight_table_find(analysis->weights, value);
     if (weight == NULL) {
       return annotate(genie_status_make(GENIE_STATUS_INTERNAL, "an operand has no memory"), reader);
     }
-    GENIE_RETURN_IF_ERROR(add_value(plan, value, GENIE_BUFFER_WEIGHT, (int)(weight - analysis->weights->weights), 0));
-    buffer = genie_value_map_get(&plan->buffer_of, value);
+    GENIE_RETURN_IF_ERROR(add_weight(plan, value, (int)(weight - analysis->weights->weights), place));
+    buffer = genie_entry_plan_buffer(plan, value, place);
+  }
+  if (plan->buffers[buffer].place != place) {
+    return annotate(genie_status_make(GENIE_STATUS_INTERNAL, "an operand is at place %d, its reader at place %d",
+                                      plan->buffers[buffer].place, place),
+                    reader);
   }
   plan->buffers[buffer].last = step > plan->buffers[buffer].last ? step : plan->buffers[buffer].last;
   *out_buffer = buffer;
@@ -125,7 +149,7 @@ static genie_status_t add_argument(analysis_t *analysis, intptr_t index) {
 static genie_status_t add_kernel(analysis_t *analysis, MlirOperation op, int step) {
   int buffer = 0;
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-    GENIE_RETURN_IF_ERROR(read_value(analysis, op, mlirOperationGetOperand(op, i), step, &buffer));
+    GENIE_RETURN_IF_ERROR(read_value(analysis, op, mlirOperationGetOperand(op, i), genie_ir_place(op), step, &buffer));
   }
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
     GENIE_RETURN_IF_ERROR(
@@ -137,8 +161,37 @@ static genie_status_t add_kernel(analysis_t *analysis, MlirOperation op, int ste
 // A reshape of a whole row-major tensor is another name for its memory.
 static genie_status_t add_alias(analysis_t *analysis, MlirOperation op, int step) {
   int buffer = 0;
-  GENIE_RETURN_IF_ERROR(read_value(analysis, op, mlirOperationGetOperand(op, 0), step, &buffer));
+  GENIE_RETURN_IF_ERROR(read_value(analysis, op, mlirOperationGetOperand(op, 0), genie_ir_place(op), step, &buffer));
   return genie_value_map_set(&analysis->plan->buffer_of, mlirOperationGetResult(op, 0), buffer);
+}
+
+// The first op behind `op` in its block that reads `value` or another name of its memory; `steps` counts from `op`.
+static int steps_to_reader(MlirOperation op, MlirValue value) {
+  int steps = 1;
+  for (MlirOperation next = mlirOperationGetNextInBlock(op); !mlirOperationIsNull(next);
+       next = mlirOperationGetNextInBlock(next), ++steps) {
+    for (intptr_t i = 0; i < mlirOperationGetNumOperands(next); ++i) {
+      if (!mlirValueEqual(mlirOperationGetOperand(next, i), value)) {
+        continue;
+      }
+      return genie_op_is(next, "genie.reshape") ? steps + steps_to_reader(next, mlirOperationGetResult(next, 0))
+                                                : steps;
+    }
+  }
+  return steps - 1;
+}
+
+static genie_status_t add_transfer(analysis_t *analysis, MlirOperation op, int step) {
+  genie_entry_plan_t *plan = analysis->plan;
+  const MlirValue value = mlirOperationGetOperand(op, 0);
+  const MlirValue result = mlirOperationGetResult(op, 0);
+  genie_plan_crossing_t *crossing = &plan->crossings[plan->crossing_count++];
+  *crossing =
+      (genie_plan_crossing_t){.transfer = op, .send_step = step, .receive_step = step + steps_to_reader(op, result)};
+  GENIE_RETURN_IF_ERROR(read_value(analysis, op, value, genie_ir_value_place(value), step, &crossing->source));
+  GENIE_RETURN_IF_ERROR(add_value(plan, result, GENIE_BUFFER_SLAB, 0, crossing->receive_step));
+  crossing->destination = genie_value_map_get(&plan->buffer_of, result);
+  return GENIE_OK;
 }
 
 static genie_status_t add_state_update(analysis_t *analysis, MlirOperation op) {
@@ -161,7 +214,7 @@ static genie_status_t add_return(analysis_t *analysis, MlirOperation op) {
     int buffer = 0;
     const MlirValue value = mlirOperationGetOperand(op, i);
     plan->output_types[i] = mlirValueGetType(value);
-    GENIE_RETURN_IF_ERROR(read_value(analysis, op, value, plan->step_count, &buffer));
+    GENIE_RETURN_IF_ERROR(read_value(analysis, op, value, genie_ir_value_place(value), plan->step_count, &buffer));
   }
   return GENIE_OK;
 }
@@ -177,6 +230,9 @@ static genie_status_t add_op(analysis_t *analysis, MlirOperation op, int step) {
   }
   if (genie_op_is(op, "genie.reshape")) {
     return add_alias(analysis, op, step);
+  }
+  if (genie_op_is(op, "genie.transfer")) {
+    return add_transfer(analysis, op, step);
   }
   if (genie_op_is(op, "genie.state_update")) {
     return add_state_update(analysis, op);
@@ -237,7 +293,7 @@ static bool can_take_over(const analysis_t *analysis, MlirValue value, int sourc
   int uses = 0;
   bool is_allowed = false;
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-    const int buffer = genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(op, i));
+    const int buffer = genie_entry_plan_buffer(plan, mlirOperationGetOperand(op, i), genie_ir_place(op));
     if (genie_entry_plan_root(plan, buffer) == source) {
       ++uses;
       is_allowed = i < 64 && (mask >> i & 1) != 0;
@@ -281,7 +337,8 @@ static genie_status_t place_state(analysis_t *analysis, int state, int *out_copy
     return GENIE_OK;
   }
   int buffer = 0;
-  GENIE_RETURN_IF_ERROR(read_value(analysis, plan->function, value, 0, &buffer));
+  GENIE_RETURN_IF_ERROR(
+      read_value(analysis, plan->function, value, genie_ir_place(analysis->states[state]), 0, &buffer));
   const bool is_unchanged = plan->buffers[buffer].home == GENIE_BUFFER_STATE && plan->buffers[buffer].index == state;
   if (is_unchanged) {
     return GENIE_OK;
@@ -304,8 +361,8 @@ static genie_status_t save_states(analysis_t *analysis, int *sources) {
       continue;
     }
     int saved = 0;
-    GENIE_RETURN_IF_ERROR(
-        add_buffer(plan, GENIE_BUFFER_SLAB, 0, mlirValueGetType(analysis->state_updates[i]), plan->step_count, &saved));
+    GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_SLAB, 0, plan->buffers[sources[i]].place,
+                                     mlirValueGetType(analysis->state_updates[i]), plan->step_count, &saved));
     GENIE_RETURN_IF_ERROR(add_copy(plan, sources[i], saved));
     sources[i] = saved;
   }
@@ -320,8 +377,8 @@ static genie_status_t copy_states(analysis_t *analysis, const int *sources) {
     }
     int memory = analysis->state_buffers[i];
     if (memory < 0) {
-      GENIE_RETURN_IF_ERROR(
-          add_buffer(plan, GENIE_BUFFER_STATE, i, mlirValueGetType(analysis->state_updates[i]), 0, &memory));
+      GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_STATE, i, plan->buffers[sources[i]].place,
+                                       mlirValueGetType(analysis->state_updates[i]), 0, &memory));
     }
     GENIE_RETURN_IF_ERROR(add_copy(plan, sources[i], memory));
   }
@@ -332,15 +389,16 @@ static genie_status_t copy_states(analysis_t *analysis, const int *sources) {
 static genie_status_t place_outputs(genie_entry_plan_t *plan) {
   const MlirOperation terminator = mlirBlockGetTerminator(plan->body);
   for (int i = 0; i < plan->output_count; ++i) {
-    const int buffer = genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(terminator, i));
+    const MlirValue value = mlirOperationGetOperand(terminator, i);
+    const int buffer = genie_entry_plan_buffer(plan, value, genie_ir_value_place(value));
     if (plan->buffers[buffer].home == GENIE_BUFFER_SLAB) {
       plan->buffers[buffer].home = GENIE_BUFFER_OUTPUT;
       plan->buffers[buffer].index = i;
       plan->output_buffers[i] = buffer;
       continue;
     }
-    GENIE_RETURN_IF_ERROR(
-        add_buffer(plan, GENIE_BUFFER_OUTPUT, i, plan->output_types[i], plan->step_count, &plan->output_buffers[i]));
+    GENIE_RETURN_IF_ERROR(add_buffer(plan, GENIE_BUFFER_OUTPUT, i, plan->buffers[buffer].place, plan->output_types[i],
+                                     plan->step_count, &plan->output_buffers[i]));
     GENIE_RETURN_IF_ERROR(add_copy(plan, buffer, plan->output_buffers[i]));
   }
   return GENIE_OK;
@@ -385,8 +443,8 @@ static void reuse_operands(analysis_t *analysis, MlirOperation op, int step) {
       continue;
     }
     for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-      const int source =
-          genie_entry_plan_root(plan, genie_value_map_get(&plan->buffer_of, mlirOperationGetOperand(op, i)));
+      const int source = genie_entry_plan_root(
+          plan, genie_entry_plan_buffer(plan, mlirOperationGetOperand(op, i), genie_ir_place(op)));
       genie_buffer_t *from = &plan->buffers[source];
       genie_buffer_t *to = &plan->buffers[result];
       if (from->home != GENIE_BUFFER_SLAB || from->last != step || from->bytes != to->bytes ||
@@ -403,7 +461,11 @@ static void reuse_operands(analysis_t *analysis, MlirOperation op, int step) {
   }
 }
 
-static genie_status_t plan_slab(genie_entry_plan_t *plan) {
+static bool is_in_slab(const genie_buffer_t *buffer, int place) {
+  return buffer->home == GENIE_BUFFER_SLAB && buffer->place == place && buffer->shared_with < 0;
+}
+
+static genie_status_t plan_slab(genie_entry_plan_t *plan, int place) {
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(plan->arena, (size_t)plan->buffer_count + 1, sizeof(genie_memory_range_t), &memory));
@@ -411,27 +473,35 @@ static genie_status_t plan_slab(genie_entry_plan_t *plan) {
   int count = 0;
   for (int i = 0; i < plan->buffer_count; ++i) {
     const genie_buffer_t *buffer = &plan->buffers[i];
-    if (buffer->home == GENIE_BUFFER_SLAB && buffer->shared_with < 0) {
+    if (is_in_slab(buffer, place)) {
       ranges[count++] = (genie_memory_range_t){.size_bytes = (uint64_t)plan->sizes.nodes[buffer->bytes].range.maximum,
                                                .first = buffer->first,
                                                .last = buffer->last};
     }
   }
-  GENIE_RETURN_IF_ERROR(genie_memory_plan(plan->arena, count, ranges, &plan->slab_bytes));
+  GENIE_RETURN_IF_ERROR(genie_memory_plan(plan->arena, count, ranges, &plan->slab_bytes[place]));
   count = 0;
   for (int i = 0; i < plan->buffer_count; ++i) {
-    genie_buffer_t *buffer = &plan->buffers[i];
-    if (buffer->home == GENIE_BUFFER_SLAB && buffer->shared_with < 0) {
-      buffer->offset = ranges[count++].offset;
+    if (is_in_slab(&plan->buffers[i], place)) {
+      plan->buffers[i].offset = ranges[count++].offset;
     }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t plan_slabs(genie_entry_plan_t *plan) {
+  const MlirModule module = mlirModuleFromOperation(mlirOperationGetParentOperation(plan->function));
+  for (int place = 0; place < genie_ir_place_count(module); ++place) {
+    GENIE_RETURN_IF_ERROR(plan_slab(plan, place));
   }
   return GENIE_OK;
 }
 
 static void sum_temporaries(genie_entry_plan_t *plan) {
   for (int i = 0; i < plan->buffer_count; ++i) {
-    if (plan->buffers[i].home == GENIE_BUFFER_SLAB) {
-      plan->sum_bytes += ((uint64_t)plan->sizes.nodes[plan->buffers[i].bytes].range.maximum + 63) & ~63ull;
+    const genie_buffer_t *buffer = &plan->buffers[i];
+    if (buffer->home == GENIE_BUFFER_SLAB) {
+      plan->sum_bytes[buffer->place] += ((uint64_t)plan->sizes.nodes[buffer->bytes].range.maximum + 63) & ~63ull;
     }
   }
 }
@@ -470,6 +540,10 @@ genie_status_t genie_entry_plan_make(genie_arena_t *arena, MlirOperation functio
     ++out_plan->step_count;
   }
   ++out_plan->step_count;
+  void *crossings = NULL;
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)out_plan->step_count, sizeof(genie_plan_crossing_t), &crossings));
+  out_plan->crossings = crossings;
   genie_size_table_init(arena, function, &out_plan->sizes);
   genie_value_map_init(arena, &out_plan->buffer_of);
   analysis_t analysis = {
@@ -479,5 +553,5 @@ genie_status_t genie_entry_plan_make(genie_arena_t *arena, MlirOperation functio
   GENIE_RETURN_IF_ERROR(place_results(&analysis));
   sum_temporaries(out_plan);
   reuse_memory(&analysis);
-  return plan_slab(out_plan);
+  return plan_slabs(out_plan);
 }

@@ -6,8 +6,8 @@
 #include "codegen/plan/entry_plan.h"
 #include "codegen/plan/gplan_builder.h"
 
-// The one place of a plan for one device.
-enum { kPlace = 0, kStream = 0 };
+// All places work in one stream each.
+enum { kStream = 0 };
 
 typedef struct constant_value {
   int64_t number;
@@ -29,8 +29,11 @@ typedef struct plan_builder {
   MlirOperation after_constants;  // constants are inserted before it; null: append
   constant_value_t *constants;
   int constant_count, constant_capacity;
-  MlirValue *weight_values;  // [weights->count]
+  int place_count;
+  MlirValue *weight_values;  // [place_count, weights->count]; null where the place does not use it
   MlirValue *state_values;   // [state_count]
+  uint64_t state_bytes[GENIE_IR_MAX_PLACES];
+  int transfer_count;  // of the entries built so far
 } plan_builder_t;
 
 // What building one entry needs besides.
@@ -136,16 +139,17 @@ static genie_status_t require_affine(const entry_builder_t *builder, MlirAffineE
 
 //===-- Tensors ---------------------------------------------------------------------------------------------------===//
 
-static void set_tensor(genie_gplan_op_t *op, MlirStringRef name, genie_dtype_t dtype) {
+static void set_tensor(genie_gplan_op_t *op, MlirStringRef name, genie_dtype_t dtype, int place) {
   genie_gplan_set_string(op, "name", name.data, name.length);
   const char *dtype_name = genie_dtype_name(dtype);
   genie_gplan_set_string(op, "dtype", dtype_name, strlen(dtype_name));
-  genie_gplan_set_i64(op, "place", kPlace);
+  genie_gplan_set_i64(op, "place", (uint64_t)place);
 }
 
 // A weight or state: all dimensions are constants. `initial` is null or one more operand.
-static genie_status_t build_kept_tensor(plan_builder_t *builder, const char *op_name, MlirStringRef name, MlirType type,
-                                        uint64_t offset, uint64_t bytes, MlirValue initial, MlirValue *out_value) {
+static genie_status_t build_kept_tensor(plan_builder_t *builder, const char *op_name, MlirStringRef name, int place,
+                                        MlirType type, uint64_t offset, uint64_t bytes, MlirValue initial,
+                                        MlirValue *out_value) {
   const genie_tensor_type_t tensor = genie_type_get(type);
   MlirValue operands[GENIE_IR_MAX_RANK + 1];
   for (int i = 0; i < tensor.rank; ++i) {
@@ -156,7 +160,7 @@ static genie_status_t build_kept_tensor(plan_builder_t *builder, const char *op_
                          .operand_count = tensor.rank,
                          .operands = operands,
                          .has_result = true};
-  set_tensor(&op, name, tensor.dtype);
+  set_tensor(&op, name, tensor.dtype, place);
   genie_gplan_set_i64(&op, "offset", offset);
   genie_gplan_set_i64(&op, "bytes", bytes);
   const bool is_state = strcmp(op_name, "gplan.state") == 0;
@@ -175,35 +179,62 @@ static genie_status_t build_kept_tensor(plan_builder_t *builder, const char *op_
   return GENIE_OK;
 }
 
+static MlirValue *weight_value(const plan_builder_t *builder, int place, int weight) {
+  return &builder->weight_values[(size_t)place * (size_t)builder->weights->count + (size_t)weight];
+}
+
+// The weight that a state starts as; NULL: zeros.
+static const genie_weight_t *find_initial(const plan_builder_t *builder, MlirOperation state) {
+  const MlirAttribute initial = mlirOperationGetAttributeByName(state, text_of("initial"));
+  if (mlirAttributeIsNull(initial)) {
+    return NULL;
+  }
+  const MlirOperation symbol = genie_weight_table_lookup(builder->module, mlirFlatSymbolRefAttrGetValue(initial));
+  return genie_weight_table_find_symbol(builder->weights, symbol);
+}
+
+// Marks the weights that each place reads, in kernels or as the first value of a state.
+static void mark_weights(const plan_builder_t *builder, bool *is_used) {
+  const size_t count = (size_t)builder->weights->count;
+  for (int i = 0; i < builder->function_count; ++i) {
+    const genie_entry_plan_t *entry = &builder->entries[i];
+    for (int b = 0; b < entry->buffer_count; ++b) {
+      if (entry->buffers[b].home == GENIE_BUFFER_WEIGHT) {
+        is_used[(size_t)entry->buffers[b].place * count + (size_t)entry->buffers[b].index] = true;
+      }
+    }
+  }
+  for (int i = 0; i < builder->state_count; ++i) {
+    const genie_weight_t *initial = find_initial(builder, builder->states[i]);
+    if (initial != NULL) {
+      is_used[(size_t)genie_ir_place(builder->states[i]) * count + (size_t)(initial - builder->weights->weights)] =
+          true;
+    }
+  }
+}
+
+// One tensor a place that reads the weight; the bytes are shared.
 static genie_status_t build_weights(plan_builder_t *builder) {
-  GENIE_RETURN_IF_ERROR(
-      allocate(&builder->arena, (size_t)builder->weights->count, sizeof(MlirValue), &builder->weight_values));
+  const size_t count = (size_t)builder->place_count * (size_t)builder->weights->count;
+  bool *is_used = NULL;
+  GENIE_RETURN_IF_ERROR(allocate(&builder->arena, count, sizeof(MlirValue), &builder->weight_values));
+  GENIE_RETURN_IF_ERROR(allocate(&builder->arena, count, sizeof(bool), &is_used));
+  mark_weights(builder, is_used);
   for (int i = 0; i < builder->weights->count; ++i) {
     const genie_weight_t *weight = &builder->weights->weights[i];
-    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.weight", text_of(weight->name), weight->type,
-                                            weight->offset, weight->size_bytes, (MlirValue){NULL},
-                                            &builder->weight_values[i]));
+    for (int place = 0; place < builder->place_count; ++place) {
+      if (is_used[(size_t)place * (size_t)builder->weights->count + (size_t)i]) {
+        GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.weight", text_of(weight->name), place, weight->type,
+                                                weight->offset, weight->size_bytes, (MlirValue){NULL},
+                                                weight_value(builder, place, i)));
+      }
+    }
   }
   return GENIE_OK;
 }
 
-// The weight that a state starts as; null: zeros.
-static void find_initial(const plan_builder_t *builder, MlirOperation state, MlirValue *out_value) {
-  *out_value = (MlirValue){NULL};
-  const MlirAttribute initial = mlirOperationGetAttributeByName(state, text_of("initial"));
-  if (mlirAttributeIsNull(initial)) {
-    return;
-  }
-  const MlirOperation symbol = genie_weight_table_lookup(builder->module, mlirFlatSymbolRefAttrGetValue(initial));
-  const genie_weight_t *weight = genie_weight_table_find_symbol(builder->weights, symbol);
-  if (weight != NULL) {
-    *out_value = builder->weight_values[weight - builder->weights->weights];
-  }
-}
-
-// Lays states out one after another; gives the bytes of all.
-static genie_status_t build_states(plan_builder_t *builder, uint64_t *out_bytes) {
-  *out_bytes = 0;
+// Lays the states of each place out one after another.
+static genie_status_t build_states(plan_builder_t *builder) {
   GENIE_RETURN_IF_ERROR(
       allocate(&builder->arena, (size_t)builder->state_count, sizeof(MlirValue), &builder->state_values));
   for (int i = 0; i < builder->state_count; ++i) {
@@ -213,12 +244,14 @@ static genie_status_t build_states(plan_builder_t *builder, uint64_t *out_bytes)
     for (int dim = 0; dim < tensor.rank; ++dim) {
       bytes *= (uint64_t)genie_dim_value(tensor.dims[dim]);
     }
-    const uint64_t offset = (*out_bytes + 63) & ~63ull;
-    MlirValue initial = {NULL};
-    find_initial(builder, builder->states[i], &initial);
-    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.state", symbol_name(builder->states[i]), type, offset,
-                                            bytes, initial, &builder->state_values[i]));
-    *out_bytes = offset + bytes;
+    const int place = genie_ir_place(builder->states[i]);
+    const uint64_t offset = (builder->state_bytes[place] + 63) & ~63ull;
+    const genie_weight_t *initial = find_initial(builder, builder->states[i]);
+    const MlirValue initial_value =
+        initial == NULL ? (MlirValue){NULL} : *weight_value(builder, place, (int)(initial - builder->weights->weights));
+    GENIE_RETURN_IF_ERROR(build_kept_tensor(builder, "gplan.state", symbol_name(builder->states[i]), place, type,
+                                            offset, bytes, initial_value, &builder->state_values[i]));
+    builder->state_bytes[place] = offset + bytes;
   }
   return GENIE_OK;
 }
@@ -253,7 +286,7 @@ static genie_status_t build_symbol(const entry_builder_t *builder, int symbol) {
                            "size %s is not itself a dimension of an input: export with that dimension dynamic", name);
 }
 
-static genie_status_t build_caller_tensor(entry_builder_t *builder, const char *op_name, MlirStringRef name,
+static genie_status_t build_caller_tensor(entry_builder_t *builder, const char *op_name, MlirStringRef name, int place,
                                           MlirType type, MlirValue *out_value) {
   const genie_tensor_type_t tensor = genie_type_get(type);
   MlirValue dims[GENIE_IR_MAX_RANK];
@@ -267,7 +300,7 @@ static genie_status_t build_caller_tensor(entry_builder_t *builder, const char *
                          .operand_count = tensor.rank,
                          .operands = dims,
                          .has_result = true};
-  set_tensor(&op, name, tensor.dtype);
+  set_tensor(&op, name, tensor.dtype, place);
   genie_gplan_set_i64(&op, "bytes", (uint64_t)builder->entry->sizes.nodes[bytes].range.maximum);
   const MlirOperation built = genie_gplan_build(&op, builder->body, (MlirOperation){NULL});
   if (mlirOperationIsNull(builder->after_sizes)) {
@@ -295,14 +328,16 @@ static genie_status_t build_caller_tensors(entry_builder_t *builder) {
   for (int i = 0; i < entry->input_count; ++i) {
     MlirStringRef name = {0};
     genie_ir_argument_role(entry->function, entry->input_arguments[i], &name);
-    const MlirType type = mlirValueGetType(mlirBlockGetArgument(entry->body, entry->input_arguments[i]));
-    GENIE_RETURN_IF_ERROR(build_caller_tensor(builder, "gplan.input", name, type, &builder->input_values[i]));
+    const MlirValue argument = mlirBlockGetArgument(entry->body, entry->input_arguments[i]);
+    GENIE_RETURN_IF_ERROR(build_caller_tensor(builder, "gplan.input", name, genie_ir_value_place(argument),
+                                              mlirValueGetType(argument), &builder->input_values[i]));
   }
   for (int i = 0; i < entry->output_count; ++i) {
     char fallback[32];
     const MlirStringRef name = output_name(entry->function, i, fallback);
-    GENIE_RETURN_IF_ERROR(
-        build_caller_tensor(builder, "gplan.output", name, entry->output_types[i], &builder->output_values[i]));
+    GENIE_RETURN_IF_ERROR(build_caller_tensor(builder, "gplan.output", name,
+                                              entry->buffers[entry->output_buffers[i]].place, entry->output_types[i],
+                                              &builder->output_values[i]));
   }
   return GENIE_OK;
 }
@@ -325,7 +360,7 @@ static genie_status_t find_tensor(const entry_builder_t *builder, const genie_bu
       *out_tensor = builder->plan->state_values[buffer->index];
       return GENIE_OK;
     case GENIE_BUFFER_WEIGHT:
-      *out_tensor = builder->plan->weight_values[buffer->index];
+      *out_tensor = *weight_value(builder->plan, buffer->place, buffer->index);
       return GENIE_OK;
   }
   return GENIE_OK;
@@ -347,7 +382,7 @@ static genie_status_t build_slice(const entry_builder_t *builder, const genie_bu
                          .has_result = true};
   genie_gplan_set_string(&op, "access", is_written ? "write" : "read", is_written ? 5 : 4);
   if (is_slab) {
-    genie_gplan_set_i64(&op, "place", kPlace);
+    genie_gplan_set_i64(&op, "place", (uint64_t)buffer->place);
   }
   genie_gplan_set_i64(&op, "offset", is_slab ? buffer->offset : 0);
   genie_gplan_set_i64(&op, "maximum", maximum);
@@ -377,6 +412,7 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
   if (launch == NULL) {
     return genie_status_make(GENIE_STATUS_INTERNAL, "a kernel has no code");
   }
+  const int place = genie_ir_place(kernel_op);
   const genie_code_kernel_t *kernel = &code->kernels[launch->kernel];
   const int arg_count = kernel->input_count + kernel->output_count;
   MlirValue *operands = NULL;
@@ -391,7 +427,7 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
     const MlirValue value =
         is_output ? mlirOperationGetResult(kernel_op, i - kernel->input_count) : mlirOperationGetOperand(kernel_op, i);
     GENIE_RETURN_IF_ERROR(
-        require_slice(builder, genie_value_map_get(&builder->entry->buffer_of, value), is_output, &operands[i]));
+        require_slice(builder, genie_entry_plan_buffer(builder->entry, value, place), is_output, &operands[i]));
   }
   const MlirStringRef path = module_path_of(kernel_op);
   genie_gplan_op_t op = {.name = "gplan.launch",
@@ -400,7 +436,7 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
                          .operands = operands,
                          .segment_count = 3,
                          .segments = {arg_count, kernel->dim_count, 1}};
-  genie_gplan_set_i64(&op, "place", kPlace);
+  genie_gplan_set_i64(&op, "place", (uint64_t)place);
   genie_gplan_set_i64(&op, "stream", kStream);
   genie_gplan_set_string(&op, "kernel", kernel->name, strlen(kernel->name));
   genie_gplan_set_i64(&op, "grain", launch->grain < 1 ? 1 : (uint64_t)launch->grain);
@@ -423,16 +459,90 @@ static genie_status_t build_copy(const entry_builder_t *builder, const genie_end
   GENIE_RETURN_IF_ERROR(build_slice(builder, destination, true, bytes, &operands[1]));
   genie_gplan_op_t op = {
       .name = "gplan.copy", .location = builder->plan->location, .operand_count = 2, .operands = operands};
-  genie_gplan_set_i64(&op, "place", kPlace);
+  genie_gplan_set_i64(&op, "place", (uint64_t)destination->place);
   genie_gplan_set_i64(&op, "stream", kStream);
   genie_gplan_build(&op, builder->body, (MlirOperation){NULL});
   return GENIE_OK;
 }
 
+//===-- Transfers -------------------------------------------------------------------------------------------------===//
+
+static MlirStringRef annotation_of(MlirOperation op, const char *name) {
+  const MlirAttribute value = mlirOperationGetAttributeByName(op, text_of(name));
+  return !mlirAttributeIsNull(value) && mlirAttributeIsAString(value) ? mlirStringAttrGetValue(value) : text_of("");
+}
+
+// All of a transfer's bytes are those of the value, whatever memory holds it.
+static genie_status_t find_transfer_bytes(const entry_builder_t *builder, const genie_plan_crossing_t *crossing,
+                                          int *out_bytes) {
+  return genie_size_table_bytes(&builder->entry->sizes,
+                                mlirValueGetType(mlirOperationGetOperand(crossing->transfer, 0)), out_bytes);
+}
+
+static genie_status_t build_transfers(const entry_builder_t *builder) {
+  const genie_entry_plan_t *entry = builder->entry;
+  for (int i = 0; i < entry->crossing_count; ++i) {
+    const genie_plan_crossing_t *crossing = &entry->crossings[i];
+    const MlirStringRef name = annotation_of(crossing->transfer, "genie.value");
+    const MlirStringRef phase = annotation_of(crossing->transfer, "genie.phase");
+    int node = 0;
+    MlirValue bytes;
+    GENIE_RETURN_IF_ERROR(find_transfer_bytes(builder, crossing, &node));
+    GENIE_RETURN_IF_ERROR(require_size(builder, node, &bytes));
+    genie_gplan_op_t op = {.name = "gplan.transfer",
+                           .location = mlirOperationGetLocation(crossing->transfer),
+                           .operand_count = 1,
+                           .operands = &bytes};
+    genie_gplan_set_string(&op, "name", name.data, name.length);
+    genie_gplan_set_string(&op, "phase", phase.data, phase.length);
+    genie_gplan_set_i64(&op, "source", (uint64_t)entry->buffers[crossing->source].place);
+    genie_gplan_set_i64(&op, "destination", (uint64_t)entry->buffers[crossing->destination].place);
+    genie_gplan_build(&op, builder->body, (MlirOperation){NULL});
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t build_message(const entry_builder_t *builder, int index, bool is_send) {
+  const genie_entry_plan_t *entry = builder->entry;
+  const genie_plan_crossing_t *crossing = &entry->crossings[index];
+  const int root = genie_entry_plan_root(entry, is_send ? crossing->source : crossing->destination);
+  int bytes = 0;
+  MlirValue slice;
+  GENIE_RETURN_IF_ERROR(find_transfer_bytes(builder, crossing, &bytes));
+  GENIE_RETURN_IF_ERROR(build_slice(builder, &entry->buffers[root], !is_send, bytes, &slice));
+  genie_gplan_op_t op = {.name = is_send ? "gplan.send" : "gplan.receive",
+                         .location = mlirOperationGetLocation(crossing->transfer),
+                         .operand_count = 1,
+                         .operands = &slice};
+  genie_gplan_set_i64(&op, "place", (uint64_t)entry->buffers[root].place);
+  genie_gplan_set_i64(&op, "stream", kStream);
+  genie_gplan_set_i64(&op, "transfer", (uint64_t)(builder->plan->transfer_count + index));
+  genie_gplan_build(&op, builder->body, (MlirOperation){NULL});
+  return GENIE_OK;
+}
+
+// What is received before the op at `step`, in the order in which it was sent.
+static genie_status_t build_receives(const entry_builder_t *builder, int step) {
+  for (int i = 0; i < builder->entry->crossing_count; ++i) {
+    if (builder->entry->crossings[i].receive_step == step) {
+      GENIE_RETURN_IF_ERROR(build_message(builder, i, false));
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t build_instructions(const entry_builder_t *builder) {
   const genie_entry_plan_t *entry = builder->entry;
+  int sent_count = 0;
+  int step = 1;
   for (MlirOperation op = mlirBlockGetFirstOperation(entry->body); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op)) {
+       op = mlirOperationGetNextInBlock(op), ++step) {
+    if (entry->crossing_count > 0) {
+      GENIE_RETURN_IF_ERROR(build_receives(builder, step));
+    }
+    if (genie_op_is(op, "genie.transfer")) {
+      GENIE_RETURN_IF_ERROR(build_message(builder, sent_count++, true));
+    }
     if (genie_op_is(op, "genie.kernel")) {
       char place[256];
       genie_ir_describe_location(mlirOperationGetLocation(op), sizeof(place), place);
@@ -464,7 +574,10 @@ static genie_status_t build_entry(plan_builder_t *plan, genie_entry_plan_t *entr
     GENIE_RETURN_IF_ERROR(build_symbol(&builder, i));
   }
   GENIE_RETURN_IF_ERROR(build_caller_tensors(&builder));
-  return build_instructions(&builder);
+  GENIE_RETURN_IF_ERROR(build_transfers(&builder));
+  GENIE_RETURN_IF_ERROR(build_instructions(&builder));
+  plan->transfer_count += entry->crossing_count;
+  return GENIE_OK;
 }
 
 //===-- The plan --------------------------------------------------------------------------------------------------===//
@@ -491,28 +604,44 @@ static void build_targets_and_kernels(plan_builder_t *builder) {
   }
 }
 
-// The place is known last and printed second: it goes before the first kernel, or before what follows.
-static void build_place(plan_builder_t *builder, uint64_t state_bytes) {
-  const char *kind = builder->code->target_count > 0 ? builder->code->targets[0].device_kind : "cpu";
+// A place without a name of its own: the embedded device that the code is for.
+static void name_place(const plan_builder_t *builder, int place, genie_gplan_op_t *op) {
+  const MlirStringRef name = genie_ir_place_name(builder->module, place);
+  const MlirStringRef kind = genie_ir_place_kind(builder->module, place);
+  const char *code_kind = builder->code->target_count > 0 ? builder->code->targets[0].device_kind : "cpu";
+  char embedded[64];
+  const int length = snprintf(embedded, sizeof(embedded), "local:%s0", code_kind);
+  genie_gplan_set_string(op, "name", name.length > 0 ? name.data : embedded,
+                         name.length > 0 ? name.length : (size_t)length);
+  genie_gplan_set_string(op, "device", kind.length > 0 ? kind.data : code_kind,
+                         kind.length > 0 ? kind.length : strlen(code_kind));
+}
+
+static void build_place(plan_builder_t *builder, int place, MlirOperation before) {
   uint64_t slab_bytes = 0;
   uint64_t sum_bytes = 0;
   for (int i = 0; i < builder->function_count; ++i) {
-    slab_bytes = builder->entries[i].slab_bytes > slab_bytes ? builder->entries[i].slab_bytes : slab_bytes;
-    sum_bytes = builder->entries[i].sum_bytes > sum_bytes ? builder->entries[i].sum_bytes : sum_bytes;
+    const genie_entry_plan_t *entry = &builder->entries[i];
+    slab_bytes = entry->slab_bytes[place] > slab_bytes ? entry->slab_bytes[place] : slab_bytes;
+    sum_bytes = entry->sum_bytes[place] > sum_bytes ? entry->sum_bytes[place] : sum_bytes;
   }
-  char name[64];
-  snprintf(name, sizeof(name), "local:%s0", kind);
   genie_gplan_op_t op = {.name = "gplan.place", .location = builder->location};
-  genie_gplan_set_string(&op, "name", name, strlen(name));
-  genie_gplan_set_string(&op, "device", kind, strlen(kind));
+  name_place(builder, place, &op);
   genie_gplan_set_i64(&op, "slab", slab_bytes);
-  genie_gplan_set_i64(&op, "state", state_bytes);
+  genie_gplan_set_i64(&op, "state", builder->state_bytes[place]);
   genie_gplan_set_i64(&op, "sum", sum_bytes);
+  genie_gplan_build(&op, builder->body, before);
+}
+
+// Places are known last and printed second: they go before the first kernel, or before what follows.
+static void build_places(plan_builder_t *builder) {
   MlirOperation before = mlirBlockGetFirstOperation(builder->body);
   while (!mlirOperationIsNull(before) && genie_op_is(before, "gplan.target")) {
     before = mlirOperationGetNextInBlock(before);
   }
-  genie_gplan_build(&op, builder->body, before);
+  for (int i = 0; i < builder->place_count; ++i) {
+    build_place(builder, i, before);
+  }
 }
 
 static genie_status_t list_symbols(plan_builder_t *builder) {
@@ -551,13 +680,12 @@ static genie_status_t build_plan(plan_builder_t *builder, MlirModule plan) {
   const MlirOperation built = genie_gplan_build(&op, mlirModuleGetBody(plan), (MlirOperation){NULL});
   builder->body = mlirRegionGetFirstBlock(mlirOperationGetRegion(built, 0));
   build_targets_and_kernels(builder);
-  uint64_t state_bytes = 0;
   GENIE_RETURN_IF_ERROR(build_weights(builder));
-  GENIE_RETURN_IF_ERROR(build_states(builder, &state_bytes));
+  GENIE_RETURN_IF_ERROR(build_states(builder));
   for (int i = 0; i < builder->function_count; ++i) {
     GENIE_RETURN_IF_ERROR(build_entry(builder, &builder->entries[i]));
   }
-  build_place(builder, state_bytes);
+  build_places(builder);
   return genie_status_annotate(genie_ir_verify(mlirModuleGetOperation(plan)), "the plan");
 }
 
@@ -568,6 +696,7 @@ genie_status_t genie_codegen_plan(const genie_codegen_options_t *options, MlirMo
   plan_builder_t builder = {.module = module,
                             .context = mlirOperationGetContext(top),
                             .location = mlirLocationUnknownGet(mlirOperationGetContext(top)),
+                            .place_count = genie_ir_place_count(module),
                             .code = code};
   GENIE_RETURN_IF_ERROR(genie_weight_table_create(module, &builder.weights));
   genie_arena_init(genie_allocator_heap(), 0, &builder.arena);

@@ -1,0 +1,256 @@
+#include "compiler/place_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/place.h"
+#include "runtime/pool/pool.h"
+
+enum { NAME_BYTES = 128, MAX_RULES = 1024, MAX_FIELDS = 16, MAX_LINKS = GENIE_IR_MAX_PLACES * GENIE_IR_MAX_PLACES };
+
+// "@split=SEED/COUNT" instead of rules: the tests' way to cut a model anywhere.
+static const char kSplit[] = "@split=";
+
+typedef struct place {
+  char name[NAME_BYTES];
+  char kind[32];
+  uint32_t node;                      // of the pool
+  const genie_pool_device_t *device;  // NULL without a pool
+} place_t;
+
+typedef struct builder {
+  const genie_compiler_options_t *options;
+  MlirContext context;
+  MlirOperation top;
+  genie_pool_t *pool;  // or NULL
+  place_t places[GENIE_IR_MAX_PLACES];
+  int place_count;
+  MlirAttribute rules[MAX_RULES];
+  int rule_count;
+} builder_t;
+
+static MlirNamedAttribute named(MlirContext context, const char *name, MlirAttribute value) {
+  return mlirNamedAttributeGet(mlirIdentifierGet(context, mlirStringRefCreateFromCString(name)), value);
+}
+
+static void set(const builder_t *builder, const char *name, MlirAttribute value) {
+  mlirOperationSetAttributeByName(builder->top, mlirStringRefCreateFromCString(name), value);
+}
+
+//===-- Places ----------------------------------------------------------------------------------------------------===//
+
+// Without a pool the device's name says its kind: "cpu0".
+static genie_status_t kind_of_name(const char *name, size_t capacity, char *out_kind) {
+  static const char *const kinds[] = {"cpu", "cuda", "null"};
+  const char *colon = strchr(name, ':');
+  const size_t length = colon != NULL && colon != name ? strcspn(colon + 1, "0123456789") : 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
+    if (strlen(kinds[i]) == length && strncmp(colon + 1, kinds[i], length) == 0 &&
+        strspn(colon + 1 + length, "0123456789") == strlen(colon + 1 + length)) {
+      snprintf(out_kind, capacity, "%s", kinds[i]);
+      return GENIE_OK;
+    }
+  }
+  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                           "place '%.64s': give NODE:DEVICE as in node1:cpu0; devices are cpu, cuda and null", name);
+}
+
+static genie_status_t find_in_pool(const builder_t *builder, place_t *place) {
+  uint32_t device = 0;
+  GENIE_RETURN_IF_ERROR(genie_pool_find_place(builder->pool, place->name, &place->node, &device));
+  place->device = &builder->pool->nodes[place->node].devices[device];
+  snprintf(place->kind, sizeof place->kind, "%s", place->device->kind);
+  return GENIE_OK;
+}
+
+// The number of the place, a new one where it is named for the first time.
+static genie_status_t require_place(builder_t *builder, const char *name, int *out_place) {
+  for (int i = 0; i < builder->place_count; ++i) {
+    if (strcmp(builder->places[i].name, name) == 0) {
+      *out_place = i;
+      return GENIE_OK;
+    }
+  }
+  if (builder->place_count == GENIE_IR_MAX_PLACES || strlen(name) >= NAME_BYTES) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "place '%.64s': a plan has at most %d places, and names of less than %d bytes", name,
+                             GENIE_IR_MAX_PLACES, NAME_BYTES);
+  }
+  place_t *place = &builder->places[builder->place_count];
+  *place = (place_t){0};
+  snprintf(place->name, sizeof place->name, "%s", name);
+  GENIE_RETURN_IF_ERROR(builder->pool != NULL ? find_in_pool(builder, place)
+                                              : kind_of_name(name, sizeof place->kind, place->kind));
+  *out_place = builder->place_count++;
+  return GENIE_OK;
+}
+
+// The first devices of the pool, nodes that the file names before the implied one.
+static genie_status_t require_pool_devices(builder_t *builder, int count) {
+  const genie_pool_t *pool = builder->pool;
+  for (int is_implied = 0; is_implied < 2; ++is_implied) {
+    for (uint32_t node = 0; node < pool->node_count; ++node) {
+      for (uint32_t i = 0; i < pool->nodes[node].device_count && builder->place_count < count; ++i) {
+        char name[NAME_BYTES];
+        int place = 0;
+        snprintf(name, sizeof name, "%s:%s", pool->nodes[node].name, pool->nodes[node].devices[i].name);
+        if (pool->nodes[node].is_implied == (is_implied != 0)) {
+          GENIE_RETURN_IF_ERROR(require_place(builder, name, &place));
+        }
+      }
+    }
+  }
+  return builder->place_count == count
+             ? GENIE_OK
+             : genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--place: %d places of a pool of %d devices", count,
+                                 builder->place_count);
+}
+
+//===-- Rules -----------------------------------------------------------------------------------------------------===//
+
+static genie_status_t add_rule(builder_t *builder, const char *text) {
+  const char *equals = strrchr(text, '=');
+  if (equals == NULL || equals == text || builder->rule_count == MAX_RULES) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "--place=%.64s: give PATTERN=NODE:DEVICE as in encoder.*=node1:cpu0, at most %d times",
+                             text, MAX_RULES);
+  }
+  int place = 0;
+  GENIE_RETURN_IF_ERROR(genie_status_annotate(require_place(builder, equals + 1, &place), "--place=%.64s", text));
+  const MlirNamedAttribute fields[] = {
+      named(builder->context, "pattern",
+            mlirStringAttrGet(builder->context, mlirStringRefCreate(text, (size_t)(equals - text)))),
+      named(builder->context, "place", genie_ir_i64_attr(builder->context, place)),
+  };
+  builder->rules[builder->rule_count++] = mlirDictionaryAttrGet(builder->context, 2, fields);
+  return GENIE_OK;
+}
+
+static genie_status_t split(builder_t *builder, const char *text) {
+  char *end = NULL;
+  const long long seed = strtoll(text + strlen(kSplit), &end, 10);
+  const long long count = *end == '/' ? strtoll(end + 1, &end, 10) : 0;
+  if (*end != '\0' || count < 1 || count > GENIE_IR_MAX_PLACES) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--place=%.64s: give @split=SEED/COUNT", text);
+  }
+  if (builder->pool != NULL) {
+    GENIE_RETURN_IF_ERROR(require_pool_devices(builder, (int)count));
+  }
+  for (int i = 0; builder->pool == NULL && i < count; ++i) {
+    char name[NAME_BYTES];
+    int place = 0;
+    snprintf(name, sizeof name, "local:cpu%d", i);
+    GENIE_RETURN_IF_ERROR(require_place(builder, name, &place));
+  }
+  const int64_t numbers[] = {seed, count};
+  set(builder, "genie.place_split", genie_ir_i64_array_attr(builder->context, 2, numbers));
+  return GENIE_OK;
+}
+
+static genie_status_t read_rules(builder_t *builder) {
+  const genie_config_list_t *list = &builder->options->places;
+  for (int i = 0; i < (int)list->count; ++i) {
+    const bool is_split = strncmp(list->values[i], kSplit, strlen(kSplit)) == 0;
+    GENIE_RETURN_IF_ERROR(is_split ? split(builder, list->values[i]) : add_rule(builder, list->values[i]));
+  }
+  return GENIE_OK;
+}
+
+//===-- Attributes ------------------------------------------------------------------------------------------------===//
+
+// A figure that nobody measured is 0 and left out.
+static void add_figure(const builder_t *builder, const char *name, double value, MlirNamedAttribute *fields,
+                       int *count) {
+  if (value > 0) {
+    fields[(*count)++] = named(builder->context, name, genie_ir_f64_attr(builder->context, value));
+  }
+}
+
+static void add_device(const builder_t *builder, const genie_pool_device_t *device, MlirNamedAttribute *fields,
+                       int *count) {
+  MlirNamedAttribute flops[GENIE_POOL_DTYPE_COUNT];
+  int flops_count = 0;
+  for (int dtype = 1; dtype < GENIE_POOL_DTYPE_COUNT; ++dtype) {
+    add_figure(builder, genie_dtype_name((genie_dtype_t)dtype), device->flops_per_s[dtype], flops, &flops_count);
+  }
+  if (flops_count > 0) {
+    fields[(*count)++] = named(builder->context, "flops", mlirDictionaryAttrGet(builder->context, flops_count, flops));
+  }
+  add_figure(builder, "memory_bytes_per_s", device->memory_bytes_per_s, fields, count);
+  add_figure(builder, "launch_ns", device->launch_ns, fields, count);
+  add_figure(builder, "memory_bytes", (double)device->memory_bytes, fields, count);
+}
+
+static void set_places(const builder_t *builder) {
+  MlirAttribute places[GENIE_IR_MAX_PLACES];
+  for (int i = 0; i < builder->place_count; ++i) {
+    const place_t *place = &builder->places[i];
+    MlirNamedAttribute fields[MAX_FIELDS] = {
+        named(builder->context, "name", genie_ir_string_attr(builder->context, place->name)),
+        named(builder->context, "kind", genie_ir_string_attr(builder->context, place->kind)),
+    };
+    int count = 2;
+    if (place->device != NULL) {
+      add_device(builder, place->device, fields, &count);
+    }
+    places[i] = mlirDictionaryAttrGet(builder->context, count, fields);
+  }
+  set(builder, "genie.places", mlirArrayAttrGet(builder->context, builder->place_count, places));
+}
+
+static void set_links(const builder_t *builder) {
+  MlirAttribute links[MAX_LINKS];
+  int link_count = 0;
+  for (int from = 0; from < builder->place_count; ++from) {
+    for (int to = 0; to < builder->place_count; ++to) {
+      const genie_pool_link_t *link =
+          genie_pool_find_link(builder->pool, builder->places[from].node, builder->places[to].node);
+      if (link == NULL || from == to || link->bytes_per_s <= 0) {
+        continue;
+      }
+      MlirNamedAttribute fields[MAX_FIELDS] = {
+          named(builder->context, "from", genie_ir_i64_attr(builder->context, from)),
+          named(builder->context, "to", genie_ir_i64_attr(builder->context, to)),
+      };
+      int count = 2;
+      add_figure(builder, "bytes_per_s", link->bytes_per_s, fields, &count);
+      add_figure(builder, "latency_ns", link->latency_ns, fields, &count);
+      links[link_count++] = mlirDictionaryAttrGet(builder->context, count, fields);
+    }
+  }
+  if (link_count > 0) {
+    set(builder, "genie.links", mlirArrayAttrGet(builder->context, link_count, links));
+  }
+}
+
+static genie_status_t build(builder_t *builder) {
+  if (builder->options->pool != NULL) {
+    GENIE_RETURN_IF_ERROR(genie_pool_open(builder->options->pool, genie_allocator_heap(), &builder->pool));
+    GENIE_RETURN_IF_ERROR(require_pool_devices(builder, 1));
+  }
+  GENIE_RETURN_IF_ERROR(read_rules(builder));
+  set_places(builder);
+  if (builder->rule_count > 0) {
+    set(builder, "genie.place_rules", mlirArrayAttrGet(builder->context, builder->rule_count, builder->rules));
+  }
+  if (builder->pool != NULL) {
+    set_links(builder);
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_place_options_apply(const genie_compiler_options_t *options, MlirModule module) {
+  if (options->pool == NULL && options->places.count == 0) {
+    return GENIE_OK;
+  }
+  builder_t *builder = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(genie_allocator_heap(), 1, sizeof *builder, (void **)&builder));
+  builder->options = options;
+  builder->top = mlirModuleGetOperation(module);
+  builder->context = mlirModuleGetContext(module);
+  const genie_status_t status = build(builder);
+  genie_pool_close(builder->pool);
+  genie_allocator_free(genie_allocator_heap(), builder);
+  return status;
+}

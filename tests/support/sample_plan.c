@@ -382,7 +382,8 @@ static genie_status_t write_code(genie_plan_writer_t *writer, const genie_sample
 
 static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
   const bool has_places = options->has_places;
-  genie_plan_place_t places[] = {{.slab_bytes = 128, .state_bytes = 64, .sum_bytes = 128},
+  const uint64_t slab_bytes = has_places ? 128 : 64;
+  genie_plan_place_t places[] = {{.slab_bytes = slab_bytes, .state_bytes = 64, .sum_bytes = slab_bytes},
                                  {.slab_bytes = 256, .sum_bytes = 256}};
   GENIE_RETURN_IF_ERROR(add_string(writer, "", &places[0].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "local:cuda0" : "local:cpu0", &places[0].name));

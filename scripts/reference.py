@@ -146,10 +146,29 @@ def metrics_page():
     return head + table(["metric", "kind", "labels", "what it says"], rows)
 
 
+def semantics_page():
+    path = "passes/recognise/semantics.def"
+    words = [row for row in rows_of(path, "GENIE_SEMANTIC_WORD")]
+    out = ["# What recognisers say\n",
+           "Attributes of ops, each with its confidence in `genie.confidence`; docs/recognisers.md explains them. Every list of "
+           "words is open.\n"]
+    for enumerator, attribute, text in rows_of(path, "GENIE_SEMANTIC"):
+        rows = [[code(word), escape(meaning)] for of, word, meaning in words if of == enumerator]
+        out += [f"## {attribute}\n", escape(text).capitalize() + ".\n"] + ([table(["word", "meaning"], rows)] if rows else [])
+    rows = [[code(word), escape(text)] for word, text in rows_of(path, "GENIE_WORKLOAD")]
+    out += ["## genie.workload\n", "Of a function and of the module: `{class, confidence, reason}`.\n",
+            table(["class", "meaning"], rows)]
+    rows = [[code(name), writes, escape(text)]
+            for _, name, writes, text in rows_of("passes/recognise/recognisers.def", "GENIE_RECOGNISER")]
+    out += ["## Recognisers\n", "In the order in which they run.\n", table(["recogniser", "writes", "goes by"], rows)]
+    return "\n".join(out)
+
+
 PAGES = {
     "metrics.md": ("remote_exec/metrics/metric.def", metrics_page),
     "ops.md": ("ir/genie_ops.td", ops_page),
     "passes.md": ("passes/passes.def", passes_page),
+    "semantics.md": ("passes/recognise/semantics.def and recognisers.def", semantics_page),
     "options.md": ("compiler/options.def and tools/genie/command.def", options_page),
     "numbers.md": ("the .def files of runtime/plan and include/genie", numbers_page),
 }

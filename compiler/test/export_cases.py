@@ -32,7 +32,7 @@ class Writes(torch.nn.Module):
 
 
 class Sizes(torch.nn.Module):
-    """Dynamic batch and length, sizes computed from them, a phase, a submodule."""
+    """Dynamic batch and length, sizes computed from them, what the user says of ops, a submodule."""
 
     def __init__(self):
         super().__init__()
@@ -41,7 +41,7 @@ class Sizes(torch.nn.Module):
         torch.nn.init.zeros_(self.head.bias)
 
     def forward(self, x, mask):
-        with torch.fx.traceback.annotate({"genie.phase": "encode"}):
+        with torch.fx.traceback.annotate({"genie.phase": "encode", "genie.role": "scorer"}):
             y = self.head(x)
         flat = y.reshape(-1, 3)[1:]
         return {"scores": y.masked_fill(mask.unsqueeze(-1), -1.0), "rows": [flat, torch.arange(x.shape[1])]}

@@ -15,7 +15,7 @@
 // CHECK-SAME: tensor<?x3xf32, #[[ROWS]]> {genie.output = "rows.0"}
 // CHECK-SAME: {genie.output = "rows.1"}
 // CHECK-SAME: genie.symbols = [{max = 8 : i64, min = 2 : i64, multiple = 1 : i64, name = "s31"}
-// CHECK: genie.linear {{.*}} {genie.module = "head:Linear", genie.phase = "encode"} {{.*}} loc(#[[LINE:.*]])
+// CHECK: genie.linear {{.*}} {genie.module = "head:Linear", genie.phase = "encode", genie.role = "scorer"} {{.*}} loc(#[[LINE:.*]])
 // CHECK: genie.where
 // CHECK: genie.iota
 // CHECK: #[[LINE]] = loc("export_cases.py":{{[0-9]+}}:0)

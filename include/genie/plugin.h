@@ -68,7 +68,8 @@ typedef struct genie_plugin_recogniser {
 
 // What a plugin defines: its recognisers, which live as long as it is loaded. `abi` is the compiler's; a plugin that
 // needs another returns NULL.
-const genie_plugin_recogniser_t *genie_plugin_recognisers(uint32_t abi, int *out_count);
+__attribute__((visibility("default"))) const genie_plugin_recogniser_t *genie_plugin_recognisers(uint32_t abi,
+                                                                                                 int *out_count);
 typedef const genie_plugin_recogniser_t *(*genie_plugin_recognisers_fn_t)(uint32_t abi, int *out_count);
 
 #ifdef __cplusplus

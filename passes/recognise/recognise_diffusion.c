@@ -48,13 +48,14 @@ static bool is_shaped_alike(const genie_tensor_type_t *a, const genie_tensor_typ
   return is_alike;
 }
 
-static bool has_result_like_input(const genie_semantic_graph_t *graph) {
+static bool find_result_like_input(const genie_semantic_graph_t *graph, int *out_input) {
   const MlirOperation end = mlirBlockGetTerminator(genie_rewrite_body(graph->function));
   for (intptr_t r = 0; r < mlirOperationGetNumOperands(end); ++r) {
     const genie_tensor_type_t result = genie_value_type(mlirOperationGetOperand(end, r));
     for (int i = 0; i < graph->argument_count; ++i) {
       const genie_tensor_type_t input = genie_semantic_type(graph, i);
       if (graph->nodes[i].argument_role == GENIE_IR_ARGUMENT_INPUT && is_shaped_alike(&result, &input)) {
+        *out_input = i;
         return true;
       }
     }
@@ -63,7 +64,8 @@ static bool has_result_like_input(const genie_semantic_graph_t *graph) {
 }
 
 genie_status_t genie_recognise_diffusion(genie_semantic_graph_t *graph) {
-  if (!has_result_like_input(graph)) {
+  int input;
+  if (!find_result_like_input(graph, &input)) {
     return GENIE_OK;
   }
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
@@ -74,6 +76,8 @@ genie_status_t genie_recognise_diffusion(genie_semantic_graph_t *graph) {
     if (embedding >= 0) {
       genie_semantic_say(graph, embedding, GENIE_SEMANTIC_ROLE, "time-embedding", 0.95,
                          "sines and cosines of a number of the call");
+      // An input of four dimensions is an image, latent or not, whatever reads it.
+      graph->nodes[input].modality |= genie_semantic_type(graph, input).rank == 4 ? GENIE_MODALITY_IMAGE : 0;
       genie_semantic_vote(graph, "diffusion", 0.95,
                           "the result is shaped as an input, and a number of the call enters as sines and cosines");
       return GENIE_OK;

@@ -101,7 +101,7 @@ static bool operands_correspond(const sequence_t *sequence, int position, int pe
     const bool is_own_argument = at < 0 && before < 0;  // weights, states and constants of each layer
     const bool is_shifted = at >= 0 && before >= 0 && at - before == period;
     // The first layer reads what comes from outside where the others read the layer before.
-    const bool is_from_outside = before >= 0 && before < start && at >= start && at < position;
+    const bool is_from_outside = before < start && !graph->nodes[b].is_fixed && at >= start && at < position;
     const bool is_first = position - period < start + period && is_from_outside;
     if (!is_shared && !is_own_argument && !is_shifted && !is_first) {
       return false;

@@ -242,7 +242,10 @@ static void spread_backward(phases_t *phases) {
   for (int node = phases->graph->node_count - 1; node >= 0; --node) {
     const guess_t *reader = phases->guesses[node].rank == RANK_NONE ? earliest_reader(phases, node) : NULL;
     if (reader != NULL) {
-      phases->guesses[node] = (guess_t){.rank = reader->rank,
+      // Of one modality still: what leads to fusion encodes.
+      const bool is_before_fusion = reader->rank == RANK_FUSE && phases->graph->nodes[node].modality != 0 &&
+                                    !has_several_modalities(phases->graph, node);
+      phases->guesses[node] = (guess_t){.rank = is_before_fusion ? RANK_ENCODE : reader->rank,
                                         .confidence = reader->confidence * (reader->is_anchor ? 0.9 : 1),
                                         .reason = "leads to it"};
     }

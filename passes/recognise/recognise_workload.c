@@ -56,6 +56,9 @@ static genie_semantic_vote_t by_modality(genie_semantic_graph_t *graph, const ce
   if (read != 0 && (census->attention > 0 || census->recurrences > 0 || census->convolutions > 0)) {
     return verdict("encoder", 0.9, "text enters, and every token is read with those around it");
   }
+  if (read != 0) {
+    return verdict("encoder", 0.6, "text enters");
+  }
   return verdict("other", 0.5, "nothing tells");
 }
 

@@ -259,7 +259,7 @@ genie_status_t pt2_bind_inputs(pt2_importer_t *im, const pt2_entry_t *entry) {
     tensor->is_weight = spec->kind == GENIE_PT2_INPUT_PARAMETER;
     tensor->is_persistent = spec->kind == GENIE_PT2_INPUT_USER || spec->kind == GENIE_PT2_INPUT_BUFFER;
   }
-  im->provenance = (pt2_provenance_t){.source = "", .file = "", .module = "", .phase = ""};
+  im->provenance = (pt2_provenance_t){.source = "", .file = "", .module = ""};
   pt2_annotate_new_ops(im);  // literals are of no module
   return GENIE_OK;
 }

@@ -7,13 +7,17 @@
 #include "compiler/import/pt2/size_expression.h"
 #include "compiler/import/pt2/value_table.h"
 
+// What a user may say of ops: the annotations "genie.phase" and their like, by torch.fx.traceback.annotate.
+enum { PT2_NOTE_COUNT = 3 };
+extern const char *const pt2_note_names[PT2_NOTE_COUNT];
+
 // Where a node comes from in the user's model.
 typedef struct pt2_provenance {
   const char *source;  // "model.py:12", "" if unknown
   const char *file;
   int line;
-  const char *module;  // "encoder.layer.0:BertLayer", "" if unknown
-  const char *phase;   // of the annotation genie.phase, "" if absent
+  const char *module;                 // "encoder.layer.0:BertLayer", "" if unknown
+  const char *notes[PT2_NOTE_COUNT];  // what the user said, in the order of pt2_note_names; NULL if nothing
 } pt2_provenance_t;
 
 // An argument of the entry function in the making.
@@ -90,7 +94,7 @@ genie_status_t pt2_take_failure(pt2_importer_t *im, const char *target) GENIE_MU
 void pt2_reset_failure(pt2_importer_t *im);
 // Makes `name`, an input, weight or output, the place of the findings that follow.
 void pt2_blame_input(pt2_importer_t *im, const char *name);
-// Names the module and phase in `im->provenance` on all ops made since the last call.
+// Names the module and what the user said in `im->provenance` on all ops made since the last call.
 void pt2_annotate_new_ops(pt2_importer_t *im);
 
 //===-- entry_results.c -------------------------------------------------------------------------------------------===//

@@ -38,7 +38,7 @@ genie_status_t pt2_take_failure(pt2_importer_t *im, const char *target) {
 }
 
 void pt2_blame_input(pt2_importer_t *im, const char *name) {
-  im->provenance = (pt2_provenance_t){.source = name, .file = "", .module = "", .phase = ""};
+  im->provenance = (pt2_provenance_t){.source = name, .file = "", .module = ""};
 }
 
 void pt2_reset_failure(pt2_importer_t *im) {
@@ -48,7 +48,7 @@ void pt2_reset_failure(pt2_importer_t *im) {
 
 //===-- Nodes ----------------------------------------------------------------------------------------------------===//
 
-// Names the module and phase on all ops that the node in work made.
+// Names the module and what the user said on all ops that the node in work made.
 void pt2_annotate_new_ops(pt2_importer_t *im) {
   const MlirContext context = im->builder.context;
   MlirOperation op = mlirOperationIsNull(im->last_op) ? mlirBlockGetFirstOperation(im->builder.block)
@@ -58,8 +58,11 @@ void pt2_annotate_new_ops(pt2_importer_t *im) {
     if (im->provenance.module[0] != '\0') {
       mlirOperationSetAttributeByName(op, ref("genie.module"), mlirStringAttrGet(context, ref(im->provenance.module)));
     }
-    if (im->provenance.phase[0] != '\0') {
-      mlirOperationSetAttributeByName(op, ref("genie.phase"), mlirStringAttrGet(context, ref(im->provenance.phase)));
+    for (int i = 0; i < PT2_NOTE_COUNT; ++i) {
+      if (im->provenance.notes[i] != NULL) {
+        mlirOperationSetAttributeByName(op, ref(pt2_note_names[i]),
+                                        mlirStringAttrGet(context, ref(im->provenance.notes[i])));
+      }
     }
   }
 }

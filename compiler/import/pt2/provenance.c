@@ -1,4 +1,4 @@
-// Source line, module and phase of a node from its metadata.
+// Source line, module and annotations of a node from its metadata.
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,26 +88,30 @@ static genie_status_t read_module(genie_arena_t *arena, const char *stack, pt2_p
   return GENIE_OK;
 }
 
-static genie_status_t read_phase(genie_arena_t *arena, const char *annotations, pt2_provenance_t *provenance) {
-  if (strstr(annotations, "genie.phase") == NULL) {
+const char *const pt2_note_names[PT2_NOTE_COUNT] = {"genie.phase", "genie.modality", "genie.role"};
+
+static genie_status_t read_notes(genie_arena_t *arena, const char *annotations, pt2_provenance_t *provenance) {
+  if (strstr(annotations, "\"genie.") == NULL) {
     return GENIE_OK;
   }
   json_t *root;
   GENIE_RETURN_IF_ERROR(genie_json_parse("metadata.custom", annotations, strlen(annotations), &root));
-  const char *phase = json_string_value(json_object_get(root, "genie.phase"));
   genie_status_t status = GENIE_OK;
-  if (phase != NULL) {
-    char *copy;
-    status = genie_arena_copy_string(arena, phase, strlen(phase), &copy);
-    provenance->phase = copy;
+  for (int i = 0; status == GENIE_OK && i < PT2_NOTE_COUNT; ++i) {
+    const char *note = json_string_value(json_object_get(root, pt2_note_names[i]));
+    char *copy = NULL;
+    if (note != NULL && note[0] != '\0') {
+      status = genie_arena_copy_string(arena, note, strlen(note), &copy);
+    }
+    provenance->notes[i] = copy;
   }
   json_decref(root);
   return status;
 }
 
 genie_status_t pt2_provenance_of(genie_arena_t *arena, const genie_pt2_node_t *node, pt2_provenance_t *out_provenance) {
-  *out_provenance = (pt2_provenance_t){.source = "", .file = "", .module = "", .phase = ""};
+  *out_provenance = (pt2_provenance_t){.source = "", .file = "", .module = ""};
   GENIE_RETURN_IF_ERROR(read_source(arena, node->stack_trace, out_provenance));
   GENIE_RETURN_IF_ERROR(read_module(arena, node->module_stack, out_provenance));
-  return read_phase(arena, node->annotations, out_provenance);
+  return read_notes(arena, node->annotations, out_provenance);
 }

@@ -163,7 +163,8 @@ typedef struct genie_session_options {
   const char *device;     // kind of device that runs all places, NULL: as the plan says. "null" executes nothing
   uint32_t thread_count;  // threads that compute, the caller's included; 0: one for each CPU that the process may use
   bool has_profile;       // measure every launch: genie_session_profile(); adds a clock read around each
-  bool has_device_time;   // measure runs by the clocks of devices that have one: last_device_ns and last_enqueue_ns
+  bool
+      has_device_time;  // measure runs by the clocks of devices that have one: last_device_ns; a run takes some us more
   // For devices that compile a plan's code: a folder where the result is kept for the next session. NULL: nowhere.
   const char *cache_directory;
   // For devices that use a vendor's libraries: folders to look in before where the system looks, ':' between them, or
@@ -273,7 +274,7 @@ typedef struct genie_session_stats {
   uint32_t reserved;
   const char *target;        // the code variant in use, as in "x86-64-v4"
   uint64_t last_device_ns;   // with has_device_time: of the last run, on the devices, without moving inputs and outputs
-  uint64_t last_enqueue_ns;  // and the host's time until all of it was enqueued
+  uint64_t last_enqueue_ns;  // the host's time until the last run's work was enqueued
 } genie_session_stats_t;
 
 GENIE_API void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats);

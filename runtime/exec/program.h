@@ -97,7 +97,7 @@ typedef struct genie_program {
   genie_program_graphs_t *graphs;  // of devices that have them; NULL: steps are launched one by one
   bool has_new_sizes;              // since the graphs in use were chosen
   bool is_timed;
-  uint64_t enqueue_ns;  // the host's time for the walk, of the last timed run
+  uint64_t enqueue_ns;  // the host's time for the walk, of the last run
 } genie_program_t;
 
 // Resolves entry `entry` against `places`, of which only number `place` is initialised (GENIE_PLAN_NONE: all are, and

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runtime/exec/program_staging.h"
 #include "runtime/exec/program_step.h"
 
 // Sets of sizes whose graphs are kept; the one used longest ago makes room.
@@ -11,6 +12,7 @@ enum { kMostBuckets = 16 };
 typedef struct segment {
   uint32_t first_step, step_count;
   uint32_t place;
+  bool has_upload, has_download;  // of the place's inputs and outputs
 } segment_t;
 
 typedef struct bucket {
@@ -62,6 +64,22 @@ static genie_status_t find_segments(const genie_program_t *program, const genie_
   return GENIE_OK;
 }
 
+// The first segment of a place brings its inputs unless the place has sent something before; the last one takes its
+// outputs unless the place receives something later. Where the device's time is asked for, both stay outside.
+static void assign_moves(const genie_program_t *program, genie_program_graphs_t *graphs) {
+  for (uint32_t i = 0; !program->is_timed && i < graphs->segment_count; ++i) {
+    segment_t *segment = &graphs->segments[i];
+    segment->has_upload = segment->has_download = true;
+    for (uint32_t s = 0; s < program->step_count; ++s) {
+      const bool is_inside = s >= segment->first_step && s < segment->first_step + segment->step_count;
+      if (program->steps[s].place == segment->place && !is_inside) {
+        segment->has_upload = segment->has_upload && s > segment->first_step;
+        segment->has_download = segment->has_download && s < segment->first_step;
+      }
+    }
+  }
+}
+
 static genie_status_t create_events(genie_place_t *places, genie_arena_t *arena, genie_program_graphs_t *graphs) {
   GENIE_RETURN_IF_ERROR(allocate(arena, graphs->place_count, sizeof(*graphs->events), &graphs->events));
   for (uint32_t i = 0; i < graphs->segment_count; ++i) {
@@ -111,21 +129,27 @@ static genie_status_t join_streams(const genie_program_graphs_t *graphs, uint32_
   return GENIE_OK;
 }
 
-static genie_status_t enqueue(genie_program_t *program, genie_place_t *place, const segment_t *segment) {
+static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, const segment_t *segment) {
+  genie_place_t *place = &places[segment->place];
+  if (segment->has_upload) {
+    GENIE_RETURN_IF_ERROR(genie_program_upload(program, places, segment->place));
+  }
   GENIE_RETURN_IF_ERROR(fork_streams(program->graphs, segment->place, place));
   for (uint32_t i = segment->first_step; i < segment->first_step + segment->step_count; ++i) {
     if (!is_needless(program, segment, i)) {
       GENIE_RETURN_IF_ERROR(genie_program_run_step(program, place, &program->steps[i], NULL));
     }
   }
-  return join_streams(program->graphs, segment->place, place);
+  GENIE_RETURN_IF_ERROR(join_streams(program->graphs, segment->place, place));
+  return segment->has_download ? genie_program_download(program, places, segment->place) : GENIE_OK;
 }
 
-static genie_status_t make_graph(genie_program_t *program, genie_place_t *place, const segment_t *segment,
+static genie_status_t make_graph(genie_program_t *program, genie_place_t *places, const segment_t *segment,
                                  genie_device_graph_t **out_graph) {
+  const genie_place_t *place = &places[segment->place];
   genie_device_t *device = place->device;
   GENIE_RETURN_IF_ERROR(device->ops->graph_begin(device, place->streams[0]));
-  const genie_status_t enqueued = enqueue(program, place, segment);
+  const genie_status_t enqueued = enqueue(program, places, segment);
   const genie_status_t ended = device->ops->graph_end(device, place->streams[0], out_graph);
   if (enqueued == GENIE_OK) {
     return ended;
@@ -142,7 +166,7 @@ static genie_status_t fill_bucket(genie_program_t *program, genie_place_t *place
   const genie_program_graphs_t *graphs = program->graphs;
   for (uint32_t i = 0; i < graphs->segment_count; ++i) {
     const segment_t *segment = &graphs->segments[i];
-    GENIE_RETURN_IF_ERROR(make_graph(program, &places[segment->place], segment, &bucket->graphs[i]));
+    GENIE_RETURN_IF_ERROR(make_graph(program, places, segment, &bucket->graphs[i]));
   }
   bucket->has_graphs = true;
   return GENIE_OK;
@@ -218,6 +242,25 @@ genie_status_t genie_program_graphs_choose(genie_program_t *program, genie_place
   return GENIE_OK;
 }
 
+static const segment_t *find_moving(const genie_program_t *program, uint32_t place, bool is_upload) {
+  const genie_program_graphs_t *graphs = program->graphs;
+  for (uint32_t i = 0; graphs != NULL && graphs->current != NULL && i < graphs->segment_count; ++i) {
+    const segment_t *segment = &graphs->segments[i];
+    if (segment->place == place && (is_upload ? segment->has_upload : segment->has_download)) {
+      return segment;
+    }
+  }
+  return NULL;
+}
+
+bool genie_program_graph_uploads(const genie_program_t *program, uint32_t place) {
+  return find_moving(program, place, true) != NULL;
+}
+
+bool genie_program_graph_downloads(const genie_program_t *program, uint32_t place) {
+  return find_moving(program, place, false) != NULL;
+}
+
 genie_device_graph_t *genie_program_graph_at(const genie_program_t *program, uint32_t step, uint32_t *out_step_count) {
   const genie_program_graphs_t *graphs = program->graphs;
   if (graphs == NULL || graphs->current == NULL) {
@@ -259,6 +302,7 @@ genie_status_t genie_program_graphs_create(genie_program_t *program, genie_place
   if (graphs->segment_count == 0 || program->launch_ns != NULL) {
     return GENIE_OK;
   }
+  assign_moves(program, graphs);
   graphs->place_count = program->plan->place_count;
   program->graphs = graphs;
   program->has_new_sizes = true;

@@ -16,6 +16,10 @@ void genie_program_graphs_destroy(genie_program_t *program, genie_place_t *place
 // Chooses the graphs for the sizes that are set. Afterwards genie_program_graph_at() says what to launch.
 genie_status_t genie_program_graphs_choose(genie_program_t *program, genie_place_t *places) GENIE_MUST_USE;
 
+// Whether the graphs that were chosen also bring the inputs of place `place` to it, and its outputs to the host.
+bool genie_program_graph_uploads(const genie_program_t *program, uint32_t place);
+bool genie_program_graph_downloads(const genie_program_t *program, uint32_t place);
+
 // The graph that begins at step `step`, and how many steps it replaces; NULL when that step is run by itself.
 genie_device_graph_t *genie_program_graph_at(const genie_program_t *program, uint32_t step, uint32_t *out_step_count);
 

@@ -1,6 +1,7 @@
 // The walk over a program's steps. What can be wrong with a call is found before the first step; the walk checks
 // nothing, allocates nothing and takes no lock.
 #include "runtime/exec/program_graph.h"
+#include "runtime/exec/program_staging.h"
 #include "runtime/exec/program_step.h"
 #include "runtime/exec/session.h"
 
@@ -81,69 +82,34 @@ static genie_status_t run_steps(genie_program_t *program, genie_place_t *places,
   return GENIE_OK;
 }
 
-// ---- Between the host and places that it cannot reach ----
-
-// Bytes of staging that follow each other and are moved at once.
-typedef struct range {
-  genie_place_t *place;
-  uint64_t begin, end;
-} range_t;
-
-// What lies between two tensors is moved too when it is little.
-enum { kGapBytes = 4096 };
-
-static genie_status_t move_range(const range_t *range, bool is_upload) {
-  if (range->place == NULL) {
-    return GENIE_OK;
-  }
-  genie_device_t *device = range->place->device;
-  uint8_t *staged = (uint8_t *)range->place->staging.address + range->begin;
-  uint8_t *host = range->place->mirror + range->begin;
-  return device->ops->copy(device, range->place->streams[0], is_upload ? staged : host, is_upload ? host : staged,
-                           range->end - range->begin);
-}
-
-// Of bindings [first, end), those whose place has a mirror.
-static genie_status_t move_bindings(const genie_program_t *program, genie_place_t *places, uint32_t first, uint32_t end,
-                                    bool is_upload) {
-  range_t range = {0};
-  for (uint32_t i = first; i < end; ++i) {
-    const uint32_t place = genie_program_binding_tensor(program->plan, program, i)->place;
-    if (places[place].mirror == NULL) {
-      continue;
-    }
-    const uint64_t begin = program->staging_offsets[i];
-    const uint64_t bytes = genie_program_binding_bytes(program, i);
-    if (range.place != &places[place] || begin > range.end + kGapBytes) {
-      GENIE_RETURN_IF_ERROR(move_range(&range, is_upload));
-      range = (range_t){.place = &places[place], .begin = begin};
-    }
-    range.end = begin + bytes;
-  }
-  return move_range(&range, is_upload);
-}
-
-// Other streams than the first, which carries the inputs, start behind them.
+// Other streams than the first, which carries the inputs, start behind them; graphs see to that themselves.
 static genie_status_t upload(const genie_program_t *program, genie_place_t *places, uint32_t place_count) {
-  GENIE_RETURN_IF_ERROR(move_bindings(program, places, 0, program->input_count, true));
   for (uint32_t i = 0; i < place_count; ++i) {
     genie_place_t *place = &places[i];
-    if (place->mirror != NULL && place->stream_count > 1) {
+    if (place->mirror == NULL || genie_program_graph_uploads(program, i)) {
+      continue;
+    }
+    GENIE_RETURN_IF_ERROR(genie_program_upload(program, places, i));
+    if (place->stream_count > 1) {
       GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[0]));
     }
   }
   return GENIE_OK;
 }
 
-// With several streams, those behind the first have to end before it carries the outputs.
+// Those behind the first have to end before it carries the outputs.
 static genie_status_t download(const genie_program_t *program, genie_place_t *places, uint32_t place_count) {
   for (uint32_t i = 0; i < place_count; ++i) {
     genie_place_t *place = &places[i];
-    for (uint32_t s = 1; place->mirror != NULL && s < place->stream_count; ++s) {
+    if (place->mirror == NULL || genie_program_graph_downloads(program, i)) {
+      continue;
+    }
+    for (uint32_t s = 1; s < place->stream_count; ++s) {
       GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[s]));
     }
+    GENIE_RETURN_IF_ERROR(genie_program_download(program, places, i));
   }
-  return move_bindings(program, places, program->input_count, program->input_count + program->output_count, false);
+  return GENIE_OK;
 }
 
 static genie_status_t mark_time(const genie_program_t *program, genie_place_t *places, uint32_t place_count,
@@ -225,9 +191,9 @@ genie_status_t genie_program_run(genie_program_t *program, genie_place_t *places
   for (uint32_t i = 0; i < place_count; ++i) {
     places[i].copy_bytes = 0;
   }
-  const uint64_t begin_ns = program->is_timed ? genie_session_now_ns() : 0;
+  const uint64_t begin_ns = genie_session_now_ns();
   const genie_status_t walked = enqueue(program, places, place_count, exchange);
-  program->enqueue_ns = program->is_timed ? genie_session_now_ns() - begin_ns : 0;
+  program->enqueue_ns = genie_session_now_ns() - begin_ns;
   GENIE_RETURN_IF_ERROR(synchronize(places, place_count, walked));
   GENIE_RETURN_IF_ERROR(read_time(program, places, place_count));
   if (program->has_messages) {

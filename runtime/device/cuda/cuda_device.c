@@ -235,6 +235,9 @@ static void destroy(genie_device_t *base) {
       genie_cuda_leave(device);
     }
     (void)device->driver.context_release(device->handle);
+    if (atomic_load(&device->fault) != CU_SUCCESS) {
+      (void)device->driver.context_reset(device->handle);
+    }
   }
   genie_cuda_driver_close(&device->driver);
   pthread_mutex_destroy(&device->library_lock);

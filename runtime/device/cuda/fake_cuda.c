@@ -111,6 +111,11 @@ FAKE(cuDevicePrimaryCtxRelease_v2, cu_device_t device) {
   return CU_SUCCESS;
 }
 
+FAKE(cuDevicePrimaryCtxReset_v2, cu_device_t device) {
+  (void)device;
+  return CU_SUCCESS;
+}
+
 FAKE(cuCtxPushCurrent_v2, cu_context_t context) {
   (void)context;
   ++state->context_depth;

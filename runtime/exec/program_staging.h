@@ -1,0 +1,15 @@
+// Inputs and outputs of places that the host cannot reach: between the mirror, which is the host's, and the staging
+// memory, which is the device's.
+#ifndef GENIE_RUNTIME_EXEC_PROGRAM_STAGING_H_
+#define GENIE_RUNTIME_EXEC_PROGRAM_STAGING_H_
+
+#include "runtime/exec/program.h"
+
+// Enqueues copies of all inputs (or outputs) of place `place`, in the sizes that are bound, on its first stream. Does
+// nothing for a place without mirror.
+genie_status_t genie_program_upload(const genie_program_t *program, genie_place_t *places,
+                                    uint32_t place) GENIE_MUST_USE;
+genie_status_t genie_program_download(const genie_program_t *program, genie_place_t *places,
+                                      uint32_t place) GENIE_MUST_USE;
+
+#endif  // GENIE_RUNTIME_EXEC_PROGRAM_STAGING_H_

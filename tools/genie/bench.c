@@ -16,6 +16,7 @@ typedef struct bench_options {
   int64_t run_count;
   int64_t warmup_count;
   bool has_profile;
+  bool has_device_time;
   bool is_json;
 } bench_options_t;
 
@@ -62,6 +63,10 @@ static const genie_config_option_t kOptions[] = {
      .kind = GENIE_CONFIG_FLAG,
      .offset = offsetof(bench_options_t, has_profile),
      .help = "measure every launch, and list them by time"},
+    {.name = "--device-time",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(bench_options_t, has_device_time),
+     .help = "also measure by the device's clock, without moving inputs and outputs"},
     {.name = "--json", .kind = GENIE_CONFIG_FLAG, .offset = offsetof(bench_options_t, is_json), .help = "print JSON"},
     GENIE_TRUST_OPTIONS(bench_options_t, trust),
 };
@@ -77,8 +82,15 @@ static const genie_config_table_t kTable = {
 
 enum { kLeastRuns = 5, kMostRuns = 10000000 };
 
+typedef enum measure {
+  MEASURE_RUN,
+  MEASURE_DEVICE,   // by the device's clock; 0 without one
+  MEASURE_ENQUEUE,  // the host's part of a run
+  MEASURE_COUNT,
+} measure_t;
+
 typedef struct samples {
-  uint64_t *ns;
+  uint64_t *ns[MEASURE_COUNT];
   size_t count;
 } samples_t;
 
@@ -99,51 +111,69 @@ static bool is_done(const bench_options_t *options, size_t count, double begin) 
                                 : count >= kLeastRuns && now_seconds() - begin >= options->seconds;
 }
 
-static genie_status_t run_once(genie_call_t *call, uint64_t *out_ns) {
+static genie_status_t run_once(genie_call_t *call, uint64_t out_ns[MEASURE_COUNT]) {
   for (uint32_t i = 0; i < call->output_count; ++i) {
     call->outputs[i].data = NULL;
   }
   GENIE_RETURN_IF_ERROR(genie_call_run(call));
   genie_session_stats_t stats;
   genie_session_get_stats(call->session, &stats);
-  *out_ns = stats.last_run_ns;
+  out_ns[MEASURE_RUN] = stats.last_run_ns;
+  out_ns[MEASURE_DEVICE] = stats.last_device_ns;
+  out_ns[MEASURE_ENQUEUE] = stats.last_enqueue_ns;
+  return GENIE_OK;
+}
+
+static genie_status_t grow(samples_t *samples, size_t capacity) {
+  for (int i = 0; i < MEASURE_COUNT; ++i) {
+    uint64_t *grown = realloc(samples->ns[i], capacity * sizeof(*grown));
+    if (grown == NULL) {
+      return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %zu samples", capacity);
+    }
+    samples->ns[i] = grown;
+  }
   return GENIE_OK;
 }
 
 static genie_status_t collect_samples(genie_call_t *call, const bench_options_t *options, samples_t *out_samples) {
-  uint64_t ignored = 0;
+  uint64_t ns[MEASURE_COUNT] = {0};
   for (int64_t i = 0; i < options->warmup_count; ++i) {
-    GENIE_RETURN_IF_ERROR(run_once(call, &ignored));
+    GENIE_RETURN_IF_ERROR(run_once(call, ns));
   }
   const double begin = now_seconds();
   size_t capacity = 0;
   while (!is_done(options, out_samples->count, begin) && out_samples->count < kMostRuns) {
     if (out_samples->count == capacity) {
       capacity = capacity == 0 ? 1024 : capacity * 2;
-      uint64_t *grown = realloc(out_samples->ns, capacity * sizeof(*grown));
-      if (grown == NULL) {
-        return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for %zu samples", capacity);
-      }
-      out_samples->ns = grown;
+      GENIE_RETURN_IF_ERROR(grow(out_samples, capacity));
     }
-    GENIE_RETURN_IF_ERROR(run_once(call, &out_samples->ns[out_samples->count]));
+    GENIE_RETURN_IF_ERROR(run_once(call, ns));
+    for (int i = 0; i < MEASURE_COUNT; ++i) {
+      out_samples->ns[i][out_samples->count] = ns[i];
+    }
     ++out_samples->count;
   }
-  qsort(out_samples->ns, out_samples->count, sizeof(*out_samples->ns), compare_ns);
+  for (int i = 0; i < MEASURE_COUNT; ++i) {
+    qsort(out_samples->ns[i], out_samples->count, sizeof(*out_samples->ns[i]), compare_ns);
+  }
   return GENIE_OK;
 }
 
 // The smallest sample that at least `fraction` of all do not exceed.
-static double percentile_ms(const samples_t *samples, double fraction) {
+static double percentile_of(const samples_t *samples, measure_t measure, double fraction) {
   size_t rank = (size_t)((double)samples->count * fraction);
   rank = rank >= samples->count ? samples->count - 1 : rank;
-  return (double)samples->ns[rank] / 1e6;
+  return (double)samples->ns[measure][rank] / 1e6;
+}
+
+static double percentile_ms(const samples_t *samples, double fraction) {
+  return percentile_of(samples, MEASURE_RUN, fraction);
 }
 
 static double mean_ms(const samples_t *samples) {
   double sum = 0;
   for (size_t i = 0; i < samples->count; ++i) {
-    sum += (double)samples->ns[i];
+    sum += (double)samples->ns[MEASURE_RUN][i];
   }
   return sum / (double)samples->count / 1e6;
 }
@@ -228,6 +258,15 @@ static void append_report(const genie_call_t *call, const samples_t *samples, bo
                               (double)stats.load_ns / 1e6, stats.thread_count, stats.target,
                               (unsigned long long)stats.last_launch_count, (unsigned long long)stats.weight_bytes,
                               (unsigned long long)stats.slab_bytes, (unsigned long long)peak_memory_bytes());
+  if (stats.last_device_ns > 0) {
+    const char *device_format = is_json
+                                    ? ", \"device_min_ms\": %.6f, \"device_median_ms\": %.6f, \"enqueue_median_ms\": "
+                                      "%.6f"
+                                    : "on the device: min %.4f ms, median %.4f ms; enqueued in %.4f ms\n";
+    genie_string_builder_format(text, device_format, percentile_of(samples, MEASURE_DEVICE, 0),
+                                percentile_of(samples, MEASURE_DEVICE, 0.5),
+                                percentile_of(samples, MEASURE_ENQUEUE, 0.5));
+  }
 }
 
 static genie_status_t measure(genie_call_t *call, genie_command_t *command, const bench_options_t *options,
@@ -259,12 +298,16 @@ genie_status_t genie_command_bench(genie_command_t *command) {
                                   .sizes = options.sizes};
   genie_call_t call;
   samples_t samples = {0};
-  genie_status_t status =
-      genie_call_init(command, positional.values[0], &options.trust, &options.call, &fill, options.has_profile, &call);
+  genie_status_t status = genie_call_init(
+      command, positional.values[0], &options.trust, &options.call, &fill,
+      &(genie_session_options_t){.has_profile = options.has_profile, .has_device_time = options.has_device_time},
+      &call);
   if (status == GENIE_OK) {
     status = measure(&call, command, &options, &samples);
   }
-  free(samples.ns);
+  for (int i = 0; i < MEASURE_COUNT; ++i) {
+    free(samples.ns[i]);
+  }
   genie_call_deinit(&call);
   return status;
 }

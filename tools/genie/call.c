@@ -335,7 +335,24 @@ static void show_progress(void *context, const char *node, uint64_t done_bytes, 
   }
 }
 
-static genie_status_t create_session(genie_call_t *call, const genie_call_options_t *options, bool has_profile) {
+// The user's cache folder, as the XDG base directory specification has it; NULL for a user without a home.
+static genie_status_t find_cache_directory(genie_arena_t *arena, const char **out_directory) {
+  const char *cache = getenv("XDG_CACHE_HOME");
+  const char *home = getenv("HOME");
+  const bool has_cache = cache != NULL && cache[0] == '/';
+  if (!has_cache && (home == NULL || home[0] != '/')) {
+    return GENIE_OK;
+  }
+  const size_t bytes = strlen(has_cache ? cache : home) + sizeof("/.cache/genie");
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, bytes, 1, &memory));
+  (void)snprintf(memory, bytes, "%s%s/genie", has_cache ? cache : home, has_cache ? "" : "/.cache");
+  *out_directory = memory;
+  return GENIE_OK;
+}
+
+static genie_status_t create_session(genie_call_t *call, genie_command_t *command, const genie_call_options_t *options,
+                                     const genie_session_options_t *more) {
   const genie_remote_call_options_t *given = &options->remote;
   const genie_remote_options_t remote = {.pool = given->pool,
                                          .place_map = given->places.values,
@@ -346,23 +363,28 @@ static genie_status_t create_session(genie_call_t *call, const genie_call_option
                                          .known_nodes = given->known_nodes,
                                          .call_timeout_ns = (uint64_t)(given->timeout_seconds * 1e9),
                                          .progress = show_progress};
-  const genie_session_options_t session_options = {.device = options->device,
-                                                   .thread_count = (uint32_t)options->thread_count,
-                                                   .has_profile = has_profile,
-                                                   .remote = given->pool == NULL ? NULL : &remote};
+  genie_session_options_t session_options = *more;
+  session_options.device = options->device;
+  session_options.thread_count = (uint32_t)options->thread_count;
+  session_options.library_path = options->library_path;
+  session_options.cache_directory = options->cache_directory;
+  session_options.remote = given->pool == NULL ? NULL : &remote;
+  if (options->cache_directory == NULL) {
+    GENIE_RETURN_IF_ERROR(find_cache_directory(command->arena, &session_options.cache_directory));
+  }
   return genie_session_create(call->model, &session_options, &call->session);
 }
 
 genie_status_t genie_call_init(genie_command_t *command, const char *path, const genie_trust_options_t *trust,
-                               const genie_call_options_t *options, const genie_call_fill_t *fill, bool has_profile,
-                               genie_call_t *call) {
+                               const genie_call_options_t *options, const genie_call_fill_t *fill,
+                               const genie_session_options_t *session_options, genie_call_t *call) {
   *call = (genie_call_t){.allocator = command->allocator};
   const genie_model_options_t model_options = {.require_signed = trust->is_signature_required,
                                                .trusted_keys = trust->trusted_keys};
   GENIE_RETURN_IF_ERROR(genie_model_open(path, &model_options, &call->model));
   GENIE_RETURN_IF_ERROR(describe_entry(call, command->arena, options->entry, options->inputs.count + 1));
   GENIE_RETURN_IF_ERROR(gather_inputs(call, command, options, fill));
-  return create_session(call, options, has_profile);
+  return create_session(call, command, options, session_options);
 }
 
 void genie_call_deinit(genie_call_t *call) {

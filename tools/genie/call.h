@@ -30,10 +30,11 @@ typedef struct genie_call {
   void **buffers;  // [input_count] that made-up inputs lie in
 } genie_call_t;
 
-// Opens the plan at `path`, reads the inputs, checks them by name, and makes the session.
+// Opens the plan at `path`, reads the inputs, checks them by name, and makes the session: what `options` do not say of
+// it, `session_options` do.
 genie_status_t genie_call_init(genie_command_t *command, const char *path, const genie_trust_options_t *trust,
-                               const genie_call_options_t *options, const genie_call_fill_t *fill, bool has_profile,
-                               genie_call_t *call) GENIE_MUST_USE;
+                               const genie_call_options_t *options, const genie_call_fill_t *fill,
+                               const genie_session_options_t *session_options, genie_call_t *call) GENIE_MUST_USE;
 void genie_call_deinit(genie_call_t *call);
 
 // Runs the entry; outputs are in the session's memory.

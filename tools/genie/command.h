@@ -105,39 +105,53 @@ typedef struct genie_call_options {
   const char *entry;
   const char *device;
   int64_t thread_count;
+  const char *cache_directory;
+  const char *library_path;
   const char *inputs_file;
   genie_config_list_t inputs;
 } genie_call_options_t;
 
-#define GENIE_CALL_OPTIONS(type, field)                                                \
-  GENIE_REMOTE_OPTIONS(type, field.remote),                                            \
-      {.name = "--entry",                                                              \
-       .kind = GENIE_CONFIG_STRING,                                                    \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),        \
-       .value = "NAME",                                                                \
-       .help = "the entry to run; default: the first"},                                \
-      {.name = "--threads",                                                            \
-       .kind = GENIE_CONFIG_I64,                                                       \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, thread_count), \
-       .value = "N",                                                                   \
-       .minimum = 0,                                                                   \
-       .maximum = 1024,                                                                \
-       .variable = "GENIE_THREADS",                                                    \
-       .help = "threads that compute; 0, the default: one for each usable CPU"},       \
-      {.name = "--device",                                                             \
-       .kind = GENIE_CONFIG_STRING,                                                    \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, device),       \
-       .value = "KIND",                                                                \
-       .help = "run all places on this kind of device; 'null' executes nothing"},      \
-      {.name = "--inputs",                                                             \
-       .kind = GENIE_CONFIG_STRING,                                                    \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs_file),  \
-       .value = "FILE",                                                                \
-       .help = "a safetensors file with the inputs by name"},                          \
-      {.name = "--input",                                                              \
-       .kind = GENIE_CONFIG_LIST,                                                      \
-       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs),       \
-       .value = "NAME=VALUE",                                                          \
+#define GENIE_CALL_OPTIONS(type, field)                                                                  \
+  GENIE_REMOTE_OPTIONS(type, field.remote),                                                              \
+      {.name = "--entry",                                                                                \
+       .kind = GENIE_CONFIG_STRING,                                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, entry),                          \
+       .value = "NAME",                                                                                  \
+       .help = "the entry to run; default: the first"},                                                  \
+      {.name = "--threads",                                                                              \
+       .kind = GENIE_CONFIG_I64,                                                                         \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, thread_count),                   \
+       .value = "N",                                                                                     \
+       .minimum = 0,                                                                                     \
+       .maximum = 1024,                                                                                  \
+       .variable = "GENIE_THREADS",                                                                      \
+       .help = "threads that compute; 0, the default: one for each usable CPU"},                         \
+      {.name = "--device",                                                                               \
+       .kind = GENIE_CONFIG_STRING,                                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, device),                         \
+       .value = "KIND",                                                                                  \
+       .help = "run all places on this kind of device; 'null' executes nothing"},                        \
+      {.name = "--cache",                                                                                \
+       .kind = GENIE_CONFIG_STRING,                                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, cache_directory),                \
+       .value = "DIR",                                                                                   \
+       .variable = "GENIE_CACHE",                                                                        \
+       .help = "where devices keep code that they compiled; default: genie in the user's cache folder"}, \
+      {.name = "--library-path",                                                                         \
+       .kind = GENIE_CONFIG_STRING,                                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, library_path),                   \
+       .value = "DIR[:DIR...]",                                                                          \
+       .variable = "GENIE_LIBRARY_PATH",                                                                 \
+       .help = "where vendors' libraries (cuBLASLt, cuDNN) are looked for first"},                       \
+      {.name = "--inputs",                                                                               \
+       .kind = GENIE_CONFIG_STRING,                                                                      \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs_file),                    \
+       .value = "FILE",                                                                                  \
+       .help = "a safetensors file with the inputs by name"},                                            \
+      {.name = "--input",                                                                                \
+       .kind = GENIE_CONFIG_LIST,                                                                        \
+       .offset = offsetof(type, field) + offsetof(genie_call_options_t, inputs),                         \
+       .value = "NAME=VALUE",                                                                            \
        .help = "an input: NAME=@FILE.npy, or NAME=2x3xf32=1,2,... (one value fills it); may be repeated"}
 
 #endif  // GENIE_TOOLS_GENIE_COMMAND_H_

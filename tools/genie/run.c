@@ -259,7 +259,7 @@ genie_status_t genie_command_run(genie_command_t *command) {
   genie_string_builder_init(command->allocator, &text);
   genie_string_builder_init(command->allocator, &report);
   genie_status_t status = genie_call_init(command, positional.values[0], &options.trust, &options.call, &kNoFill,
-                                          /*has_profile=*/false, &call);
+                                          &(genie_session_options_t){0}, &call);
   if (status == GENIE_OK) {
     status = run_and_deliver(&call, command, &options, &text, &report);
   }

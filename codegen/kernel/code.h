@@ -32,15 +32,16 @@ typedef struct genie_code_launch {
   double flops;                // for the upper bounds of all symbols; a report, not a contract
 } genie_code_launch_t;
 
-// The code of all kernels for one target: position-independent code and read-only data in one image that refers to
-// nothing outside itself. It runs at any address that is a multiple of 4096.
+// The code of all kernels for one target. For a CPU: position-independent code and read-only data in one image that
+// refers to nothing outside itself and runs at any address that is a multiple of 4096. For "cuda": an image of
+// runtime/plan/cuda_image.h.
 typedef struct genie_code_target {
   const char *name;         // "x86-64-v4"
-  const char *device_kind;  // "cpu"
-  const char *features;     // comma-separated CPU features that the code needs, as in /proc/cpuinfo
+  const char *device_kind;  // "cpu", "cuda"
+  const char *features;     // what the code needs: CPU features as in /proc/cpuinfo, comma-separated, or "sm_90"
   const uint8_t *code;
   uint64_t code_bytes;
-  const uint64_t *offsets;  // [kernel_count]: entry points from the start of `code`
+  const uint64_t *offsets;  // [kernel_count]: entry points, or records, from the start of `code`; GENIE_PLAN_NO_CODE
 } genie_code_target_t;
 
 struct genie_codegen_code {

@@ -12,23 +12,36 @@ static void tag_invariant(const genie_hook_t *hook, LLVMValueRef load) {
   LLVMSetMetadata(load, kind, LLVMMetadataAsValue(llvm, LLVMMDNodeInContext2(llvm, NULL, 0)));
 }
 
-// Field `field` of the frame (args, dims, scratch): a pointer.
-static LLVMValueRef load_frame_field(genie_hook_t *hook, int field) {
-  LLVMTypeRef pointer = LLVMPointerTypeInContext(hook->state->llvm, 0);
-  LLVMValueRef offset = genie_hook_i64(hook, field);
-  LLVMValueRef address = LLVMBuildInBoundsGEP2(hook->builder, pointer, hook->frame, &offset, 1, "");
-  LLVMValueRef load = LLVMBuildLoad2(hook->builder, pointer, address, "");
+static LLVMValueRef load_invariant(genie_hook_t *hook, LLVMTypeRef type, LLVMValueRef base, int entry) {
+  LLVMValueRef offset = genie_hook_i64(hook, entry);
+  LLVMValueRef load =
+      LLVMBuildLoad2(hook->builder, type, LLVMBuildInBoundsGEP2(hook->builder, type, base, &offset, 1, ""), "");
   tag_invariant(hook, load);
   return load;
 }
 
+// Entry `entry` of field `field` of a CPU's frame (args, dims).
 static LLVMValueRef load_table_entry(genie_hook_t *hook, int field, LLVMTypeRef type, int entry) {
-  LLVMValueRef offset = genie_hook_i64(hook, entry);
-  LLVMValueRef table = load_frame_field(hook, field);
-  LLVMValueRef load =
-      LLVMBuildLoad2(hook->builder, type, LLVMBuildInBoundsGEP2(hook->builder, type, table, &offset, 1, ""), "");
-  tag_invariant(hook, load);
-  return load;
+  LLVMTypeRef pointer = LLVMPointerTypeInContext(hook->state->llvm, 0);
+  return load_invariant(hook, type, load_invariant(hook, pointer, hook->frame, field), entry);
+}
+
+// A GPU's frame holds the arguments, then the dims. Arguments are global memory on 16 bytes.
+static LLVMValueRef load_global_argument(genie_hook_t *hook, int argument) {
+  LLVMContextRef llvm = hook->state->llvm;
+  LLVMValueRef load = load_invariant(hook, LLVMPointerTypeInContext(llvm, 1), hook->frame, argument);
+  LLVMMetadataRef alignment = LLVMValueAsMetadata(genie_hook_i64(hook, 16));
+  LLVMSetMetadata(load, LLVMGetMDKindIDInContext(llvm, "align", 5),
+                  LLVMMetadataAsValue(llvm, LLVMMDNodeInContext2(llvm, &alignment, 1)));
+  return LLVMBuildAddrSpaceCast(hook->builder, load, LLVMPointerTypeInContext(llvm, 0), "");
+}
+
+static LLVMValueRef load_dim(genie_hook_t *hook, int entry) {
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(hook->state->llvm);
+  const struct genie_lowering_state *state = hook->state;
+  return hook->lowering->target->is_cuda
+             ? load_invariant(hook, i64, hook->frame, state->input_count + state->output_count + entry)
+             : load_table_entry(hook, 1, i64, entry);
 }
 
 // The entry of the frame's dims that carries `symbol`; the 64 symbols of a function always fit.
@@ -61,8 +74,7 @@ LLVMValueRef genie_hook_size(genie_hook_t *hook, MlirAffineExpr size) {
     return genie_hook_i64(hook, mlirAffineConstantExprGetValue(size));
   }
   if (mlirAffineExprIsASymbol(size)) {
-    const int entry = dim_of_symbol(hook->state, size);
-    return load_table_entry(hook, 1, LLVMInt64TypeInContext(hook->state->llvm), entry);
+    return load_dim(hook, dim_of_symbol(hook->state, size));
   }
   LLVMValueRef lhs = genie_hook_size(hook, mlirAffineBinaryOpExprGetLHS(size));
   LLVMValueRef rhs = genie_hook_size(hook, mlirAffineBinaryOpExprGetRHS(size));
@@ -102,7 +114,9 @@ static LLVMValueRef build_offset(genie_hook_t *hook, const genie_strided_view_t 
 }
 
 LLVMValueRef genie_hook_argument_base(genie_hook_t *hook, int argument) {
-  return load_table_entry(hook, 0, LLVMPointerTypeInContext(hook->state->llvm, 0), argument);
+  return hook->lowering->target->is_cuda
+             ? load_global_argument(hook, argument)
+             : load_table_entry(hook, 0, LLVMPointerTypeInContext(hook->state->llvm, 0), argument);
 }
 
 static LLVMValueRef build_address(genie_hook_t *hook, int argument, genie_dtype_t dtype,

@@ -71,6 +71,10 @@ LLVMValueRef genie_hook_from_storage(genie_hook_t *hook, LLVMValueRef stored, ge
 static LLVMValueRef round_to_bf16(genie_hook_t *hook, LLVMValueRef value) {
   LLVMContextRef llvm = hook->state->llvm;
   LLVMBuilderRef b = hook->builder;
+  if (hook->lowering->target->is_cuda && !hook->lowering->target->is_emulated) {  // has an instruction for it
+    LLVMValueRef narrow = LLVMBuildFPTrunc(b, value, LLVMBFloatTypeInContext(llvm), "");
+    return LLVMBuildBitCast(b, narrow, LLVMInt16TypeInContext(llvm), "");
+  }
   LLVMTypeRef i32 = LLVMInt32TypeInContext(llvm);
   LLVMValueRef sixteen = LLVMConstInt(i32, 16, false);
   LLVMValueRef bits = LLVMBuildBitCast(b, value, i32, "");

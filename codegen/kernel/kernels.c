@@ -5,11 +5,13 @@
 #include <time.h>
 
 #include "codegen/kernel/code.h"
+#include "codegen/kernel/cuda_code.h"
 #include "codegen/kernel/family.h"
 #include "codegen/kernel/hook.h"
 #include "codegen/kernel/image.h"
 #include "codegen/kernel/kernel_key.h"
 #include "codegen/kernel/optimise.h"
+#include "ir/device_kind.h"
 #include "runtime/base/arena.h"
 
 static const struct {
@@ -34,6 +36,8 @@ typedef struct kernel {
   int64_t grain;
   uint64_t scratch_bytes;
   uint64_t in_place[GENIE_IR_MAX_RESULTS];
+  bool is_cuda, is_lowered;  // the kind of its place's device
+  genie_cuda_code_kernel_t block;
 } kernel_t;
 
 typedef struct launch {
@@ -103,9 +107,9 @@ static genie_status_t find_family(MlirOperation op, kernel_t *kernel) {
 
 // The kernel of this key, made when it is new.
 static genie_status_t intern_kernel(compile_t *compile, MlirOperation op, MlirOperation function, const char *key,
-                                    int *out_kernel) {
+                                    bool is_cuda, int *out_kernel) {
   for (int i = 0; i < compile->kernel_count; ++i) {
-    if (strcmp(compile->kernels[i].key, key) == 0) {
+    if (compile->kernels[i].is_cuda == is_cuda && strcmp(compile->kernels[i].key, key) == 0) {
       *out_kernel = i;
       return GENIE_OK;
     }
@@ -113,7 +117,7 @@ static genie_status_t intern_kernel(compile_t *compile, MlirOperation op, MlirOp
   GENIE_RETURN_IF_ERROR(
       grow((void **)&compile->kernels, compile->kernel_count, &compile->kernel_capacity, sizeof(kernel_t)));
   kernel_t *kernel = &compile->kernels[compile->kernel_count];
-  *kernel = (kernel_t){.op = op, .function = function};
+  *kernel = (kernel_t){.op = op, .function = function, .is_cuda = is_cuda};
   GENIE_RETURN_IF_ERROR(find_family(op, kernel));
   GENIE_RETURN_IF_ERROR(genie_arena_copy_string(&compile->storage->arena, key, strlen(key), &kernel->key));
   *out_kernel = compile->kernel_count++;
@@ -145,7 +149,8 @@ static genie_status_t collect_kernel(compile_t *compile, MlirOperation op, MlirO
   genie_status_t status = genie_string_builder_status(&key);
   int kernel = 0;
   if (status == GENIE_OK) {
-    status = intern_kernel(compile, op, function, genie_string_builder_get(&key), &kernel);
+    const bool is_cuda = genie_op_is_on(op, GENIE_CUDA_DEVICE_KIND) && !compile->storage->targets[0].is_emulated;
+    status = intern_kernel(compile, op, function, genie_string_builder_get(&key), is_cuda, &kernel);
   }
   genie_string_builder_deinit(&key);
   if (status == GENIE_OK) {
@@ -194,10 +199,21 @@ static MlirOperation find_anchor(MlirBlock body, const char *family) {
   return (MlirOperation){NULL};
 }
 
-// What the first target decided stands for all.
-static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t *lowering, bool is_first) {
+static void record_block(kernel_t *kernel, const genie_lowering_t *lowering) {
   const struct genie_lowering_state *state = lowering->state;
-  if (!is_first) {
+  kernel->block = (genie_cuda_code_kernel_t){
+      .threads = lowering->threads,
+      .frame_entries = state->input_count + state->output_count + state->dim_count,
+      .shared_bytes = lowering->shared_bytes,
+      .is_programmatic = lowering->is_programmatic,
+  };
+  snprintf(kernel->block.symbol, sizeof(kernel->block.symbol), "%.48s", kernel->name);
+}
+
+// What the first target of a kind decided stands for all.
+static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t *lowering) {
+  const struct genie_lowering_state *state = lowering->state;
+  if (kernel->is_lowered) {
     const bool is_equal = mlirAffineExprEqual(kernel->grid, lowering->grid) && kernel->dim_count == state->dim_count;
     kernel->scratch_bytes =
         kernel->scratch_bytes > lowering->scratch_bytes ? kernel->scratch_bytes : lowering->scratch_bytes;
@@ -212,16 +228,29 @@ static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t
   memcpy(kernel->in_place, state->in_place, sizeof(kernel->in_place));
   kernel->grid = lowering->grid;
   kernel->grain = lowering->grain < 1 ? 1 : lowering->grain;
-  kernel->scratch_bytes = lowering->scratch_bytes;
+  kernel->scratch_bytes = lowering->target->is_cuda ? 0 : lowering->scratch_bytes;
+  kernel->is_lowered = true;
+  record_block(kernel, lowering);
   return GENIE_OK;
 }
 
-static genie_status_t lower_kernel(compile_t *compile, int index, const genie_target_t *target, bool is_first,
+// What a template for a GPU asks about its launch.
+static genie_status_t define_block_hooks(genie_lowering_t *lowering) {
+  const struct genie_lowering_state *state = lowering->state;
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_threads", lowering->threads));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, "genie_grid_wait"));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_emulated_args", state->input_count + state->output_count));
+  return genie_lower_define_i64(lowering, "genie_emulated_dims", state->dim_count);
+}
+
+static genie_status_t lower_kernel(compile_t *compile, int index, const genie_target_t *target,
                                    LLVMModuleRef *out_module) {
   kernel_t *kernel = &compile->kernels[index];
   MlirContext context = mlirOperationGetContext(kernel->op);
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel->op, 0));
-  const genie_lower_target_t view = {target->name, target->vector_bytes, target->vector_count};
+  const genie_lower_target_t view = {target->name, target->vector_bytes, target->vector_count,
+                                     target->is_cuda || target->is_emulated, target->is_emulated};
   struct genie_lowering_state state = {
       .library = compile->library,
       .llvm = compile->storage->llvm,
@@ -241,6 +270,7 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
       .weight_bytes = compile->weight_bytes,
       .grid = genie_dim_constant(context, 1),
       .grain = 1,
+      .threads = 256,
       .state = &state,
   };
   if (state.input_count + state.output_count > GENIE_HOOK_MAX_ARGS || state.output_count > GENIE_IR_MAX_RESULTS) {
@@ -251,7 +281,10 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
     status = genie_status_make(GENIE_STATUS_INTERNAL, "the lowering of family %s chose no template", kernel->family);
   }
   if (status == GENIE_OK) {
-    status = record(kernel, index, &lowering, is_first);
+    status = define_block_hooks(&lowering);
+  }
+  if (status == GENIE_OK) {
+    status = record(kernel, index, &lowering);
   }
   if (status != GENIE_OK && state.module != NULL) {
     LLVMDisposeModule(state.module);
@@ -266,11 +299,13 @@ static genie_status_t compile_kernel(compile_t *compile, int index, int target_i
   const genie_target_t *target = &storage->targets[target_index];
   const double start = now_ms();
   LLVMModuleRef module = NULL;
-  GENIE_RETURN_IF_ERROR(lower_kernel(compile, index, target, target_index == 0, &module));
+  GENIE_RETURN_IF_ERROR(lower_kernel(compile, index, target, &module));
   const double lowered = now_ms();
   const kernel_t *kernel = &compile->kernels[index];
+  const genie_optimise_block_t block = {kernel->block.threads, kernel->block.frame_entries};
   const genie_status_t status =
-      genie_optimise_kernel(compile->library, module, kernel->name, target, machine, compile->options->opt_level);
+      genie_optimise_kernel(compile->library, module, kernel->is_cuda ? kernel->block.symbol : kernel->name, target,
+                            machine, compile->options->opt_level, kernel->is_cuda ? &block : NULL);
   if (status != GENIE_OK) {
     LLVMDisposeModule(module);
     return status;
@@ -287,6 +322,42 @@ static genie_status_t compile_kernel(compile_t *compile, int index, int target_i
 
 //===-- Code ------------------------------------------------------------------------------------------------------===//
 
+static void note_code(const compile_t *compile, const genie_target_t *target, double start, uint64_t bytes) {
+  if (compile->options->has_timing) {
+    fprintf(stderr, "  %-32s %-10s %.1f ms, %llu bytes\n", "machine code", target->name, now_ms() - start,
+            (unsigned long long)bytes);
+  }
+}
+
+// The PTX of all kernels for a GPU in an image.
+static genie_status_t emit_cuda_image(compile_t *compile, int target_index, LLVMTargetMachineRef machine,
+                                      genie_code_target_t *out_target) {
+  struct genie_code_storage *storage = compile->storage;
+  const genie_target_t *target = &storage->targets[target_index];
+  const genie_cuda_code_kernel_t **kernels = calloc((size_t)compile->kernel_count + 1, sizeof(*kernels));
+  if (kernels == NULL) {
+    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for an image of kernels");
+  }
+  for (int i = 0; i < compile->kernel_count; ++i) {
+    kernels[i] = compile->kernels[i].is_cuda ? &compile->kernels[i].block : NULL;
+  }
+  const double start = now_ms();
+  LLVMModuleRef copy = LLVMCloneModule(storage->modules[target_index]);
+  LLVMMemoryBufferRef text = NULL;
+  genie_status_t status = genie_optimise_emit(copy, machine, true, &text);
+  LLVMDisposeModule(copy);
+  *out_target =
+      (genie_code_target_t){.name = target->name, .device_kind = target->device_kind, .features = target->needs};
+  if (status == GENIE_OK) {
+    status = genie_cuda_code_build(LLVMGetBufferStart(text), LLVMGetBufferSize(text), compile->kernel_count, kernels,
+                                   &storage->arena, out_target);
+    LLVMDisposeMemoryBuffer(text);
+    note_code(compile, target, start, out_target->code_bytes);
+  }
+  free(kernels);
+  return status;
+}
+
 static genie_status_t emit_image(compile_t *compile, int target_index, LLVMTargetMachineRef machine,
                                  genie_code_target_t *out_target) {
   struct genie_code_storage *storage = compile->storage;
@@ -296,8 +367,11 @@ static genie_status_t emit_image(compile_t *compile, int target_index, LLVMTarge
       genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(char *), &names));
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(&storage->arena, (size_t)compile->kernel_count + 1, sizeof(uint64_t), &offsets));
+  int count = 0;  // kernels of CPUs; offsets come in their order
   for (int i = 0; i < compile->kernel_count; ++i) {
-    ((const char **)names)[i] = compile->kernels[i].name;
+    if (!compile->kernels[i].is_cuda) {
+      ((const char **)names)[count++] = compile->kernels[i].name;
+    }
   }
   const double start = now_ms();
   // Emission changes the module; the one that is kept is printed later.
@@ -307,22 +381,22 @@ static genie_status_t emit_image(compile_t *compile, int target_index, LLVMTarge
   LLVMDisposeModule(copy);
   GENIE_RETURN_IF_ERROR(status);
   genie_image_t image;
-  status = genie_image_link(LLVMGetBufferStart(object), LLVMGetBufferSize(object), compile->kernel_count, names,
-                            &storage->arena, &image, offsets);
+  status = genie_image_link(LLVMGetBufferStart(object), LLVMGetBufferSize(object), count, names, &storage->arena,
+                            &image, offsets);
   LLVMDisposeMemoryBuffer(object);
   GENIE_RETURN_IF_ERROR(status);
-  if (compile->options->has_timing) {
-    fprintf(stderr, "  %-32s %-10s %.1f ms, %llu bytes\n", "machine code", target->name, now_ms() - start,
-            (unsigned long long)image.size_bytes);
+  for (int i = compile->kernel_count - 1; i >= 0; --i) {
+    ((uint64_t *)offsets)[i] = compile->kernels[i].is_cuda ? GENIE_PLAN_NO_CODE : ((uint64_t *)offsets)[--count];
   }
+  note_code(compile, target, start, image.size_bytes);
   *out_target =
-      (genie_code_target_t){target->name, "cpu", target->cpu_features, image.bytes, image.size_bytes, offsets};
+      (genie_code_target_t){target->name, target->device_kind, target->needs, image.bytes, image.size_bytes, offsets};
   return GENIE_OK;
 }
 
 static genie_status_t add_memory_functions(compile_t *compile, int target_index, LLVMTargetMachineRef machine) {
   LLVMModuleRef module = NULL;
-  GENIE_RETURN_IF_ERROR(genie_template_library_load(compile->library, "memory", &module));
+  GENIE_RETURN_IF_ERROR(genie_template_library_load(compile->library, "memory", GENIE_TEMPLATE_CPU, &module));
   const genie_status_t status = genie_optimise_memory(module, machine, compile->options->opt_level);
   if (status != GENIE_OK) {
     LLVMDisposeModule(module);
@@ -343,16 +417,18 @@ static genie_status_t compile_target(compile_t *compile, int target_index, genie
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
   LLVMSetModuleDataLayout(storage->modules[target_index], layout);
   LLVMDisposeTargetData(layout);
-  LLVMSetTarget(storage->modules[target_index], "x86_64-unknown-linux-gnu");
+  LLVMSetTarget(storage->modules[target_index], genie_target_triple(&storage->targets[target_index]));
+  const bool is_cuda = storage->targets[target_index].is_cuda;
   genie_status_t status = GENIE_OK;
   for (int i = 0; i < compile->kernel_count && status == GENIE_OK; ++i) {
-    status = compile_kernel(compile, i, target_index, machine);
+    status = compile->kernels[i].is_cuda == is_cuda ? compile_kernel(compile, i, target_index, machine) : GENIE_OK;
   }
-  if (status == GENIE_OK) {
+  if (status == GENIE_OK && !is_cuda) {
     status = add_memory_functions(compile, target_index, machine);
   }
   if (status == GENIE_OK) {
-    status = emit_image(compile, target_index, machine, out_target);
+    status = is_cuda ? emit_cuda_image(compile, target_index, machine, out_target)
+                     : emit_image(compile, target_index, machine, out_target);
   }
   LLVMDisposeTargetMachine(machine);
   return status;
@@ -404,6 +480,18 @@ static genie_status_t publish_launches(compile_t *compile, genie_codegen_code_t 
   return GENIE_OK;
 }
 
+// A kernel of a place whose kind no target is of was never lowered.
+static genie_status_t check_lowered(const compile_t *compile) {
+  for (int i = 0; i < compile->kernel_count; ++i) {
+    if (!compile->kernels[i].is_lowered) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                               "no target is for places of kind '%s': name one in --target",
+                               compile->kernels[i].is_cuda ? "cuda" : "cpu");
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t compile_module(compile_t *compile, MlirModule module, genie_codegen_code_t *code) {
   struct genie_code_storage *storage = compile->storage;
   GENIE_RETURN_IF_ERROR(genie_target_list(module, GENIE_TARGET_MAX_COUNT, storage->targets, &code->target_count));
@@ -416,6 +504,7 @@ static genie_status_t compile_module(compile_t *compile, MlirModule module, geni
   for (int t = 0; t < code->target_count; ++t) {
     GENIE_RETURN_IF_ERROR(compile_target(compile, t, &code->targets[t]));
   }
+  GENIE_RETURN_IF_ERROR(check_lowered(compile));
   GENIE_RETURN_IF_ERROR(publish_kernels(compile, code));
   return publish_launches(compile, code);
 }

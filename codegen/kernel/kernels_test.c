@@ -10,8 +10,12 @@
 
 #include <cmocka.h>
 
+#ifndef GENIE_TEST_TARGET
+#define GENIE_TEST_TARGET "host"
+#endif
+
 static void open_runner(const char *text, genie_kernel_runner_t *out_runner) {
-  const genie_status_t status = genie_kernel_runner_open(text, "host", out_runner);
+  const genie_status_t status = genie_kernel_runner_open(text, GENIE_TEST_TARGET, out_runner);
   if (status != GENIE_OK) {
     fail_msg("%s", genie_status_message(status));
   }

@@ -1,4 +1,5 @@
 // attention: blocks of queries and keys, or a stream over the keys for a few queries.
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/operand.h"
 
 enum {
@@ -89,6 +90,14 @@ static genie_status_t define_mask(genie_lowering_t *lowering, const operands_t *
   return genie_lower_define_load(lowering, "genie_mask", mask, &space);
 }
 
+static genie_status_t define_groups(genie_lowering_t *lowering, const operands_t *o) {
+  const int last = o->q.view.rank - 1;
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_q_is_vector", genie_operand_has_groups(&o->q, last)));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_key_is_vector", genie_operand_has_groups(&o->key, last)));
+  return genie_lower_define_i64(lowering, "genie_value_is_vector", genie_operand_has_groups(&o->value, last));
+}
+
 static genie_status_t define_hooks(genie_lowering_t *lowering, const operands_t *o) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_heads", o->heads));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_group", o->group));
@@ -106,6 +115,7 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const operands_t 
   GENIE_RETURN_IF_ERROR(define_operand(lowering, o, &o->value, "genie_value", "genie_value_dtype",
                                        "genie_value_row_stride", "genie_value_stride"));
   GENIE_RETURN_IF_ERROR(define_mask(lowering, o));
+  GENIE_RETURN_IF_ERROR(define_groups(lowering, o));
   const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
   const genie_lower_space_t space =
       genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 4, arg_dims);
@@ -146,10 +156,64 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t
   return define_hooks(lowering, o);
 }
 
+//===-- GPUs ------------------------------------------------------------------------------------------------------===//
+
+enum {
+  GPU_THREADS = 256,
+  GPU_SHARED_BYTES = 220 << 10,
+  GPU_ROWS = 32,     // queries, and keys, of a block: templates/cuda/attention.c
+  GPU_MOST_D = 256,  // as above: 32 parts of 8
+  DECODE_ROWS = 4,   // templates/cuda/attention_decode.c
+};
+
+// Whether the scores of all keys fit shared memory; sets its bytes.
+static bool fits_decode(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
+  const int64_t rows = o->group * genie_lower_maximum(lowering, o->queries);
+  const int64_t keys = genie_lower_maximum(lowering, o->keys), e = genie_lower_maximum(lowering, o->e);
+  const int64_t group = 16 / (int64_t)genie_dtype_bytes(o->value.dtype);
+  const int64_t results = GPU_THREADS / GENIE_GPU_WARP * DECODE_ROWS * 8 * group;
+  const int64_t bytes = (rows * (e + keys + 1) + results) * element_bytes;
+  lowering->shared_bytes = bytes <= GPU_SHARED_BYTES ? (uint32_t)bytes : 0;
+  return bytes <= GPU_SHARED_BYTES;
+}
+
+static genie_status_t lower_gpu_decode(genie_lowering_t *lowering, const operands_t *o, bool is_double) {
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_decode", is_double));
+  lowering->threads = GPU_THREADS;
+  lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, o->group));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_most_keys", genie_lower_maximum(lowering, o->keys)));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_rows", o->group * genie_lower_maximum(lowering, o->queries)));
+  return define_hooks(lowering, o);
+}
+
+static genie_status_t lower_gpu_blocked(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
+  const int64_t e = genie_lower_maximum(lowering, o->e), d = genie_lower_maximum(lowering, o->d);
+  const int64_t bytes = (GPU_ROWS * (2 * e + 1 + d + GPU_ROWS + 1 + 2)) * element_bytes;
+  if (d > GPU_MOST_D || bytes > GPU_SHARED_BYTES) {
+    return genie_lower_unimplemented(lowering, "heads this long on a GPU");
+  }
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention", element_bytes == 8));
+  lowering->threads = GPU_THREADS;
+  lowering->shared_bytes = (uint32_t)bytes;
+  lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, GPU_ROWS));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_parts", (d + 7) / 8));
+  return define_hooks(lowering, o);
+}
+
+static genie_status_t lower_gpu(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
+  const bool is_few = genie_lower_maximum(lowering, o->queries) <= FEW_QUERIES;
+  return is_few && fits_decode(lowering, o, element_bytes) ? lower_gpu_decode(lowering, o, element_bytes == 8)
+                                                           : lower_gpu_blocked(lowering, o, element_bytes);
+}
+
 genie_status_t genie_lower_attention(genie_lowering_t *lowering) {
   operands_t o = {0};
   GENIE_RETURN_IF_ERROR(read_operands(lowering, &o));
   const int64_t element_bytes = o.q.dtype == GENIE_DTYPE_F64 ? 8 : 4;
+  if (lowering->target->is_cuda) {
+    return lower_gpu(lowering, &o, element_bytes);
+  }
   const bool is_few =
       genie_lower_maximum(lowering, o.queries) <= FEW_QUERIES && is_contiguous(&o.key) && is_contiguous(&o.value);
   return is_few ? lower_decode(lowering, &o, element_bytes) : lower_blocked(lowering, &o, element_bytes);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/operand.h"
 
 enum {
@@ -10,6 +11,7 @@ enum {
   SMALL_WEIGHT_BYTES = 512 << 10,  // stays in the L2 cache beside the rows of a task
   SMALL_BLOCK_BYTES = 320 << 10,
   TILE_ROWS = 12,
+  GPU_TILE = 64,  // pixels and channels of a block: templates/cuda
 };
 
 typedef struct conv {
@@ -126,9 +128,9 @@ static bool is_number(MlirAffineExpr dim, int64_t number) {
 }
 
 // One channel a group, in an image that the depthwise template reads: of a packed weight, or channels apart.
-static bool is_depthwise(const conv_t *c) {
+static bool is_depthwise(const genie_lowering_t *lowering, const conv_t *c) {
   const bool is_one = c->channels == 1 && c->n == 1 && !c->is_transposed && c->spatial <= 2;
-  return is_one && (c->weight.width != 0 || !is_number(c->x.view.strides[1], 1));
+  return is_one && (lowering->target->is_cuda || c->weight.width != 0 || !is_number(c->x.view.strides[1], 1));
 }
 
 // Whether the two kernel dimensions of a strided weight can be walked as one.
@@ -136,6 +138,16 @@ static bool has_dense_taps(const conv_t *c) {
   MlirAffineExpr row = genie_dim_mul(c->weight_stride[2],
                                      genie_dim_constant(mlirAffineExprGetContext(c->weight_stride[2]), c->kernel[2]));
   return c->weight.width == 0 && (c->kernel[1] == 1 || mlirAffineExprEqual(c->weight_stride[1], row));
+}
+
+// On a GPU a thread is one element of the result.
+static genie_status_t define_depthwise_threads(genie_lowering_t *lowering, const conv_t *c) {
+  enum { THREADS = 256 };
+  MlirAffineExpr pixels = genie_dim_product(lowering->context, SPATIAL, c->y_size);
+  MlirAffineExpr items = genie_dim_mul(genie_dim_mul(c->result.dims[0], c->result.dims[1]), pixels);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_pixels", pixels));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_channels_last", is_number(c->x.view.strides[1], 1)));
+  return genie_gpu_thread_grid(lowering, items, THREADS);
 }
 
 static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
@@ -148,6 +160,9 @@ static genie_status_t lower_depthwise(genie_lowering_t *lowering, const conv_t *
   lowering->grid = genie_dim_mul(c->result.dims[0], c->y_size[1]);
   lowering->grain = genie_lower_grain((double)(columns * c->groups * taps) / 8);
   lowering->scratch_bytes = (uint64_t)(columns * element_bytes);
+  if (lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(define_depthwise_threads(lowering, c));
+  }
   // A strided weight is dense, so that its taps are one dimension.
   MlirAffineExpr tap_stride = is_packed ? c->weight.view.dims[c->weight.view.rank - 1] : c->weight_stride[2];
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 1, &images));
@@ -191,7 +206,20 @@ static genie_status_t define_product_store(genie_lowering_t *lowering, const con
   }
   space.dims[c->spatial + 1] = c->result.dims[1];
   space.order[c->spatial + 1] = 1;
-  return genie_lower_define_store(lowering, "genie_store", &space);
+  return lowering->target->is_cuda ? genie_operand_define_pair_store(lowering, c->result.dims[1], &space)
+                                   : genie_lower_define_store(lowering, "genie_store", &space);
+}
+
+// The tiled product of a GPU over `row_blocks` blocks of rows.
+static genie_status_t use_gpu_product(genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr row_blocks,
+                                      bool is_double) {
+  const bool is_narrow = genie_operand_is_narrow_pair(&c->x, &c->weight);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, is_narrow ? "gemm_mma" : "gemm", is_double));
+  lowering->threads = is_narrow ? 128 : 256;
+  lowering->grid = genie_dim_mul(row_blocks, genie_dim_constant(lowering->context, (c->n + GPU_TILE - 1) / GPU_TILE));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_a_is_vector", genie_operand_has_groups(&c->x, 1)));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_vector", genie_operand_has_groups(&c->weight, 1)));
+  return genie_lower_define_i64(lowering, "genie_b_is_vector_n", 0);
 }
 
 static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c, MlirAffineExpr step,
@@ -204,8 +232,15 @@ static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c,
       genie_lower_maximum(lowering, images), genie_lower_maximum(lowering, pixels), c->n, c->channels, element_bytes);
   const int one = 1;
   const genie_lower_space_t batch = genie_operand_space(1, &images, 1, &one);
-  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemm", element_bytes == 8));
-  GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, images, pixels, n, k, element_bytes, 0));
+  if (lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(
+        use_gpu_product(lowering, c, genie_dim_mul(images, genie_lower_ceildiv(pixels, GPU_TILE)), element_bytes == 8));
+    GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_n", c->n));
+    GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_k", c->channels));
+  } else {
+    GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemm", element_bytes == 8));
+    GENIE_RETURN_IF_ERROR(genie_gemm_block_define(lowering, &block, images, pixels, n, k, element_bytes, 0));
+  }
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_m", pixels));
   GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_a", &c->x, 1, &batch));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_a_dtype", c->x.dtype));
@@ -237,6 +272,33 @@ static genie_status_t define_weight_strides(genie_lowering_t *lowering, const co
   return define_sizes(lowering, "weight_stride", SPATIAL, c->weight_stride);
 }
 
+static genie_status_t lower_gpu(genie_lowering_t *lowering, const conv_t *c, bool is_double) {
+  const bool is_narrow = genie_operand_is_narrow_pair(&c->x, &c->weight);
+  if (c->weight.width != 0) {
+    return genie_lower_unimplemented(lowering, "a weight in panels on a GPU");
+  }
+  MlirAffineExpr batch = genie_dim_mul(c->result.dims[0], genie_dim_constant(lowering->context, c->groups));
+  MlirAffineExpr pixels = genie_dim_product(lowering->context, SPATIAL, c->y_size);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, is_narrow ? "conv_mma" : "conv", is_double));
+  lowering->threads = is_narrow ? 128 : 256;
+  lowering->grid = genie_dim_mul(genie_dim_mul(batch, genie_lower_ceildiv(pixels, GPU_TILE)),
+                                 genie_dim_constant(lowering->context, (c->n + GPU_TILE - 1) / GPU_TILE));
+  const int ones[] = {1, 1};
+  const genie_lower_space_t planes = genie_operand_space(2, c->x.view.dims, 2, ones);
+  const bool is_whole = c->channels % 8 == 0;
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 2, &planes));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_x_channel_stride", c->x.view.strides[1]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_groups", c->groups));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_n", c->n));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_transposed", c->is_transposed));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_x_is_vector", is_whole && genie_operand_has_groups(&c->x, 1)));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(
+      lowering, "genie_weight_is_vector", is_whole && genie_operand_has_groups(&c->weight, c->is_transposed ? 0 : 1)));
+  GENIE_RETURN_IF_ERROR(define_weight_strides(lowering, c));
+  return define_hooks(lowering, c, SPATIAL);
+}
+
 static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c, int64_t element_bytes) {
   const int64_t k = c->channels * c->kernel[0] * c->kernel[1] * c->kernel[2];
   MlirAffineExpr batch = genie_dim_mul(c->result.dims[0], genie_dim_constant(lowering->context, c->groups));
@@ -266,13 +328,16 @@ genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(read_conv(lowering, &c));
   const int64_t element_bytes = c.x.dtype == GENIE_DTYPE_F64 ? 8 : 4;
   const bool is_packed_depthwise = strcmp(c.weight.format, "depthwise") == 0;
-  if (is_depthwise(&c) && (is_packed_depthwise || has_dense_taps(&c))) {
+  if (is_depthwise(lowering, &c) && (is_packed_depthwise || has_dense_taps(&c))) {
     return lower_depthwise(lowering, &c, element_bytes);
   }
   if (c.weight.width != 0 && (strcmp(c.weight.format, "conv_n") != 0 || c.groups != 1 || c.is_transposed)) {
     return genie_lower_unimplemented(lowering, "the weight is not packed for this convolution");
   }
   MlirAffineExpr step;
-  return is_plain_product(lowering, &c, &step) ? lower_product(lowering, &c, step, element_bytes)
-                                               : lower_blocked(lowering, &c, element_bytes);
+  if (is_plain_product(lowering, &c, &step)) {
+    return lower_product(lowering, &c, step, element_bytes);
+  }
+  return lowering->target->is_cuda ? lower_gpu(lowering, &c, element_bytes == 8)
+                                   : lower_blocked(lowering, &c, element_bytes);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 // Templates' numbers: templates/embedding_bag.c.
@@ -79,6 +80,7 @@ genie_status_t genie_lower_embedding_bag(genie_lowering_t *lowering) {
   const genie_lower_space_t bags = genie_lower_space_of(mlirValueGetType(result));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &bags));
   lowering->grid = bags.dims[0];
+  lowering->threads = genie_gpu_threads(genie_lower_maximum(lowering, table_type.dims[1]), 256);
   lowering->grain = genie_lower_grain((double)genie_lower_maximum(lowering, table_type.dims[1]) * 16.0);
   return GENIE_OK;
 }

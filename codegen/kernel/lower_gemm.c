@@ -1,8 +1,10 @@
 // linear and matmul: the gemm template, or gemv for a few rows against an unpacked weight.
 #include <string.h>
 
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/operand.h"
 
+enum { GPU_GEMV_ROWS = 8, GPU_GEMV_COLUMNS = 8, GPU_TILE = 64 };  // templates/cuda
 enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12, CACHED_BYTES = 8 << 20 };
 
 // The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
@@ -11,6 +13,7 @@ typedef struct product {
   genie_operand_t a, b;
   MlirValue bias;
   int batch_rank;  // leading dimensions of the result that are batch; the others but the last are rows
+  bool is_linear;
   MlirAffineExpr batch, m, n, k;
   MlirAffineExpr a_m_stride, a_k_stride, b_k_stride, b_n_stride;
   genie_tensor_type_t result;
@@ -71,6 +74,7 @@ static genie_status_t read_product(genie_lowering_t *lowering, product_t *p) {
   const bool is_linear = genie_op_is(lowering->anchor, "genie.linear");
   MlirValue lhs = genie_ir_operand(lowering->anchor, is_linear ? "x" : "lhs");
   MlirValue rhs = genie_ir_operand(lowering->anchor, is_linear ? "weight" : "rhs");
+  p->is_linear = is_linear;
   p->bias = is_linear ? genie_ir_operand(lowering->anchor, "bias") : (MlirValue){NULL};
   p->result = genie_value_type(mlirOperationGetResult(lowering->anchor, 0));
   GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, lhs, "the left-hand operand", &p->a));
@@ -124,7 +128,8 @@ static genie_status_t define_operands(genie_lowering_t *lowering, const product_
   const int arg_dims[] = {p->batch_rank, row_dims, 1};
   const genie_lower_space_t space =
       genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 3, arg_dims);
-  return genie_lower_define_store(lowering, "genie_store", &space);
+  return lowering->target->is_cuda ? genie_operand_define_pair_store(lowering, p->n, &space)
+                                   : genie_lower_define_store(lowering, "genie_store", &space);
 }
 
 // Whether the right-hand operand is still in a cache from the call before, by all that a call reads in between.
@@ -165,9 +170,56 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const product_t 
   return define_operands(lowering, p);
 }
 
+//===-- GPUs ------------------------------------------------------------------------------------------------------===//
+
+static genie_status_t define_gpu_operands(genie_lowering_t *lowering, const product_t *p) {
+  const int rank = p->b.view.rank, k_dim = p->is_linear ? rank - 1 : rank - 2,
+            n_dim = p->is_linear ? rank - 2 : rank - 1;
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_m", p->m));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_n", p->n));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_k", p->k));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_b_k_stride", p->b_k_stride));
+  GENIE_RETURN_IF_ERROR(
+      genie_lower_define_i64(lowering, "genie_a_is_vector", genie_operand_has_groups(&p->a, p->a.view.rank - 1)));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_vector", genie_operand_has_groups(&p->b, k_dim)));
+  return genie_lower_define_i64(lowering, "genie_b_is_vector_n", genie_operand_has_groups(&p->b, n_dim));
+}
+
+static genie_status_t lower_gpu_gemv(genie_lowering_t *lowering, const product_t *p, bool is_double) {
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemv", is_double));
+  lowering->threads = GPU_GEMV_COLUMNS / 2 * GENIE_GPU_WARP;
+  lowering->grid = genie_dim_mul(p->batch, genie_lower_ceildiv(p->n, GPU_GEMV_COLUMNS));
+  const int64_t rows = genie_lower_maximum(lowering, p->m);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_rows", rows < 1 ? 1 : rows));
+  GENIE_RETURN_IF_ERROR(define_gpu_operands(lowering, p));
+  return define_operands(lowering, p);
+}
+
+static genie_status_t lower_gpu_tiles(genie_lowering_t *lowering, const product_t *p, bool is_double) {
+  const bool is_narrow = genie_operand_is_narrow_pair(&p->a, &p->b);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, is_narrow ? "gemm_mma" : "gemm", is_double));
+  lowering->threads = is_narrow ? 128 : 256;
+  lowering->grid =
+      genie_dim_mul(genie_dim_mul(p->batch, genie_lower_ceildiv(p->m, GPU_TILE)), genie_lower_ceildiv(p->n, GPU_TILE));
+  GENIE_RETURN_IF_ERROR(define_gpu_operands(lowering, p));
+  return define_operands(lowering, p);
+}
+
+static genie_status_t lower_gpu(genie_lowering_t *lowering, const product_t *p) {
+  const bool is_double = p->a.dtype == GENIE_DTYPE_F64;
+  if (p->a.width + p->b.width != 0) {
+    return genie_lower_unimplemented(lowering, "a weight in panels on a GPU");
+  }
+  const bool is_gemv = is_one(p->b_k_stride) && genie_lower_maximum(lowering, p->m) <= GPU_GEMV_ROWS;
+  return is_gemv ? lower_gpu_gemv(lowering, p, is_double) : lower_gpu_tiles(lowering, p, is_double);
+}
+
 genie_status_t genie_lower_gemm(genie_lowering_t *lowering) {
   product_t p = {0};
   GENIE_RETURN_IF_ERROR(read_product(lowering, &p));
+  if (lowering->target->is_cuda) {
+    return lower_gpu(lowering, &p);
+  }
   if (p.a.width != 0) {
     return genie_lower_unimplemented(lowering, "the left-hand operand is a packed weight");
   }

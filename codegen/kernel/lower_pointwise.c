@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 enum {
@@ -176,8 +177,33 @@ static genie_status_t lower_pieces(genie_lowering_t *lowering, const genie_lower
   return GENIE_OK;
 }
 
+//===-- GPUs ------------------------------------------------------------------------------------------------------===//
+
+// A thread is a few neighbours along the inner dimension. Which piece of a concatenation an element is in, it asks.
+static genie_status_t lower_threads(genie_lowering_t *lowering, walk_t *walk) {
+  enum { THREADS = 256 };
+  genie_lower_space_t *space = &walk->space;
+  MlirContext context = lowering->context;
+  GENIE_RETURN_IF_ERROR(genie_lower_use_template(lowering, "pointwise"));
+  GENIE_RETURN_IF_ERROR(choose_inner(lowering, space));
+  MlirAffineExpr outer = genie_dim_product(context, space->arg_dims[0], space->dims);
+  MlirAffineExpr inner = genie_dim_product(context, space->arg_dims[1], space->dims + space->arg_dims[0]);
+  MlirAffineExpr elements = genie_dim_mul(outer, inner);
+  const int vector = genie_gpu_vector(lowering, inner, elements);
+  int64_t size = 0;
+  if (genie_dim_is_constant(inner, &size) && vector > 1) {
+    elements = genie_dim_mul(outer, genie_dim_constant(context, size / vector));
+  }
+  GENIE_RETURN_IF_ERROR(genie_gpu_thread_grid(lowering, elements, THREADS));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", inner));
+  return genie_gpu_define_stores(lowering, "genie_store", vector, space);
+}
+
 genie_status_t genie_lower_pointwise(genie_lowering_t *lowering) {
   walk_t walk = {.space = result_space(lowering)};
+  if (lowering->target->is_cuda) {
+    return lower_threads(lowering, &walk);
+  }
   MlirOperation concat = find_cut(lowering);
   return mlirOperationIsNull(concat) ? lower_whole(lowering, &walk) : lower_pieces(lowering, &walk.space, concat);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/operand.h"
 
 enum { SPATIAL = 3, BLOCK_CHANNELS = 64, KIND_MAX = 0, KIND_MEAN = 1, KIND_ADAPTIVE = 2 };
@@ -40,6 +41,18 @@ static genie_status_t define_numbers(genie_lowering_t *lowering, const char *nam
   return GENIE_OK;
 }
 
+// On a GPU a thread is one element of the result.
+static genie_status_t define_threads(genie_lowering_t *lowering, const pool_t *p) {
+  enum { THREADS = 256 };
+  MlirAffineExpr pixels = genie_dim_product(lowering->context, p->spatial, p->result.dims + 2);
+  MlirAffineExpr items = genie_dim_mul(genie_dim_mul(p->result.dims[0], p->result.dims[1]), pixels);
+  int64_t channel_stride = 0;
+  const bool is_last = genie_dim_is_constant(p->x.view.strides[1], &channel_stride) && channel_stride == 1;
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_pixels", pixels));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_channels_last", is_last));
+  return genie_gpu_thread_grid(lowering, items, THREADS);
+}
+
 static genie_status_t define_hooks(genie_lowering_t *lowering, const pool_t *p, double taps) {
   const genie_strided_view_t *x = &p->x.view;
   MlirAffineExpr rows = genie_dim_product(lowering->context, p->spatial - 1, p->result.dims + 2);
@@ -50,6 +63,9 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const pool_t *p, 
   lowering->grid = genie_dim_mul(genie_dim_mul(p->result.dims[0], rows), genie_lower_ceildiv(p->result.dims[1], block));
   lowering->grain = genie_lower_grain(taps * (double)block *
                                       (double)genie_lower_maximum(lowering, p->result.dims[p->result.rank - 1]) / 4);
+  if (lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(define_threads(lowering, p));
+  }
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_channels", p->result.dims[1]));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_channels", block));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, "x_size", p, x->dims, 1));

@@ -1,6 +1,8 @@
 // lstm and gru.
 #include <stdio.h>
 
+#include "codegen/kernel/gpu_block.h"
+#include "codegen/kernel/hook.h"
 #include "codegen/kernel/operand.h"
 
 enum { SLOTS = 64, LANES = 16, PANEL = 32, TILE_ROWS = 12 };
@@ -89,6 +91,38 @@ static uint64_t scratch_elements(const recurrent_t *r, int64_t steps) {
                     gates + width * (TILE_ROWS + PANEL) + TILE_ROWS * PANEL);
 }
 
+// `const void *genie_weight(frame, i64 index)` of a GPU's template: a choice among the weights.
+static genie_status_t define_weight_choice(genie_lowering_t *lowering, const recurrent_t *r) {
+  genie_hook_t hook;
+  if (!genie_hook_begin(lowering, "genie_weight", &hook)) {
+    return GENIE_OK;
+  }
+  LLVMValueRef chosen = NULL;
+  for (int slot = 0; slot < r->weight_count; ++slot) {
+    MlirValue weight = mlirOperationGetOperand(lowering->anchor, r->first_weight + slot);
+    LLVMValueRef base = genie_hook_argument_base(&hook, whole_argument(lowering, weight));
+    LLVMValueRef is_slot =
+        LLVMBuildICmp(hook.builder, LLVMIntEQ, LLVMGetParam(hook.function, 1), genie_hook_i64(&hook, slot), "");
+    chosen = chosen == NULL ? base : LLVMBuildSelect(hook.builder, is_slot, base, chosen, "");
+  }
+  LLVMBuildRet(hook.builder, chosen);
+  genie_hook_end(&hook);
+  return GENIE_OK;
+}
+
+// What a GPU's template keeps in shared memory: templates/cuda/recurrent.c.
+static genie_status_t set_block(genie_lowering_t *lowering, const recurrent_t *r, int64_t steps, int64_t bytes) {
+  enum { MOST_BYTES = 220 << 10 };
+  const int64_t output = r->directions * r->hidden, width = r->input > output ? r->input : output;
+  const int64_t shared = (2 * steps * width + 2 * r->hidden + 2 * r->gates * r->hidden) * bytes;
+  if (shared > MOST_BYTES) {
+    return genie_lower_unimplemented(lowering, "a recurrent layer whose steps are more than shared memory holds");
+  }
+  lowering->shared_bytes = (uint32_t)shared;
+  lowering->threads = genie_gpu_threads(r->gates * r->hidden, 512);
+  return define_weight_choice(lowering, r);
+}
+
 genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {
   recurrent_t r = {0};
   GENIE_RETURN_IF_ERROR(read_recurrent(lowering, &r));
@@ -100,6 +134,9 @@ genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {
   lowering->grain = 1;
   lowering->scratch_bytes = scratch_elements(&r, most_steps) * (uint64_t)element_bytes;
   GENIE_RETURN_IF_ERROR(define_weights(lowering, &r));
+  if (lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(set_block(lowering, &r, most_steps, element_bytes));
+  }
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_layers", r.layers));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_directions", r.directions));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_has_bias", r.has_bias));

@@ -3,12 +3,16 @@
 #include <string.h>
 
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 enum {
   STRIDED_WIDTH = 256,     // columns of a block
   LEAST_STRIDED = 8,       // fewer columns than this are no vectors
   MAX_BUFFERED = 1 << 18,  // a longer row is computed again rather than kept
+  MOST_HELD = 32,          // elements of a row in a thread of a GPU: templates/cuda/row.h
+  ROW_ITEMS = 4,
+  MANY_ROWS = 1024,  // of a thread block each
 };
 
 // Templates' numbers: templates/reduce.h.
@@ -118,25 +122,75 @@ static genie_lower_space_t result_space(const genie_lowering_t *lowering, const 
   return space;
 }
 
+// Columns of a strided block: on a GPU, its threads.
+static int strided_width(const genie_lowering_t *lowering, const walk_t *walk) {
+  return lowering->target->is_cuda ? genie_gpu_threads(genie_lower_maximum(lowering, walk->inner), STRIDED_WIDTH)
+                                   : STRIDED_WIDTH;
+}
+
 static genie_status_t define_sizes(genie_lowering_t *lowering, const walk_t *walk) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_columns", walk->reduced));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", walk->reduced));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", walk->inner));
-  return genie_lower_define_i64(lowering, "genie_width", STRIDED_WIDTH);
+  return genie_lower_define_i64(lowering, "genie_width", strided_width(lowering, walk));
 }
 
 static void set_grid(genie_lowering_t *lowering, const walk_t *walk, bool is_strided, double cost) {
   const double size = (double)genie_lower_maximum(lowering, walk->reduced);
   const int64_t inner = genie_lower_maximum(lowering, walk->inner);
-  const double width = is_strided ? (double)(inner < STRIDED_WIDTH ? inner : STRIDED_WIDTH) : 1.0;
+  const int columns = strided_width(lowering, walk);
+  const double width = is_strided ? (double)(inner < columns ? inner : columns) : 1.0;
   MlirAffineExpr blocks =
-      is_strided ? genie_lower_ceildiv(walk->inner, STRIDED_WIDTH) : genie_dim_constant(lowering->context, 1);
+      is_strided ? genie_lower_ceildiv(walk->inner, columns) : genie_dim_constant(lowering->context, 1);
+  if (is_strided) {
+    lowering->threads = columns;
+  }
   lowering->grid = genie_dim_mul(walk->outer, blocks);
   lowering->grain = genie_lower_grain(size * width * (cost + genie_region_cost(lowering)));
 }
 
 static uint64_t real_bytes(genie_dtype_t dtype) {
   return strcmp(genie_lower_real_name(dtype), "f32") == 0 ? 4 : 8;
+}
+
+//===-- GPUs ------------------------------------------------------------------------------------------------------===//
+
+// Neighbours along the row that are stored at once: where the row is one dimension.
+static int row_vector(const genie_lowering_t *lowering, const walk_t *walk) {
+  int count = 0;
+  for (int k = walk->outer_count; k < walk->outer_count + walk->reduced_count; ++k) {
+    count += !is_one(walk->type.dims[walk->order[k]]);
+  }
+  return count == 1 ? genie_gpu_vector(lowering, walk->reduced, genie_dim_mul(walk->outer, walk->reduced)) : 1;
+}
+
+// A block is a row, whose threads hold a few vectors of it each: one where rows are too few to fill the GPU.
+static genie_status_t define_row_block(genie_lowering_t *lowering, const walk_t *walk, int vector) {
+  const int64_t vectors = (genie_lower_maximum(lowering, walk->reduced) + vector - 1) / vector;
+  const int64_t held = genie_lower_maximum(lowering, walk->outer) >= MANY_ROWS ? ROW_ITEMS : 1;
+  lowering->threads = genie_gpu_threads((vectors + held - 1) / held, GENIE_GPU_MAX_THREADS);
+  const int64_t items = (vectors + lowering->threads - 1) / lowering->threads;
+  return genie_lower_define_i64(lowering, "genie_items", items * vector <= MOST_HELD ? items : 0);
+}
+
+// The store of a template whose results have the shape of its rows.
+static genie_status_t define_row_store(genie_lowering_t *lowering, const walk_t *walk, bool is_strided,
+                                       const genie_lower_space_t *space) {
+  if (!lowering->target->is_cuda || is_strided) {
+    return genie_lower_define_store(lowering, "genie_store", space);
+  }
+  const int vector = row_vector(lowering, walk);
+  GENIE_RETURN_IF_ERROR(define_row_block(lowering, walk, vector));
+  return genie_gpu_define_stores(lowering, "genie_store", vector, space);
+}
+
+// A block is a row of which one number is left.
+static genie_status_t define_reduced_block(genie_lowering_t *lowering, const walk_t *walk) {
+  const int vector = genie_gpu_vector(lowering, walk->reduced, genie_dim_mul(walk->outer, walk->reduced));
+  const int64_t vectors = genie_lower_maximum(lowering, walk->reduced) / vector;
+  const bool has_many = genie_lower_maximum(lowering, walk->outer) >= MANY_ROWS;
+  lowering->threads = genie_gpu_threads(has_many ? vectors / ROW_ITEMS : vectors, has_many ? 256 : 1024);
+  return genie_lower_define_i64(lowering, "genie_vector", vector);
 }
 
 //===-- softmax ---------------------------------------------------------------------------------------------------===//
@@ -159,8 +213,8 @@ static genie_status_t lower_softmax(genie_lowering_t *lowering) {
       genie_lower_define_i64(lowering, "genie_is_log", genie_op_is(lowering->anchor, "genie.log_softmax")));
   const genie_lower_space_t space = operand_space(&walk, is_strided);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &space));
   set_grid(lowering, &walk, is_strided, is_strided ? 4.0 : 2.5);
+  GENIE_RETURN_IF_ERROR(define_row_store(lowering, &walk, is_strided, &space));
   const int64_t columns = is_strided ? 2 * STRIDED_WIDTH : genie_lower_maximum(lowering, walk.reduced);
   lowering->scratch_bytes = (uint64_t)columns * real_bytes(dtype);
   return GENIE_OK;
@@ -204,8 +258,8 @@ static genie_status_t lower_norm(genie_lowering_t *lowering) {
                                : define_affine(lowering, "genie_bias", "bias", 0.0));
   const genie_lower_space_t space = operand_space(&walk, false);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &space));
   set_grid(lowering, &walk, false, 1.5);
+  GENIE_RETURN_IF_ERROR(define_row_store(lowering, &walk, false, &space));
   lowering->scratch_bytes = is_buffered ? (uint64_t)columns * real_bytes(dtype) : 0;
   return GENIE_OK;
 }
@@ -242,6 +296,9 @@ static genie_status_t lower_reduction(genie_lowering_t *lowering, int operation,
   const genie_lower_space_t stored = result_space(lowering, &walk, is_strided);
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &stored));
   set_grid(lowering, &walk, is_strided, 0.5);
+  if (!is_strided) {
+    GENIE_RETURN_IF_ERROR(define_reduced_block(lowering, &walk));
+  }
   lowering->scratch_bytes = is_strided ? 3 * STRIDED_WIDTH * real_bytes(dtype) : 0;
   return GENIE_OK;
 }
@@ -264,6 +321,7 @@ static genie_status_t lower_index_reduction(genie_lowering_t *lowering) {
   const genie_lower_space_t stored = result_space(lowering, &walk, false);
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &stored));
   set_grid(lowering, &walk, false, 1.0);
+  GENIE_RETURN_IF_ERROR(define_reduced_block(lowering, &walk));
   return GENIE_OK;
 }
 

@@ -1,5 +1,6 @@
 // The family `scan`: cumsum.
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 enum { WIDTH = 256 };  // columns of a block
@@ -15,6 +16,7 @@ genie_status_t genie_lower_scan(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", type.dims[axis]));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", inner));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_width", WIDTH));
+  lowering->threads = WIDTH;
   const int args[] = {axis, 1, type.rank - axis - 1};
   const genie_lower_space_t space = genie_lower_space_split(mlirValueGetType(x), 3, args);
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));

@@ -5,7 +5,7 @@
 #include "codegen/kernel/family.h"
 #include "codegen/kernel/hook.h"
 
-enum { WIDTH = 4096 };  // columns of a block
+enum { WIDTH = 4096, GPU_WIDTH = 256 };  // columns of a block
 
 // Templates' numbers: templates/scatter.c. The names are those of the attribute `reduce`.
 static const struct {
@@ -139,11 +139,13 @@ static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *pl
   MlirAffineExpr inner = genie_dim_product(lowering->context, plan->x.rank - last, plan->x.dims + last);
   MlirAffineExpr count =
       genie_dim_product(lowering->context, plan->updates.arg_dims[1], plan->updates.dims + plan->axis);
+  const int width = lowering->target->is_cuda ? GPU_WIDTH : WIDTH;
+  lowering->threads = GPU_WIDTH;
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, "scatter", genie_lower_dtype(x)));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", size));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", inner));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_count", count));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_width", WIDTH));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_width", width));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_operation", plan->operation));
   GENIE_RETURN_IF_ERROR(genie_lower_define_same_memory(lowering, "genie_is_in_place", x, 0));
   GENIE_RETURN_IF_ERROR(define_position(lowering, plan, position));
@@ -151,7 +153,7 @@ static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *pl
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_source", source, &plan->updates));
   GENIE_RETURN_IF_ERROR(genie_lower_define_output_load(lowering, "genie_get", 0, &plan->space));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &plan->space));
-  lowering->grid = genie_dim_mul(outer, genie_lower_ceildiv(inner, WIDTH));
+  lowering->grid = genie_dim_mul(outer, genie_lower_ceildiv(inner, width));
   lowering->grain = genie_lower_grain((double)genie_lower_maximum(lowering, size));
   return GENIE_OK;
 }

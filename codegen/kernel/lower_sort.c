@@ -1,5 +1,6 @@
 // The family `sort`: sort and topk.
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 enum {
@@ -42,6 +43,7 @@ genie_status_t genie_lower_sort(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", x, &space));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store_results(lowering, "genie_store", 0, 2, &stored));
   lowering->grid = genie_dim_product(lowering->context, space.rank - 1, space.dims);
+  lowering->threads = genie_gpu_threads(genie_lower_maximum(lowering, size), GENIE_GPU_MAX_THREADS);
   lowering->grain = genie_lower_grain((double)genie_lower_maximum(lowering, size) * 8.0);
   lowering->scratch_bytes = 2 * PAIR_BYTES * (uint64_t)genie_lower_maximum(lowering, size) + PAIR_BYTES;
   return GENIE_OK;

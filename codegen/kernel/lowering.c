@@ -18,7 +18,10 @@ genie_status_t genie_lower_use_template(genie_lowering_t *lowering, const char *
   struct genie_lowering_state *state = lowering->state;
   snprintf(state->template_name, sizeof(state->template_name), "%s", name);
   genie_region_find_in_place(lowering);
-  return genie_template_library_load(state->library, name, &state->module);
+  const genie_template_variant_t variant = lowering->target->is_emulated ? GENIE_TEMPLATE_EMULATED
+                                           : lowering->target->is_cuda   ? GENIE_TEMPLATE_CUDA
+                                                                         : GENIE_TEMPLATE_CPU;
+  return genie_template_library_load(state->library, name, variant, &state->module);
 }
 
 const char *genie_lower_real_name(genie_dtype_t dtype) {
@@ -302,71 +305,115 @@ static genie_status_t collect_stores(const genie_lowering_t *lowering, int first
   return GENIE_OK;
 }
 
-static genie_status_t bind_results(genie_hook_t *hook, int first, int count, int arg_count, LLVMValueRef *index) {
+// What one store hook does: which results of the anchor it takes, for how many neighbours along its last argument.
+typedef struct store_shape {
+  const char *name;
+  int first, count, vector;
+  const genie_lower_space_t *space;
+} store_shape_t;
+
+static genie_status_t bind_results(genie_hook_t *hook, const store_shape_t *shape, int neighbour, LLVMValueRef *index) {
   MlirOperation anchor = hook->lowering->anchor;
-  for (int i = 0; i < count && !mlirOperationIsNull(anchor); ++i) {
-    MlirValue result = mlirOperationGetResult(anchor, first + i);
-    LLVMValueRef declared = LLVMGetParam(hook->function, (unsigned)(1 + arg_count + i));
+  for (int i = 0; i < shape->count && !mlirOperationIsNull(anchor); ++i) {
+    MlirValue result = mlirOperationGetResult(anchor, shape->first + i);
+    const int parameter = 1 + shape->space->arg_count + neighbour * shape->count + i;
+    LLVMValueRef declared = LLVMGetParam(hook->function, (unsigned)parameter);
     LLVMValueRef value = genie_hook_from_declared(hook, declared, genie_lower_dtype(result));
     GENIE_RETURN_IF_ERROR(genie_hook_bind(hook, result, index, value));
   }
   return GENIE_OK;
 }
 
-// Computes all values before it stores any, so that an output may take over the memory of an input.
-static genie_status_t build_stores(genie_hook_t *hook, const stores_t *stores, LLVMValueRef *index) {
-  LLVMValueRef values[GENIE_IR_MAX_RESULTS];
+static genie_status_t build_values(genie_hook_t *hook, const stores_t *stores, LLVMValueRef *index,
+                                   LLVMValueRef *out_values) {
   for (int i = 0; i < stores->count; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_hook_evaluate(hook, stores->values[i], index, &values[i]));
-    values[i] = genie_hook_to_storage(hook, values[i], genie_lower_dtype(stores->values[i]));
+    GENIE_RETURN_IF_ERROR(genie_hook_evaluate(hook, stores->values[i], index, &out_values[i]));
+    out_values[i] = genie_hook_to_storage(hook, out_values[i], genie_lower_dtype(stores->values[i]));
+  }
+  return GENIE_OK;
+}
+
+static void build_store(genie_hook_t *hook, const stores_t *stores, int i, LLVMValueRef *index, LLVMValueRef value) {
+  LLVMValueRef address = genie_hook_output_address(hook, stores->outputs[i], &stores->views[i], index);
+  LLVMValueRef store = LLVMBuildStore(hook->builder, value, address);
+  LLVMSetAlignment(store, (unsigned)genie_dtype_bytes(genie_lower_dtype(stores->values[i])));
+  genie_hook_tag_access(hook, store, hook->state->input_count + stores->outputs[i]);
+}
+
+// Computes all values before it stores any, so that an output may take over the memory of an input.
+static genie_status_t build_stores(genie_hook_t *hook, const store_shape_t *shape, const stores_t *stores,
+                                   int walked_dim, LLVMValueRef *index) {
+  LLVMValueRef values[GENIE_LOWER_MAX_VECTOR][GENIE_IR_MAX_RESULTS];
+  genie_hook_index_t at[GENIE_LOWER_MAX_VECTOR];
+  for (int j = 0; j < shape->vector; ++j) {
+    memcpy(at[j], index, sizeof(at[j]));
+    if (j > 0) {
+      at[j][walked_dim] = LLVMBuildNSWAdd(hook->builder, index[walked_dim], genie_hook_i64(hook, j), "");
+    }
+    const int memo_count = hook->memo_count;
+    GENIE_RETURN_IF_ERROR(bind_results(hook, shape, j, at[j]));
+    GENIE_RETURN_IF_ERROR(build_values(hook, stores, at[j], values[j]));
+    hook->memo_count = shape->vector > 1 ? memo_count : hook->memo_count;
   }
   for (int i = 0; i < stores->count; ++i) {
-    LLVMValueRef address = genie_hook_output_address(hook, stores->outputs[i], &stores->views[i], index);
-    LLVMValueRef store = LLVMBuildStore(hook->builder, values[i], address);
-    LLVMSetAlignment(store, (unsigned)genie_dtype_bytes(genie_lower_dtype(stores->values[i])));
-    genie_hook_tag_access(hook, store, hook->state->input_count + stores->outputs[i]);
+    for (int j = 0; j < shape->vector; ++j) {
+      build_store(hook, stores, i, at[j], values[j][i]);
+    }
   }
   LLVMBuildRetVoid(hook->builder);
   return GENIE_OK;
 }
 
-static genie_status_t define_store(genie_hook_t *hook, const char *name, int first, int count,
-                                   const genie_lower_space_t *space, genie_trace_t *trace) {
+static genie_status_t define_store(genie_hook_t *hook, const store_shape_t *shape, genie_trace_t *trace) {
   genie_lowering_t *lowering = hook->lowering;
-  const unsigned arity = (unsigned)(1 + space->arg_count + count);
+  const unsigned arity = (unsigned)(1 + shape->space->arg_count + shape->count * shape->vector);
   if (LLVMCountParams(hook->function) != arity) {
-    return wrong_arity(hook, name, arity);
+    return wrong_arity(hook, shape->name, arity);
   }
   stores_t stores;
-  GENIE_RETURN_IF_ERROR(collect_stores(lowering, first, count, space, &stores));
+  GENIE_RETURN_IF_ERROR(collect_stores(lowering, shape->first, shape->count, shape->space, &stores));
   for (int i = 0; i < stores.count; ++i) {
     genie_trace_value(trace, stores.values[i]);
     genie_trace_view(trace, &stores.views[i]);
   }
   genie_hook_index_t index;
-  genie_trace_split_index(trace, space, hook, index);
-  GENIE_RETURN_IF_ERROR(bind_results(hook, first, count, space->arg_count, index));
-  return build_stores(hook, &stores, index);
+  genie_trace_split_index(trace, shape->space, hook, index);
+  const int walked_dim = trace->count > 0 ? trace->value_dim[trace->count - 1] : 0;
+  return build_stores(hook, shape, &stores, walked_dim, index);
+}
+
+static genie_status_t define_store_hook(genie_lowering_t *lowering, const store_shape_t *shape) {
+  genie_hook_t hook;
+  if (!genie_hook_begin(lowering, shape->name, &hook)) {
+    return GENIE_OK;
+  }
+  genie_trace_t trace;
+  genie_trace_init(lowering, shape->space, &trace);
+  const genie_status_t status = define_store(&hook, shape, &trace);
+  genie_trace_deinit(&trace);
+  genie_hook_end(&hook);
+  return status;
 }
 
 genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, const char *name, int first, int count,
                                                 const genie_lower_space_t *space) {
-  genie_hook_t hook;
-  if (!genie_hook_begin(lowering, name, &hook)) {
-    return GENIE_OK;
-  }
-  genie_trace_t trace;
-  genie_trace_init(lowering, space, &trace);
-  const genie_status_t status = define_store(&hook, name, first, count, space, &trace);
-  genie_trace_deinit(&trace);
-  genie_hook_end(&hook);
-  return status;
+  const store_shape_t shape = {.name = name, .first = first, .count = count, .vector = 1, .space = space};
+  return define_store_hook(lowering, &shape);
 }
 
 genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name,
                                         const genie_lower_space_t *space) {
   const int count = mlirOperationIsNull(lowering->anchor) ? 0 : 1;
   return genie_lower_define_store_results(lowering, name, 0, count, space);
+}
+
+genie_status_t genie_lower_define_store_vector(genie_lowering_t *lowering, const char *name, int vector,
+                                               const genie_lower_space_t *space) {
+  char full_name[64];
+  snprintf(full_name, sizeof(full_name), "%s_%d", name, vector);
+  const int count = mlirOperationIsNull(lowering->anchor) ? 0 : 1;
+  const store_shape_t shape = {.name = full_name, .count = count, .vector = vector, .space = space};
+  return define_store_hook(lowering, &shape);
 }
 
 genie_status_t genie_lower_stored_trace(genie_lowering_t *lowering, const genie_lower_space_t *space,

@@ -25,13 +25,15 @@
 #include "ir/genie_ir.h"
 #include "ir/strided_view.h"
 
-enum { GENIE_LOWER_MAX_DIMS = 64 };
+enum { GENIE_LOWER_MAX_DIMS = 64, GENIE_LOWER_MAX_VECTOR = 8 };
 
 // A target as templates see it.
 typedef struct genie_lower_target {
   const char *name;  // "x86-64-v4"
   int vector_bytes;  // 64: width of a vector register
   int vector_count;  // 32: how many there are
+  bool is_cuda;      // templates are those of codegen/templates/cuda, a task is a thread block
+  bool is_emulated;  // on a CPU
 } genie_lower_target_t;
 
 // A kernel under construction.
@@ -55,6 +57,11 @@ typedef struct genie_lowering {
   MlirAffineExpr grid;     // number of tasks; default 1
   int64_t grain;           // least tasks worth a thread; default 1
   uint64_t scratch_bytes;  // of each worker; default 0. Bound dynamic sizes by genie_lower_maximum()
+
+  // Decided by the family's lowering, of a kernel for a GPU, where there is no scratch.
+  int threads;            // of a block; default 256. The hook genie_threads() says it
+  uint32_t shared_bytes;  // of dynamic shared memory
+  bool is_programmatic;   // the template waits for earlier launches itself (cuda_image.h)
 
   struct genie_lowering_state *state;  // private to codegen/kernel
 } genie_lowering_t;
@@ -123,6 +130,10 @@ genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char
 // template calls it exactly once for each index.
 genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name,
                                         const genie_lower_space_t *space) GENIE_MUST_USE;
+// As above for `vector` (2, 4 or 8) neighbours along the last argument at once: `void name_<vector>(frame, i0, .., T
+// acc0, T acc1, ..)`. It computes all values before it stores any, so that a device can join the accesses.
+genie_status_t genie_lower_define_store_vector(genie_lowering_t *lowering, const char *name, int vector,
+                                               const genie_lower_space_t *space) GENIE_MUST_USE;
 // As above for an anchor with several results: `void name(frame, i0, .., T0 acc0, T1 acc1, ..)` takes results
 // [first, first + count), which have one shape, and stores the outputs that depend on any of them.
 genie_status_t genie_lower_define_store_results(genie_lowering_t *lowering, const char *name, int first, int count,

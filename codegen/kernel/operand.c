@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/kernel/gpu_block.h"
+#include "codegen/kernel/hook.h"
+
 enum {
   TILE_ROWS = 12,         // of the widest target; a multiple of every target's
   PANEL_BYTES = 128,      // width of a panel of weights
@@ -59,6 +62,31 @@ genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue val
                                                                 : refuse(lowering, role, "is no packed weight");
 }
 
+bool genie_operand_has_groups(const genie_operand_t *operand, int dim) {
+  const genie_strided_view_t *view = &operand->view;
+  const int64_t group = 16 / (int64_t)genie_dtype_bytes(operand->dtype);
+  int64_t value = 0;
+  if (operand->width != 0 || !genie_dim_is_constant(view->offset, &value) || value % group != 0) {
+    return false;
+  }
+  for (int d = 0; d < view->rank; ++d) {
+    int64_t size = 0;
+    const bool is_single = genie_dim_is_constant(view->dims[d], &size) && size == 1;
+    if (d == dim) {
+      if (size == 0 || size % group != 0 || !genie_dim_is_constant(view->strides[d], &value) || value != 1) {
+        return false;
+      }
+    } else if (!is_single && (!genie_dim_is_constant(view->strides[d], &value) || value % group != 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool genie_operand_is_narrow_pair(const genie_operand_t *a, const genie_operand_t *b) {
+  return a->dtype == b->dtype && (a->dtype == GENIE_DTYPE_F16 || a->dtype == GENIE_DTYPE_BF16);
+}
+
 genie_lower_space_t genie_operand_space(int rank, const MlirAffineExpr *dims, int arg_count, const int *arg_dims) {
   genie_lower_space_t space = {.rank = rank, .arg_count = arg_count};
   for (int d = 0; d < rank; ++d) {
@@ -88,10 +116,18 @@ genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue b
   return genie_lower_define_load(lowering, "genie_bias", bias, &space);
 }
 
+genie_status_t genie_operand_define_pair_store(genie_lowering_t *lowering, MlirAffineExpr n,
+                                               const genie_lower_space_t *space) {
+  int64_t columns = 0;
+  const bool has_pairs = strncmp(lowering->state->template_name, "gemm_mma", 8) == 0;
+  const bool is_even = genie_dim_is_constant(n, &columns) && columns > 1 && columns % 2 == 0;
+  return genie_gpu_define_stores(lowering, "genie_store", has_pairs && is_even ? 2 : 1, space);
+}
+
 genie_status_t genie_operand_use_template(genie_lowering_t *lowering, const char *stem, bool is_double) {
   char name[64];
-  snprintf(name, sizeof(name), "%s_%s_%d", stem, is_double ? "f64" : "f32",
-           lowering->target->vector_bytes >= 64 ? 64 : 32);
+  const char *width = lowering->target->is_cuda ? "" : lowering->target->vector_bytes >= 64 ? "_64" : "_32";
+  snprintf(name, sizeof(name), "%s_%s%s", stem, is_double ? "f64" : "f32", width);
   return genie_lower_use_template(lowering, name);
 }
 

@@ -17,6 +17,12 @@ typedef struct genie_operand {
 genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue value, const char *role,
                                  genie_operand_t *out_operand) GENIE_MUST_USE;
 
+// Whether dimension `dim` of a strided operand is whole groups of 16 bytes that are aligned: what a GPU loads at once.
+bool genie_operand_has_groups(const genie_operand_t *operand, int dim);
+
+// Whether tensor cores multiply the types: both f16, or both bf16.
+bool genie_operand_is_narrow_pair(const genie_operand_t *a, const genie_operand_t *b);
+
 // A space of the leading `rank` of some dimensions, with `arg_count` arguments.
 genie_lower_space_t genie_operand_space(int rank, const MlirAffineExpr *dims, int arg_count, const int *arg_dims);
 
@@ -28,8 +34,12 @@ genie_status_t genie_operand_define_base(genie_lowering_t *lowering, const char 
 // `i64 genie_has_bias(frame)` and `real_t genie_bias(frame, i64 n)` for an optional one-dimensional bias.
 genie_status_t genie_operand_define_bias(genie_lowering_t *lowering, MlirValue bias) GENIE_MUST_USE;
 
+// The store of a GPU's product: of two neighbouring columns at once on tensor cores where `n` is even.
+genie_status_t genie_operand_define_pair_store(genie_lowering_t *lowering, MlirAffineExpr n,
+                                               const genie_lower_space_t *space) GENIE_MUST_USE;
+
 // The template of `stem` for a compute type and the target's vectors: "gemm" for f32 in 64-byte vectors is
-// "gemm_f32_64".
+// "gemm_f32_64"; for a GPU "gemm_f32".
 genie_status_t genie_operand_use_template(genie_lowering_t *lowering, const char *stem, bool is_double) GENIE_MUST_USE;
 
 // How templates on gemm_block.h cut their work: elements of the compute type.

@@ -7,11 +7,16 @@
 #include "codegen/kernel/target.h"
 #include "codegen/kernel/template_library.h"
 
-// Links the math library into `module`, names its entry `name`, hides everything else, and optimises for the target.
-// INTERNAL names a hook that the lowering left out.
+// How a kernel of a GPU is launched: its one parameter is a struct of 8-byte entries.
+typedef struct genie_optimise_block {
+  int threads, frame_entries;
+} genie_optimise_block_t;
+
+// Links the math library into `module`, names its entry `name`, hides everything else, and optimises for the target;
+// `block` is NULL for a CPU. INTERNAL names a hook that the lowering left out.
 genie_status_t genie_optimise_kernel(genie_template_library_t *library, LLVMModuleRef module, const char *name,
-                                     const genie_target_t *target, LLVMTargetMachineRef machine,
-                                     int opt_level) GENIE_MUST_USE;
+                                     const genie_target_t *target, LLVMTargetMachineRef machine, int opt_level,
+                                     const genie_optimise_block_t *block) GENIE_MUST_USE;
 
 // Optimises memcpy, memmove and memset, which the code generator may call.
 genie_status_t genie_optimise_memory(LLVMModuleRef module, LLVMTargetMachineRef machine, int opt_level) GENIE_MUST_USE;

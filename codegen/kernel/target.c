@@ -8,11 +8,9 @@
 
 #include "codegen/codegen.h"
 
-static const char triple[] = "x86_64-unknown-linux-gnu";
-
 static const genie_target_t target_table[] = {
-#define GENIE_TARGET(name, cpu, features, vector_bytes, vector_count, cpu_features) \
-  {name, cpu, features, cpu_features, vector_bytes, vector_count},
+#define GENIE_TARGET(name, device_kind, cpu, features, vector_bytes, vector_count, needs) \
+  {name, device_kind, cpu, features, needs, vector_bytes, vector_count, device_kind[1] == 'u', name[5] == 'e'},
 #include "codegen/kernel/target.def"
 #undef GENIE_TARGET
 };
@@ -44,14 +42,14 @@ static bool has_feature(const char *features, const char *name) {
 
 static void target_of_host(genie_target_t *out_target) {
   char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
-  *out_target = (genie_target_t){.name = "host"};
+  *out_target = (genie_target_t){.name = "host", .device_kind = "cpu"};
   snprintf(out_target->cpu, sizeof(out_target->cpu), "%s", cpu);
   snprintf(out_target->features, sizeof(out_target->features), "%s", features);
   size_t used = 0;
   for (int i = 0; i < CPU_FEATURE_COUNT; ++i) {
     if (has_feature(features, cpu_feature_table[i].llvm_name)) {
-      used += (size_t)snprintf(out_target->cpu_features + used, sizeof(out_target->cpu_features) - used, "%s%s",
-                               used == 0 ? "" : ",", cpu_feature_table[i].cpuinfo_name);
+      used += (size_t)snprintf(out_target->needs + used, sizeof(out_target->needs) - used, "%s%s", used == 0 ? "" : ",",
+                               cpu_feature_table[i].cpuinfo_name);
     }
   }
   const bool is_wide = has_feature(features, "avx512vl");
@@ -87,6 +85,12 @@ static MlirNamedAttribute named(MlirContext context, const char *name, MlirAttri
 
 static int compare_targets(const void *a, const void *b) {
   const genie_target_t *x = a, *y = b;
+  if (x->is_cuda != y->is_cuda) {
+    return x->is_cuda - y->is_cuda;
+  }
+  if (x->is_cuda) {
+    return strcmp(x->name, y->name);
+  }
   const int by_width = (x->vector_bytes > y->vector_bytes) - (x->vector_bytes < y->vector_bytes);
   return by_width != 0 ? by_width : (strcmp(x->name, "host") == 0) - (strcmp(y->name, "host") == 0);
 }
@@ -118,12 +122,14 @@ genie_status_t genie_codegen_set_targets(MlirModule module, const char *text) {
   }
   const genie_target_t *best = &targets[count - 1];
   const MlirNamedAttribute entries[] = {
+      named(context, "device_kind",
+            genie_ir_string_attr(context, targets[0].is_emulated ? "cuda" : targets[0].device_kind)),
       named(context, "name", genie_ir_string_attr(context, best->name)),
       named(context, "targets", mlirArrayAttrGet(context, count, names)),
       named(context, "vector_bytes", genie_ir_i64_attr(context, best->vector_bytes)),
   };
   mlirOperationSetAttributeByName(op, mlirStringRefCreateFromCString("genie.target"),
-                                  mlirDictionaryAttrGet(context, 3, entries));
+                                  mlirDictionaryAttrGet(context, 4, entries));
   return GENIE_OK;
 }
 
@@ -154,16 +160,30 @@ genie_status_t genie_target_list(MlirModule module, int capacity, genie_target_t
 
 //===-- Machines --------------------------------------------------------------------------------------------------===//
 
-genie_status_t genie_target_create_machine(const genie_target_t *target, int opt_level,
-                                           LLVMTargetMachineRef *out_machine) {
+const char *genie_target_triple(const genie_target_t *target) {
+  return target->is_cuda ? "nvptx64-nvidia-cuda" : "x86_64-unknown-linux-gnu";
+}
+
+static void initialise_backends(void) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+}
+
+genie_status_t genie_target_create_machine(const genie_target_t *target, int opt_level,
+                                           LLVMTargetMachineRef *out_machine) {
+  initialise_backends();
+  const char *triple = genie_target_triple(target);
   LLVMTargetRef llvm_target;
   char *message = NULL;
   if (LLVMGetTargetFromTriple(triple, &llvm_target, &message)) {
-    const genie_status_t status = genie_status_make(GENIE_STATUS_INTERNAL, "no code generator for x86-64: %s", message);
+    const genie_status_t status =
+        genie_status_make(GENIE_STATUS_INTERNAL, "no code generator for %s: %s", triple, message);
     LLVMDisposeMessage(message);
     return status;
   }

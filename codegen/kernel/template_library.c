@@ -1,6 +1,7 @@
 #include "codegen/kernel/template_library.h"
 
 #include <llvm-c/BitReader.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,9 +83,17 @@ void genie_template_library_strip_target(LLVMModuleRef module) {
   }
 }
 
+static genie_status_t parse_for(genie_template_library_t *library, const char *name, genie_template_variant_t variant,
+                                bool is_lazy, LLVMModuleRef *out_module) {
+  static const char *const prefixes[] = {"", "cuda_", "emulated_"};
+  char full_name[80];
+  snprintf(full_name, sizeof(full_name), "%s%s", prefixes[variant], name);
+  return parse(library->context, full_name, is_lazy, out_module);
+}
+
 genie_status_t genie_template_library_load(genie_template_library_t *library, const char *name,
-                                           LLVMModuleRef *out_module) {
-  return parse(library->context, name, false, out_module);
+                                           genie_template_variant_t variant, LLVMModuleRef *out_module) {
+  return parse_for(library, name, variant, false, out_module);
 }
 
 LLVMTypeRef genie_template_library_function_type(const genie_template_library_t *library, const char *name) {
@@ -107,20 +116,23 @@ static bool has_undefined(LLVMModuleRef module, const char *prefix) {
 }
 
 static genie_status_t link_from(genie_template_library_t *library, LLVMModuleRef module, const char *name,
-                                const char *prefix) {
+                                const char *prefix, genie_template_variant_t variant) {
   if (!has_undefined(module, prefix)) {
     return GENIE_OK;
   }
   LLVMModuleRef source = NULL;
-  GENIE_RETURN_IF_ERROR(parse(library->context, name, true, &source));
+  GENIE_RETURN_IF_ERROR(parse_for(library, name, variant, true, &source));
   return genie_bitcode_link_needed(module, source)
              ? GENIE_OK
              : genie_status_make(GENIE_STATUS_INTERNAL, "the functions of template %s do not link", name);
 }
 
-genie_status_t genie_template_library_link(genie_template_library_t *library, LLVMModuleRef module) {
-  GENIE_RETURN_IF_ERROR(link_from(library, module, "scalar", "genie_scalar_"));
-  GENIE_RETURN_IF_ERROR(link_from(library, module, "math", "genie_math_"));
+genie_status_t genie_template_library_link(genie_template_library_t *library, LLVMModuleRef module,
+                                           genie_template_variant_t variant) {
+  // Scalar and math functions are the same on a CPU.
+  variant = variant == GENIE_TEMPLATE_EMULATED ? GENIE_TEMPLATE_CPU : variant;
+  GENIE_RETURN_IF_ERROR(link_from(library, module, "scalar", "genie_scalar_", variant));
+  GENIE_RETURN_IF_ERROR(link_from(library, module, "math", "genie_math_", variant));
   genie_template_library_strip_target(module);
   return GENIE_OK;
 }

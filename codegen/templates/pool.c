@@ -2,7 +2,11 @@
 //
 // The grid is image x output rows (all but the last dimension) x blocks of channels. Where channels are contiguous,
 // lanes are channels.
+#ifdef GENIE_CUDA
+#include "codegen/templates/cuda/pixel.h"
+#else
 #include "codegen/templates/lanes.h"
+#endif
 
 enum { POOL_MAX = 0, POOL_MEAN = 1, POOL_ADAPTIVE = 2 };
 
@@ -76,6 +80,45 @@ GENIE_INLINE real_t window_factor(const frame_t *frame, const window_t w[3]) {
   return 1 / (real_t)count;
 }
 
+GENIE_INLINE void pool_channel(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x,
+                               i64 channel) {
+  const i64 kind = genie_kind(frame);
+  const int dtype = (int)genie_x_dtype(frame);
+  real_t value = start_value(kind);
+  for (i64 a = w[0].first; a < w[0].end; a += w[0].step) {
+    for (i64 b = w[1].first; b < w[1].end; b += w[1].step) {
+      for (i64 c = w[2].first; c < w[2].end; c += w[2].step) {
+        const real_t v = load_1(x, dtype,
+                                a * genie_x_stride0(frame) + b * genie_x_stride1(frame) + c * genie_x_stride2(frame) +
+                                    channel * genie_x_channel_stride(frame));
+        value = kind != POOL_MAX ? value + v : v > value || v != v ? v : value;
+      }
+    }
+  }
+  genie_store(frame, image, channel, pixel, kind == POOL_MAX ? value : value * window_factor(frame, w));
+}
+
+// The windows of a pixel's dimensions.
+GENIE_INLINE void find_windows(const frame_t *frame, i64 pixel, window_t w[3]) {
+  const i64 kind = genie_kind(frame), size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
+  w[0] = window_of(kind, pixel / (size1 * size2), genie_x_size0(frame), genie_y_size0(frame), genie_kernel_size0(frame),
+                   genie_stride0(frame), genie_padding0(frame), genie_dilation0(frame));
+  w[1] = window_of(kind, pixel / size2 % size1, genie_x_size1(frame), size1, genie_kernel_size1(frame),
+                   genie_stride1(frame), genie_padding1(frame), genie_dilation1(frame));
+  w[2] = window_of(kind, pixel % size2, genie_x_size2(frame), size2, genie_kernel_size2(frame), genie_stride2(frame),
+                   genie_padding2(frame), genie_dilation2(frame));
+}
+
+#ifdef GENIE_CUDA
+void genie_kernel(const frame_t *frame) {
+  element_t e;
+  if (element_of_thread(frame, &e)) {
+    window_t w[3];
+    find_windows(frame, e.pixel, w);
+    pool_channel(frame, e.image, e.pixel, w, genie_x(frame, e.image, 0), e.channel);
+  }
+}
+#else
 GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x,
                              i64 channel, i64 lanes) {
   const i64 kind = genie_kind(frame);
@@ -98,34 +141,9 @@ GENIE_INLINE void pool_lanes(const frame_t *frame, i64 image, i64 pixel, const w
   }
 }
 
-GENIE_INLINE void pool_channel(const frame_t *frame, i64 image, i64 pixel, const window_t w[3], const char *x,
-                               i64 channel) {
-  const i64 kind = genie_kind(frame);
-  const int dtype = (int)genie_x_dtype(frame);
-  real_t value = start_value(kind);
-  for (i64 a = w[0].first; a < w[0].end; a += w[0].step) {
-    for (i64 b = w[1].first; b < w[1].end; b += w[1].step) {
-      for (i64 c = w[2].first; c < w[2].end; c += w[2].step) {
-        const real_t v = load_1(x, dtype,
-                                a * genie_x_stride0(frame) + b * genie_x_stride1(frame) + c * genie_x_stride2(frame) +
-                                    channel * genie_x_channel_stride(frame));
-        value = kind != POOL_MAX ? value + v : v > value || v != v ? v : value;
-      }
-    }
-  }
-  genie_store(frame, image, channel, pixel, kind == POOL_MAX ? value : value * window_factor(frame, w));
-}
-
 static void pool_pixel(const frame_t *frame, i64 image, i64 pixel, i64 channel, i64 end) {
-  const i64 kind = genie_kind(frame), size1 = genie_y_size1(frame), size2 = genie_y_size2(frame);
-  const window_t w[3] = {
-      window_of(kind, pixel / (size1 * size2), genie_x_size0(frame), genie_y_size0(frame), genie_kernel_size0(frame),
-                genie_stride0(frame), genie_padding0(frame), genie_dilation0(frame)),
-      window_of(kind, pixel / size2 % size1, genie_x_size1(frame), size1, genie_kernel_size1(frame),
-                genie_stride1(frame), genie_padding1(frame), genie_dilation1(frame)),
-      window_of(kind, pixel % size2, genie_x_size2(frame), size2, genie_kernel_size2(frame), genie_stride2(frame),
-                genie_padding2(frame), genie_dilation2(frame)),
-  };
+  window_t w[3];
+  find_windows(frame, pixel, w);
   const char *x = genie_x(frame, image, 0);
   if (genie_x_channel_stride(frame) == 1) {
 #pragma clang loop unroll(disable)
@@ -154,3 +172,4 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
     }
   }
 }
+#endif

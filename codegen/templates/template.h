@@ -11,7 +11,14 @@
 #include "runtime/base/kernel_frame.h"
 
 typedef int64_t i64;
+#ifdef GENIE_CUDA
+typedef struct genie_cuda_frame frame_t;  // only hooks look inside
+#ifdef GENIE_CUDA_EMULATED
+#define genie_kernel genie_emulated_thread  // emulator.h has the CPU's entry
+#endif
+#else
 typedef genie_kernel_frame_t frame_t;
+#endif
 
 #define GENIE_VECTORIZE _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
 // As above for a loop that reduces, where one chain of additions would wait for itself; `n` chains run side by side.
@@ -27,7 +34,11 @@ GENIE_INLINE i64 genie_max_i64(i64 a, i64 b) {
   return a > b ? a : b;
 }
 
-// The entry of every template: tasks [begin, end) of the grid.
+// The entry of every template: tasks [begin, end) of the grid, or, on a GPU, one thread of a task.
+#ifdef GENIE_CUDA
+void genie_kernel(const frame_t *frame);
+#else
 void genie_kernel(const frame_t *frame, i64 begin, i64 end);
+#endif
 
 #endif  // GENIE_CODEGEN_TEMPLATES_TEMPLATE_H_

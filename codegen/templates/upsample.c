@@ -1,7 +1,11 @@
 // Resampling of up to three spatial dimensions by the nearest element or by linear interpolation in each.
 //
 // The grid is image x output rows (all but the last dimension) x blocks of channels.
+#ifdef GENIE_CUDA
+#include "codegen/templates/cuda/pixel.h"
+#else
 #include "codegen/templates/lanes.h"
+#endif
 
 i64 genie_is_linear(const frame_t *frame);
 i64 genie_is_centered(const frame_t *frame);  // of the nearest element: that below the pixel's centre
@@ -80,6 +84,14 @@ static void resample_pixel(const frame_t *frame, i64 image, i64 pixel, i64 chann
   }
 }
 
+#ifdef GENIE_CUDA
+void genie_kernel(const frame_t *frame) {
+  element_t e;
+  if (element_of_thread(frame, &e)) {
+    resample_pixel(frame, e.image, e.pixel, e.channel, e.channel + 1);
+  }
+}
+#else
 void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
   const i64 block_channels = genie_block_channels(frame), blocks = ceil_div(genie_channels(frame), block_channels);
   const i64 rows = genie_y_size0(frame) * genie_y_size1(frame), columns = genie_y_size2(frame);
@@ -91,3 +103,4 @@ void genie_kernel(const frame_t *frame, i64 begin, i64 end) {
     }
   }
 }
+#endif

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ir/device_kind.h"
 #include "ir/strided_view.h"
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"
@@ -146,7 +147,8 @@ static genie_status_t pack_all(packer_t *packer, genie_arena_t *arena) {
   GENIE_RETURN_IF_ERROR(genie_rewrite_list_ops(genie_rewrite_body(packer->function), arena, &list));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)list.count, sizeof(MlirValue), (void **)&packer->packed));
   for (int i = 0; i < list.count; ++i) {
-    if (genie_op_is(list.ops[i], "genie.kernel")) {
+    // The templates of GPUs read weights as they are stored.
+    if (genie_op_is(list.ops[i], "genie.kernel") && !genie_op_is_on(list.ops[i], "cuda")) {
       GENIE_RETURN_IF_ERROR(pack_kernel(packer, list.ops[i]));
     }
   }

@@ -1,0 +1,159 @@
+// The product of a few rows with a weight that streams from memory: a warp is GEMV_COLUMNS columns of the result, whose
+// lanes take groups of 16 bytes along k, the next ones on their way while the last are multiplied. Weights are on their
+// way before the kernel waits for those that made its rows.
+#include "codegen/templates/cuda/product.h"
+
+enum { GEMV_COLUMNS = 2, GEMV_AHEAD = 4, MOST_ROWS = 8 };
+
+i64 genie_rows(const frame_t *frame);  // the greatest m, at most MOST_ROWS
+void genie_grid_wait(const frame_t *frame);
+
+typedef uint32_t words_t __attribute__((ext_vector_type(4)));
+enum { GROUP_BYTES = 16 };
+
+// The elements of a group, widened.
+GENIE_INLINE void widen(words_t words, int dtype, real_t out[8]) {
+  GENIE_UNROLL
+  for (int e = 0; e < 8; ++e) {
+    const uint32_t whole = words[e % 4], word = words[e / 2];
+    if (dtype == GENIE_DTYPE_BF16) {
+      out[e] = (real_t) __builtin_bit_cast(float, e % 2 == 0 ? word << 16 : word & 0xffff0000u);
+    } else if (dtype == GENIE_DTYPE_F16) {
+      out[e] = (real_t) __builtin_bit_cast(_Float16, (uint16_t)(word >> e % 2 * 16));
+    } else if (REAL_BYTES == 4) {
+      out[e] = e < 4 ? (real_t) __builtin_bit_cast(float, whole) : 0;
+    } else {
+      out[e] = e < 2 ? (real_t) __builtin_bit_cast(double, (uint64_t)words[e % 2 * 2 + 1] << 32 | words[e % 2 * 2]) : 0;
+    }
+  }
+}
+
+GENIE_INLINE void load_weights(const frame_t *frame, const char *b, i64 n, i64 k, int group,
+                               words_t out[GEMV_AHEAD][GEMV_COLUMNS]) {
+  const i64 bytes = storage_bytes((int)genie_b_dtype(frame));
+  GENIE_UNROLL
+  for (int u = 0; u < GEMV_AHEAD; ++u) {
+    const i64 at = k + (u * WARP + lane_index()) * group;
+    GENIE_UNROLL
+    for (int c = 0; c < GEMV_COLUMNS; ++c) {
+      const i64 column = genie_min_i64(n + c, genie_n(frame) - 1);
+      out[u][c] = at < genie_k(frame) ? *(const words_t *)(b + (column * genie_b_n_stride(frame) + at) * bytes) : 0;
+    }
+  }
+}
+
+// `group` elements of row `m` from `k` on.
+GENIE_INLINE void load_row(const frame_t *frame, const char *a, i64 m, i64 k, int group, real_t out[8]) {
+  const int dtype = (int)genie_a_dtype(frame);
+  const i64 index = m * genie_a_m_stride(frame) + k;
+  if (genie_a_is_vector(frame) && storage_bytes(dtype) * group == GROUP_BYTES) {
+    widen(*(const words_t *)(a + index * storage_bytes(dtype)), dtype, out);
+    return;
+  }
+  GENIE_UNROLL
+  for (int e = 0; e < group; ++e) {
+    out[e] = load_1(a, dtype, m * genie_a_m_stride(frame) + (k + e) * genie_a_k_stride(frame));
+  }
+}
+
+typedef real_t gemv_sums_t[MOST_ROWS][GEMV_COLUMNS];
+
+GENIE_INLINE void multiply_groups(const frame_t *frame, const char *a, i64 k, int group,
+                                  words_t weights[GEMV_AHEAD][GEMV_COLUMNS], gemv_sums_t sums) {
+  const int rows = (int)genie_rows(frame), dtype = (int)genie_b_dtype(frame);
+  GENIE_UNROLL
+  for (int u = 0; u < GEMV_AHEAD; ++u) {
+    const i64 at = k + (u * WARP + lane_index()) * group;
+    if (at >= genie_k(frame)) {
+      continue;
+    }
+    real_t w[GEMV_COLUMNS][8];
+    GENIE_UNROLL
+    for (int c = 0; c < GEMV_COLUMNS; ++c) {
+      widen(weights[u][c], dtype, w[c]);
+    }
+    GENIE_UNROLL
+    for (int r = 0; r < rows; ++r) {
+      real_t x[8];
+      load_row(frame, a, genie_min_i64(r, genie_m(frame) - 1), at, group, x);
+      GENIE_UNROLL
+      for (int c = 0; c < GEMV_COLUMNS; ++c) {
+        GENIE_UNROLL
+        for (int e = 0; e < group; ++e) {
+          sums[r][c] += x[e] * w[c][e];
+        }
+      }
+    }
+  }
+}
+
+GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const char *b, i64 n, gemv_sums_t sums) {
+  const int group = GROUP_BYTES / (int)storage_bytes((int)genie_b_dtype(frame));
+  const i64 step = (i64)GEMV_AHEAD * WARP * group;
+  words_t weights[GEMV_AHEAD][GEMV_COLUMNS], next[GEMV_AHEAD][GEMV_COLUMNS];
+  load_weights(frame, b, n, 0, group, weights);
+  genie_grid_wait(frame);
+#pragma clang loop unroll(disable)
+  for (i64 k = 0; k < genie_k(frame); k += step) {
+    load_weights(frame, b, n, k + step, group, next);
+    multiply_groups(frame, a, k, group, weights, sums);
+    GENIE_UNROLL
+    for (int i = 0; i < GEMV_AHEAD * GEMV_COLUMNS; ++i) {
+      weights[i / GEMV_COLUMNS][i % GEMV_COLUMNS] = next[i / GEMV_COLUMNS][i % GEMV_COLUMNS];
+    }
+  }
+}
+
+// Of rows that are no whole groups.
+GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const char *b, i64 n, gemv_sums_t sums) {
+  genie_grid_wait(frame);
+  for (i64 k = lane_index(); k < genie_k(frame); k += WARP) {
+    GENIE_UNROLL
+    for (int c = 0; c < GEMV_COLUMNS; ++c) {
+      const i64 column = genie_min_i64(n + c, genie_n(frame) - 1);
+      const real_t w = load_1(b, (int)genie_b_dtype(frame), column * genie_b_n_stride(frame) + k);
+      GENIE_UNROLL
+      for (int r = 0; r < (int)genie_rows(frame); ++r) {
+        const i64 m = genie_min_i64(r, genie_m(frame) - 1);
+        sums[r][c] += w * load_1(a, (int)genie_a_dtype(frame), m * genie_a_m_stride(frame) + k * genie_a_k_stride(frame));
+      }
+    }
+  }
+}
+
+void genie_kernel(const frame_t *frame) {
+  const i64 warps = genie_threads(frame) / WARP, blocks = ceil_div(genie_n(frame), warps * GEMV_COLUMNS);
+  const i64 batch = block_index() / blocks;
+  const i64 n = (block_index() % blocks * warps + warp_index()) * GEMV_COLUMNS;
+  const int rows = (int)genie_rows(frame);
+  const char *a = genie_a(frame, batch), *b = genie_b(frame, batch);
+  gemv_sums_t sums;
+  GENIE_UNROLL
+  for (int i = 0; i < MOST_ROWS * GEMV_COLUMNS; ++i) {
+    sums[i / GEMV_COLUMNS][i % GEMV_COLUMNS] = 0;
+  }
+  if (genie_b_is_vector(frame)) {
+    multiply_vectors(frame, a, b, n, sums);
+  } else {
+    multiply_elements(frame, a, b, n, sums);
+  }
+  GENIE_UNROLL
+  for (int i = 0; i < rows * GEMV_COLUMNS; ++i) {
+    const int r = i / GEMV_COLUMNS, c = i % GEMV_COLUMNS;
+    real_t sum = sums[r][c];
+    GENIE_UNROLL
+    for (int mask = WARP / 2; mask > 0; mask /= 2) {
+      sum += GENIE_REAL_NAME(shuffle_xor)(sum, mask);
+    }
+    sums[r][c] = sum;
+  }
+  // A lane stores one sum.
+  real_t own = 0;
+  GENIE_UNROLL
+  for (int i = 0; i < rows * GEMV_COLUMNS; ++i) {
+    own = lane_index() == i ? sums[i / GEMV_COLUMNS][i % GEMV_COLUMNS] : own;
+  }
+  if (lane_index() < rows * GEMV_COLUMNS) {
+    store_sum(frame, batch, lane_index() / GEMV_COLUMNS, n + lane_index() % GEMV_COLUMNS, own);
+  }
+}

@@ -1,0 +1,11 @@
+// Which kind of device computes an op.
+#ifndef GENIE_IR_DEVICE_KIND_H_
+#define GENIE_IR_DEVICE_KIND_H_
+
+#include "ir/genie_ir.h"
+
+// Whether the place of `op`, which is in a module, is a device of `kind` ("cpu", "cuda"): by the op's `genie.place` and the
+// module's `genie.places`, or, in a module of one place, by the kind of its first target. Without either it is "cpu".
+bool genie_op_is_on(MlirOperation op, const char *kind);
+
+#endif  // GENIE_IR_DEVICE_KIND_H_

@@ -4,8 +4,9 @@
 
 #include "ir/genie_ir.h"
 
-// Whether the place of `op`, which is in a module, is a device of `kind` ("cpu", "cuda"): by the op's `genie.place` and the
-// module's `genie.places`, or, in a module of one place, by the kind of its first target. Without either it is "cpu".
+// Whether the place of `op`, which is in a module, is a device of `kind` ("cpu", "cuda"): by the op's `genie.place` and
+// the module's `genie.places`, or, in a module of one place, by the kind of its first target. Without either it is
+// "cpu".
 bool genie_op_is_on(MlirOperation op, const char *kind);
 
 #endif  // GENIE_IR_DEVICE_KIND_H_

@@ -32,7 +32,7 @@
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 // CHECK-NOT: .local
 // CHECK-NOT: call
-func.func @main(%a: tensor<4096x4096xf32> {genie.input = "a"}, 
+func.func @main(%a: tensor<4096x4096xf32> {genie.input = "a"},
                 %w: tensor<4096x4096xbf16> {genie.input = "w"}, %u: tensor<4096x4096xf32> {genie.input = "u"},
                 %v: tensor<2x4096xf32> {genie.input = "v"})
     -> (tensor<4096x4096xf32> {genie.output = "p"}, tensor<4096x4096xf32> {genie.output = "s"},

@@ -1,6 +1,6 @@
 // softmax(scale * q k^T + mask) v in blocks of 32 queries and 32 keys, with the running maximum and sum of each row
-// (FlashAttention, arXiv 2205.14135), for any types and strides, without tensor cores. The grid is (batch, head) x blocks
-// of queries. A row whose keys are all masked gives zeros.
+// (FlashAttention, arXiv 2205.14135), for any types and strides, without tensor cores. The grid is (batch, head) x
+// blocks of queries. A row whose keys are all masked gives zeros.
 //
 // Dynamic shared memory: queries [32][e] | keys [32][e + 1] | values [32][d] | scores [32][33] | scale, sum [32] each
 #include "codegen/templates/cuda/attention_hooks.h"
@@ -21,8 +21,7 @@ GENIE_INLINE void load_rows(const frame_t *frame, const void *base, int dtype, i
                             i64 stride, i64 length, shared_real_t *out, i64 out_stride) {
   for (i64 item = thread_index(); item < ROWS * length; item += genie_threads(frame)) {
     const i64 row = item / length, i = item % length;
-    out[row * out_stride + i] =
-        first + row < count ? load_1(base, dtype, (first + row) * row_stride + i * stride) : 0;
+    out[row * out_stride + i] = first + row < count ? load_1(base, dtype, (first + row) * row_stride + i * stride) : 0;
   }
 }
 
@@ -137,8 +136,7 @@ void genie_kernel(const frame_t *frame) {
   }
   load_rows(frame, genie_q(frame, b.batch, b.head), (int)genie_q_dtype(frame), b.query, genie_queries(frame),
             genie_q_row_stride(frame), genie_q_stride(frame), genie_e(frame), b.q, genie_e(frame));
-  const i64 keys =
-      genie_is_causal(frame) ? genie_min_i64(genie_keys(frame), b.query + ROWS) : genie_keys(frame);
+  const i64 keys = genie_is_causal(frame) ? genie_min_i64(genie_keys(frame), b.query + ROWS) : genie_keys(frame);
   if (lane_index() < 4) {  // of no keys at all
     b.sum[warp_index() * 4 + lane_index()] = 0;
   }

@@ -55,8 +55,8 @@ GENIE_INLINE void load_queries(const rows_t *t) {
   for (i64 item = thread_index(); item < t->count * e_count; item += genie_threads(frame)) {
     const i64 row = item / e_count, e = item % e_count;
     const void *base = genie_q(frame, t->batch, t->kv_head * genie_group(frame) + row / queries);
-    t->queries[item] = load_1(base, (int)genie_q_dtype(frame),
-                              row % queries * genie_q_row_stride(frame) + e * genie_q_stride(frame));
+    t->queries[item] =
+        load_1(base, (int)genie_q_dtype(frame), row % queries * genie_q_row_stride(frame) + e * genie_q_stride(frame));
   }
 }
 
@@ -74,8 +74,8 @@ GENIE_INLINE void score_rows(const rows_t *t, i64 first) {
     real_t sums[DECODE_ROWS] = {0};
     for (i64 at = lane * group; at < e_count; at += LANES_PER_KEY * group) {
       real_t x[MOST_GROUP];
-      load_group(base, dtype, line * genie_key_row_stride(frame) + at * genie_key_stride(frame), genie_key_stride(frame),
-                 at, e_count, genie_key_is_vector(frame) != 0, x);
+      load_group(base, dtype, line * genie_key_row_stride(frame) + at * genie_key_stride(frame),
+                 genie_key_stride(frame), at, e_count, genie_key_is_vector(frame) != 0, x);
       GENIE_UNROLL
       for (int r = 0; r < DECODE_ROWS; ++r) {
         const i64 row = genie_min_i64(first + r, t->count - 1);

@@ -32,17 +32,17 @@ GENIE_INLINE void load_tiles(const source_t *s, i64 channel, real_t x[SIMT_LOADS
                ? load_1(s->x, (int)genie_x_dtype(frame), s->offsets[i] + c * genie_x_channel_stride(frame))
                : 0;
     const i64 n = s->patch.n + simt_line(true, i), d = channel + simt_depth(true, i);
-    weight[i] = n < genie_n(frame) && d < genie_channels(frame)
-                    ? load_1(s->weight, (int)genie_weight_dtype(frame),
-                             s->weight_offset + n * genie_weight_n_stride(frame) +
-                                 d * genie_weight_channel_stride(frame))
-                    : 0;
+    weight[i] =
+        n < genie_n(frame) && d < genie_channels(frame)
+            ? load_1(s->weight, (int)genie_weight_dtype(frame),
+                     s->weight_offset + n * genie_weight_n_stride(frame) + d * genie_weight_channel_stride(frame))
+            : 0;
   }
 }
 
 void genie_kernel(const frame_t *frame) {
-  GENIE_SHARED_ARRAY(real_t, x_tile, SIMT_DEPTH *SIMT_STRIDE);
-  GENIE_SHARED_ARRAY(real_t, weight_tile, SIMT_DEPTH *SIMT_STRIDE);
+  GENIE_SHARED_ARRAY(real_t, x_tile, SIMT_DEPTH * SIMT_STRIDE);
+  GENIE_SHARED_ARRAY(real_t, weight_tile, SIMT_DEPTH * SIMT_STRIDE);
   source_t s = {.frame = frame, .patch = patch_of_block(frame, SIMT_ROWS, SIMT_COLUMNS)};
   s.x = genie_x(frame, s.patch.image, s.patch.group * genie_channels(frame));
   s.weight = genie_weight(frame);

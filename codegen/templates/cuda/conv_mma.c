@@ -1,5 +1,5 @@
-// A convolution of bf16 or f16 as a product over taps and channels on tensor cores. The grid is image x group x blocks of
-// 64 pixels x blocks of 64 channels.
+// A convolution of bf16 or f16 as a product over taps and channels on tensor cores. The grid is image x group x blocks
+// of 64 pixels x blocks of 64 channels.
 #include "codegen/templates/cuda/image.h"
 #include "codegen/templates/cuda/mma_tile.h"
 

@@ -59,20 +59,20 @@ GENIE_INLINE int warp_index(void) {
 }
 
 // Values of the template's type between the threads of a warp.
-#define GENIE_SHUFFLE(name, primitive)                                      \
-  GENIE_INLINE float name##_f32(float value, int operand) {                 \
-    const uint32_t bits = primitive(__builtin_bit_cast(uint32_t, value), operand); \
-    return __builtin_bit_cast(float, bits);                                 \
-  }                                                                         \
-  GENIE_INLINE uint64_t name##_u64(uint64_t value, int operand) {           \
-    const uint32_t low = primitive((uint32_t)value, operand);               \
-    return (uint64_t)primitive((uint32_t)(value >> 32), operand) << 32 | low; \
-  }                                                                         \
-  GENIE_INLINE double name##_f64(double value, int operand) {               \
+#define GENIE_SHUFFLE(name, primitive)                                                           \
+  GENIE_INLINE float name##_f32(float value, int operand) {                                      \
+    const uint32_t bits = primitive(__builtin_bit_cast(uint32_t, value), operand);               \
+    return __builtin_bit_cast(float, bits);                                                      \
+  }                                                                                              \
+  GENIE_INLINE uint64_t name##_u64(uint64_t value, int operand) {                                \
+    const uint32_t low = primitive((uint32_t)value, operand);                                    \
+    return (uint64_t)primitive((uint32_t)(value >> 32), operand) << 32 | low;                    \
+  }                                                                                              \
+  GENIE_INLINE double name##_f64(double value, int operand) {                                    \
     return __builtin_bit_cast(double, name##_u64(__builtin_bit_cast(uint64_t, value), operand)); \
-  }                                                                         \
-  GENIE_INLINE i64 name##_i64(i64 value, int operand) {                     \
-    return (i64)name##_u64((uint64_t)value, operand);                       \
+  }                                                                                              \
+  GENIE_INLINE i64 name##_i64(i64 value, int operand) {                                          \
+    return (i64)name##_u64((uint64_t)value, operand);                                            \
   }
 GENIE_SHUFFLE(shuffle_xor, shuffle_xor_u32)
 GENIE_SHUFFLE(shuffle_from, shuffle_from_u32)
@@ -88,28 +88,28 @@ GENIE_SHUFFLE(shuffle_up, shuffle_up_u32)
 
 // A reduction over all threads of a block: `join` of two values of `type`, `shuffle` for them, `neutral` where there is
 // no thread. Every thread gets the result. It may be called again at once.
-#define GENIE_BLOCK_REDUCE(name, type, shuffle, join, neutral)                    \
-  GENIE_INLINE type name(const frame_t *frame, type value) {                      \
-    GENIE_SHARED_ARRAY(type, parts, WARP);                                        \
-    GENIE_UNROLL                                                                  \
-    for (int mask = WARP / 2; mask > 0; mask /= 2) {                              \
-      value = join(value, shuffle(value, mask));                                  \
-    }                                                                             \
-    const int warps = (int)genie_threads(frame) / WARP;                           \
-    if (warps == 1) {                                                             \
-      return value;                                                               \
-    }                                                                             \
-    if (lane_index() == 0) {                                                      \
-      parts[warp_index()] = value;                                                \
-    }                                                                             \
-    block_barrier();                                                              \
-    value = lane_index() < warps ? parts[lane_index()] : neutral;                 \
-    GENIE_UNROLL                                                                  \
-    for (int mask = WARP / 2; mask > 0; mask /= 2) {                              \
-      value = join(value, shuffle(value, mask));                                  \
-    }                                                                             \
-    block_barrier();                                                              \
-    return value;                                                                 \
+#define GENIE_BLOCK_REDUCE(name, type, shuffle, join, neutral)    \
+  GENIE_INLINE type name(const frame_t *frame, type value) {      \
+    GENIE_SHARED_ARRAY(type, parts, WARP);                        \
+    GENIE_UNROLL                                                  \
+    for (int mask = WARP / 2; mask > 0; mask /= 2) {              \
+      value = join(value, shuffle(value, mask));                  \
+    }                                                             \
+    const int warps = (int)genie_threads(frame) / WARP;           \
+    if (warps == 1) {                                             \
+      return value;                                               \
+    }                                                             \
+    if (lane_index() == 0) {                                      \
+      parts[warp_index()] = value;                                \
+    }                                                             \
+    block_barrier();                                              \
+    value = lane_index() < warps ? parts[lane_index()] : neutral; \
+    GENIE_UNROLL                                                  \
+    for (int mask = WARP / 2; mask > 0; mask /= 2) {              \
+      value = join(value, shuffle(value, mask));                  \
+    }                                                             \
+    block_barrier();                                              \
+    return value;                                                 \
   }
 
 #endif  // GENIE_CODEGEN_TEMPLATES_CUDA_DEVICE_H_

@@ -1,6 +1,5 @@
 // The host side of emulator.h: threads of a block as fibers that change places at barriers and exchanges. Linked into a
 // test, or preloaded into a program that runs a plan for the target "cuda:emulated".
-#include "codegen/templates/template.h"
 #include "codegen/templates/cuda/emulator.h"
 
 #include <pthread.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "codegen/templates/template.h"
 
 enum { MAX_THREADS = 1024, STACK_BYTES = 256 << 10, WARP = 32, LANE_BYTES = 64 };
 
@@ -103,15 +104,14 @@ static void block_barrier(void) {
 
 static const void *warp_exchange(const void *value, int bytes) {
   const int thread = emulator.running, warp = thread / WARP;
-  char(*round)[LANE_BYTES] = emulator.lanes[warp][emulator.fibers[thread].arrivals % 2];
+  char (*round)[LANE_BYTES] = emulator.lanes[warp][emulator.fibers[thread].arrivals % 2];
   memcpy(round[thread % WARP], value, (size_t)bytes);
   wait_for(warp * WARP, (warp + 1) * WARP);
   return round;
 }
 
 __attribute__((constructor)) static void start(void) {
-  const size_t shared_bytes =
-      (size_t)GENIE_EMULATOR_SLOTS * GENIE_EMULATOR_SLOT_BYTES + GENIE_EMULATOR_DYNAMIC_BYTES;
+  const size_t shared_bytes = (size_t)GENIE_EMULATOR_SLOTS * GENIE_EMULATOR_SLOT_BYTES + GENIE_EMULATOR_DYNAMIC_BYTES;
   void *page = mmap((void *)GENIE_EMULATOR_ADDRESS, 4096, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   emulator.stacks = mmap(NULL, (size_t)MAX_THREADS * STACK_BYTES, PROT_READ | PROT_WRITE,
@@ -122,8 +122,6 @@ __attribute__((constructor)) static void start(void) {
     abort();
   }
   emulator.shared = page;
-  *emulator.shared = (genie_emulator_t){.shared = shared,
-                                        .run_block = run_block,
-                                        .block_barrier = block_barrier,
-                                        .warp_exchange = warp_exchange};
+  *emulator.shared = (genie_emulator_t){
+      .shared = shared, .run_block = run_block, .block_barrier = block_barrier, .warp_exchange = warp_exchange};
 }

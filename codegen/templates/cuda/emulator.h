@@ -1,5 +1,5 @@
-// A CUDA device on a CPU, for tests: what device.h declares, over threads that emulator.c runs as fibers. Code in a plan
-// refers to nothing outside itself, so the emulator's functions are found at an address that is agreed on.
+// A CUDA device on a CPU, for tests: what device.h declares, over threads that emulator.c runs as fibers. Code in a
+// plan refers to nothing outside itself, so the emulator's functions are found at an address that is agreed on.
 #ifndef GENIE_CODEGEN_TEMPLATES_CUDA_EMULATOR_H_
 #define GENIE_CODEGEN_TEMPLATES_CUDA_EMULATOR_H_
 
@@ -31,9 +31,9 @@ typedef struct genie_emulator {
 #ifdef GENIE_CUDA_EMULATED
 #define GENIE_EMULATOR ((const volatile genie_emulator_t *)GENIE_EMULATOR_ADDRESS)
 
-#define GENIE_SHARED_ARRAY(type, name, count)                                                                  \
+#define GENIE_SHARED_ARRAY(type, name, count)                                                                   \
   _Static_assert(sizeof(type) * (count) <= GENIE_EMULATOR_SLOT_BYTES && __COUNTER__ < 2 * GENIE_EMULATOR_SLOTS, \
-                 "emulated shared memory");                                                                    \
+                 "emulated shared memory");                                                                     \
   type *const name = (type *)(void *)(GENIE_EMULATOR->shared + (__COUNTER__ / 2) * GENIE_EMULATOR_SLOT_BYTES)
 #define GENIE_SHARED_SPACE
 #define genie_dynamic_shared (GENIE_EMULATOR->shared + GENIE_EMULATOR_SLOTS * GENIE_EMULATOR_SLOT_BYTES)

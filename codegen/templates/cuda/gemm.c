@@ -20,13 +20,15 @@ GENIE_INLINE void load_tile(const operand_t *o, i64 k, i64 k_count, real_t value
 }
 
 void genie_kernel(const frame_t *frame) {
-  GENIE_SHARED_ARRAY(real_t, a_tile, SIMT_DEPTH *SIMT_STRIDE);
-  GENIE_SHARED_ARRAY(real_t, b_tile, SIMT_DEPTH *SIMT_STRIDE);
+  GENIE_SHARED_ARRAY(real_t, a_tile, SIMT_DEPTH * SIMT_STRIDE);
+  GENIE_SHARED_ARRAY(real_t, b_tile, SIMT_DEPTH * SIMT_STRIDE);
   const tile_t tile = tile_of_block(frame, SIMT_ROWS, SIMT_COLUMNS);
-  const operand_t a = {genie_a(frame, tile.batch), (int)genie_a_dtype(frame), tile.m, genie_m(frame),
-                       genie_a_m_stride(frame),    genie_a_k_stride(frame),   genie_a_m_stride(frame) != 1};
-  const operand_t b = {genie_b(frame, tile.batch), (int)genie_b_dtype(frame), tile.n, genie_n(frame),
-                       genie_b_n_stride(frame),    genie_b_k_stride(frame),   genie_b_n_stride(frame) != 1};
+  const operand_t a = {
+      genie_a(frame, tile.batch), (int)genie_a_dtype(frame),   tile.m, genie_m(frame), genie_a_m_stride(frame),
+      genie_a_k_stride(frame),    genie_a_m_stride(frame) != 1};
+  const operand_t b = {
+      genie_b(frame, tile.batch), (int)genie_b_dtype(frame),   tile.n, genie_n(frame), genie_b_n_stride(frame),
+      genie_b_k_stride(frame),    genie_b_n_stride(frame) != 1};
   const i64 k_count = genie_k(frame);
   real_t sums[4][4], next_a[SIMT_LOADS], next_b[SIMT_LOADS];
   simt_clear(sums);

@@ -61,11 +61,15 @@ void genie_kernel(const frame_t *frame) {
   GENIE_SHARED_ARRAY(uint16_t, b_tile, MMA_LINES *TILE_STRIDE);
   const tile_t tile = tile_of_block(frame, MMA_LINES, MMA_LINES);
   const bool is_bf16 = genie_a_dtype(frame) == GENIE_DTYPE_BF16;
-  const operand_t a = {genie_a(frame, tile.batch), tile.m, genie_m(frame),         genie_a_m_stride(frame),
-                       genie_a_k_stride(frame),    genie_a_is_vector(frame) != 0, false};
-  const operand_t b = {genie_b(frame, tile.batch), tile.n,
-                       genie_n(frame),             genie_b_n_stride(frame),
-                       genie_b_k_stride(frame),    genie_b_is_vector(frame) != 0,
+  const operand_t a = {
+      genie_a(frame, tile.batch),    tile.m, genie_m(frame), genie_a_m_stride(frame), genie_a_k_stride(frame),
+      genie_a_is_vector(frame) != 0, false};
+  const operand_t b = {genie_b(frame, tile.batch),
+                       tile.n,
+                       genie_n(frame),
+                       genie_b_n_stride(frame),
+                       genie_b_k_stride(frame),
+                       genie_b_is_vector(frame) != 0,
                        genie_b_is_vector_n(frame) != 0};
   const i64 k_count = genie_k(frame);
   mma_sums_t sums;

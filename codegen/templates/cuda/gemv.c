@@ -115,7 +115,8 @@ GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const c
       GENIE_UNROLL
       for (int r = 0; r < (int)genie_rows(frame); ++r) {
         const i64 m = genie_min_i64(r, genie_m(frame) - 1);
-        sums[r][c] += w * load_1(a, (int)genie_a_dtype(frame), m * genie_a_m_stride(frame) + k * genie_a_k_stride(frame));
+        sums[r][c] +=
+            w * load_1(a, (int)genie_a_dtype(frame), m * genie_a_m_stride(frame) + k * genie_a_k_stride(frame));
       }
     }
   }

@@ -1,8 +1,8 @@
 // GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. A block is an element of the
 // batch, which walks layers, directions and steps in order; a thread computes gates and cells.
 //
-// Dynamic shared memory: layer input and output [steps][width] each, for width = max(input, directions * hidden) | state
-// [hidden] | cell [hidden] | gates of the input and of the state [gates * hidden] each.
+// Dynamic shared memory: layer input and output [steps][width] each, for width = max(input, directions * hidden) |
+// state [hidden] | cell [hidden] | gates of the input and of the state [gates * hidden] each.
 #include "codegen/templates/cuda/device.h"
 #include "codegen/templates/lanes.h"
 

@@ -1,6 +1,7 @@
 // Reductions over the columns of each row; a block is a row.
-#include "codegen/templates/cuda/device.h"
 #include "codegen/templates/reduce.h"
+
+#include "codegen/templates/cuda/device.h"
 
 i64 genie_vector(const frame_t *frame);  // divides the columns
 real_t genie_x(const frame_t *frame, i64 row, i64 column);

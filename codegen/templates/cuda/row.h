@@ -1,7 +1,7 @@
 // A row in a block's registers: thread t holds genie_vector() neighbours at each of columns (i * threads + t) * vector.
 //
-// Rows of up to genie_items() * threads * vector columns are held; where genie_items() is 0 a row is longer, and what is
-// read twice is computed twice.
+// Rows of up to genie_items() * threads * vector columns are held; where genie_items() is 0 a row is longer, and what
+// is read twice is computed twice.
 #ifndef GENIE_CODEGEN_TEMPLATES_CUDA_ROW_H_
 #define GENIE_CODEGEN_TEMPLATES_CUDA_ROW_H_
 
@@ -62,26 +62,26 @@ GENIE_INLINE void row_load(const frame_t *frame, i64 row, real_t fill, real_t x[
 
 // The body runs for each of the thread's neighbours `v` of the row, which stand at `column`. `x` is the array that
 // row_load() filled; where rows are longer it is loaded anew, a vector at a time. `at` indexes x.
-#define GENIE_EACH_PART(frame, row, x, body)                                      \
-  if (genie_items(frame) > 0) {                                                   \
-    GENIE_UNROLL                                                                  \
-    for (int item = 0; item < (int)genie_items(frame); ++item) {                  \
-      const i64 column = row_column(frame, item);                                 \
-      real_t *part = x + item * (int)genie_vector(frame);                         \
-      if (column < genie_columns(frame)) {                                        \
-        body                                                                      \
-      }                                                                           \
-    }                                                                             \
-  } else {                                                                        \
-    for (i64 column = row_column(frame, 0); column < genie_columns(frame);        \
-         column += genie_threads(frame) * genie_vector(frame)) {                  \
-      real_t part[8];                                                             \
-      GENIE_UNROLL                                                                \
-      for (int v = 0; v < (int)genie_vector(frame); ++v) {                        \
-        part[v] = genie_x(frame, row, column + v);                                \
-      }                                                                           \
-      body                                                                        \
-    }                                                                             \
+#define GENIE_EACH_PART(frame, row, x, body)                               \
+  if (genie_items(frame) > 0) {                                            \
+    GENIE_UNROLL                                                           \
+    for (int item = 0; item < (int)genie_items(frame); ++item) {           \
+      const i64 column = row_column(frame, item);                          \
+      real_t *part = x + item * (int)genie_vector(frame);                  \
+      if (column < genie_columns(frame)) {                                 \
+        body                                                               \
+      }                                                                    \
+    }                                                                      \
+  } else {                                                                 \
+    for (i64 column = row_column(frame, 0); column < genie_columns(frame); \
+         column += genie_threads(frame) * genie_vector(frame)) {           \
+      real_t part[8];                                                      \
+      GENIE_UNROLL                                                         \
+      for (int v = 0; v < (int)genie_vector(frame); ++v) {                 \
+        part[v] = genie_x(frame, row, column + v);                         \
+      }                                                                    \
+      body                                                                 \
+    }                                                                      \
   }
 
 GENIE_INLINE real_t row_add(real_t a, real_t b) {

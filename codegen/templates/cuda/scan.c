@@ -1,5 +1,5 @@
-// cumsum along an axis. Of the innermost axis a block is a row, which its threads take a stretch at a time; else a thread
-// is a column.
+// cumsum along an axis. Of the innermost axis a block is a row, which its threads take a stretch at a time; else a
+// thread is a column.
 #include "codegen/templates/cuda/strided.h"
 
 #if defined(GENIE_INTEGER)

@@ -1,5 +1,5 @@
-// A product of two tiles in shared memory by 256 threads, each with 4 x 4 sums. While one pair of tiles is multiplied, the
-// next is on its way into registers.
+// A product of two tiles in shared memory by 256 threads, each with 4 x 4 sums. While one pair of tiles is multiplied,
+// the next is on its way into registers.
 #ifndef GENIE_CODEGEN_TEMPLATES_CUDA_SIMT_TILE_H_
 #define GENIE_CODEGEN_TEMPLATES_CUDA_SIMT_TILE_H_
 

@@ -1,5 +1,5 @@
-// sort and topk along an axis: a block is a row. NaN is above every number, equal elements keep their order. Few largest
-// are found one after the other; else every element counts those that go before it.
+// sort and topk along an axis: a block is a row. NaN is above every number, equal elements keep their order. Few
+// largest are found one after the other; else every element counts those that go before it.
 #include "codegen/templates/cuda/device.h"
 
 i64 genie_size(const frame_t *frame);   // elements of a row

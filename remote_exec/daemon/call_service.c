@@ -141,13 +141,19 @@ static genie_deadline_ns_t deadline_of(const genie_wire_call_view_t *call) {
 // An error here is the connection's; what is wrong with the call is answered.
 static genie_status_t run_call(const caller_t *caller, const genie_wire_call_view_t *call) {
   genie_node_session_t *session = caller->session;
+  genie_metrics_t *metrics = &caller->node->metrics;
   const genie_deadline_ns_t deadline = deadline_of(call);
   genie_status_t status = bind_call(caller, call);
   if (status == GENIE_OK) {
     GENIE_RETURN_IF_ERROR(receive_inputs(caller, call));
     const uint64_t begin_ns = genie_deadline_clock_ns();
+    genie_metrics_add(metrics, GENIE_METRIC_CALLS_RUNNING, 1);
     status = genie_share_run(session->share, call->frame.call_id, deadline);
+    genie_metrics_subtract(metrics, GENIE_METRIC_CALLS_RUNNING, 1);
+    genie_metrics_add(metrics, GENIE_METRIC_CALL_TIME, genie_deadline_clock_ns() - begin_ns);
     if (status == GENIE_OK) {
+      // A client that has its outputs may be gone before the sending returns.
+      genie_metrics_add(metrics, GENIE_METRIC_CALLS_OK, 1);
       status = send_outputs(caller, call, genie_deadline_clock_ns() - begin_ns);
       if (genie_status_code(status) != GENIE_STATUS_UNIMPLEMENTED) {
         return status;
@@ -161,7 +167,10 @@ static genie_status_t run_call(const caller_t *caller, const genie_wire_call_vie
       return skipped;
     }
   }
+  const bool is_cancelled = genie_status_code(status) == GENIE_STATUS_CANCELLED;
   atomic_fetch_add(&caller->node->failed_call_count, 1);
+  genie_metrics_add(metrics, is_cancelled ? GENIE_METRIC_CALLS_CANCELLED : GENIE_METRIC_CALLS_FAILED, 1);
+  genie_metrics_count_error(metrics, genie_status_code(status));
   return send_failure(caller, call->frame.call_id, status);
 }
 

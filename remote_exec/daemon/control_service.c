@@ -60,6 +60,7 @@ static genie_status_t answer_failure(const control_t *control, uint64_t session_
   error.code = genie_status_code(failure);
   error.message = text;
   error.session_id = session_id;
+  genie_metrics_count_error(&control->node->metrics, genie_status_code(failure));
   genie_log_take_status(&control->node->log, GENIE_LOG_WARNING, genie_channel_get_peer(control->channel)->name,
                         failure);
   return answer(control, GENIE_WIRE_ERROR, &error.base);
@@ -118,12 +119,17 @@ static genie_status_t read_weights(void *self, uint64_t offset, uint64_t size_by
   return genie_store_image_read(((genie_node_session_t *)self)->weights, offset, size_bytes, destination);
 }
 
+// Sessions with the same weights compute from one copy of them.
+static const void *share_weights(void *self) {
+  return genie_store_image_memory(((genie_node_session_t *)self)->weights);
+}
+
 // The plan's bytes are hostile until the model is open: its reader checks hashes and signature, then all the rest.
 static genie_status_t open_model(const control_t *control, const void *bytes, uint64_t size_bytes, opened_t *opened) {
   const genie_daemon_options_t *options = control->node->options;
   const genie_model_options_t model_options = {.require_signed = options->is_signature_required,
                                                .trusted_keys = options->trusted_keys};
-  const genie_plan_weight_source_t source = {.self = opened->session, .read = read_weights};
+  const genie_plan_weight_source_t source = {.self = opened->session, .read = read_weights, .share = share_weights};
   return genie_model_open_parts("plan", bytes, size_bytes, &source, &model_options, &opened->session->model);
 }
 
@@ -234,6 +240,7 @@ static genie_status_t start_session(control_t *control, opened_t *opened) {
   GENIE_RETURN_IF_ERROR(genie_share_create(session->model, opened->places, opened->place_count,
                                            control->node->allocator, &session->share));
   genie_session_table_add(control->node->sessions, session);
+  genie_metrics_add(&control->node->metrics, GENIE_METRIC_SESSIONS_OPENED, 1);
   genie_log_write(&control->node->log, GENIE_LOG_INFO, genie_channel_get_peer(control->channel)->name,
                   "session %llx of %s: %u places, %llu bytes", (unsigned long long)session->id, session->label,
                   opened->place_count, (unsigned long long)session->charged_bytes);
@@ -356,6 +363,7 @@ static genie_status_t open_session(control_t *control, const Genie__Wire__OpenSe
     if (opened != NULL) {
       close_session(control, opened, "it could not be opened");
     }
+    genie_metrics_add(&control->node->metrics, GENIE_METRIC_SESSIONS_REFUSED, 1);
     return answer_failure(control, 0, status);
   }
   return GENIE_OK;

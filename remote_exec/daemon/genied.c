@@ -1,6 +1,8 @@
 // genied: a node that executes plans for the clients that it knows.
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "remote_exec/daemon/node.h"
+#include "remote_exec/daemon/node_metrics.h"
 #include "remote_exec/daemon/notify.h"
 #include "remote_exec/daemon/server.h"
+#include "remote_exec/hardening/hardening.h"
+#include "remote_exec/metrics/metrics_server.h"
 #include "remote_exec/transport/deadline.h"
+#include "runtime/device/device.h"
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { kDrainPollNs = 50 * 1000 * 1000 };
+enum { kDrainPollNs = 50 * 1000 * 1000, kSharedFolders = 64 };
 
 // ---- Start ----
 
@@ -41,13 +46,22 @@ static void warn_of_store(void *self, const char *message) {
 }
 
 static genie_status_t create_store(genie_node_t *node) {
+  const genie_config_list_t *shared = &node->options->weight_folders;
+  const char *folders[kSharedFolders + 1] = {NULL};
   char folder[4096];
+  if (shared->count > kSharedFolders) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--weights-from may be given %d times", kSharedFolders);
+  }
+  if (shared->count > 0) {
+    memcpy(folders, shared->values, shared->count * sizeof(*folders));
+  }
   snprintf(folder, sizeof(folder), "%s/weights", node->options->data_dir);
   const uint64_t memory_limit = (uint64_t)node->options->memory_limit_mib << 20;
   const genie_store_options_t options = {.folder = node->options->disk_limit_mib > 0 ? folder : NULL,
                                          .disk_limit_bytes = (uint64_t)node->options->disk_limit_mib << 20,
                                          .memory_limit_bytes = memory_limit,
                                          .idle_limit_bytes = memory_limit / 4,
+                                         .shared_folders = folders,
                                          .warn = warn_of_store,
                                          .warn_self = node};
   return genie_store_create(&options, node->allocator, &node->store);
@@ -79,16 +93,12 @@ static genie_status_t fill_node(genie_node_t *node) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--devices %.200s names no device of this build",
                              node->options->devices);
   }
-  if (node->options->metrics_listen != NULL) {
-    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "this genied was built without --metrics-listen");
-  }
   GENIE_RETURN_IF_ERROR(make_directory(node->options->data_dir));
   GENIE_RETURN_IF_ERROR(genie_identity_load_or_create(node->options->key, node->allocator, &node->identity));
   GENIE_RETURN_IF_ERROR(
       genie_authorized_keys_load(node->options->authorized_keys, node->allocator, &node->authorized_keys));
   GENIE_RETURN_IF_ERROR(create_budget(node));
-  GENIE_RETURN_IF_ERROR(genie_session_table_create(node->allocator, &node->sessions));
-  return create_store(node);
+  return genie_session_table_create(node->allocator, &node->sessions);
 }
 
 static void empty_node(genie_node_t *node) {
@@ -97,6 +107,89 @@ static void empty_node(genie_node_t *node) {
   genie_budget_destroy(node->budget);
   genie_authorized_keys_destroy(node->authorized_keys);
   genie_identity_destroy(node->identity);
+  genie_metrics_deinit(&node->metrics);
+}
+
+// ---- Giving up what serving does not need ----
+
+// What the environment may say to genied and to what it links: nothing that names a file to load.
+static const char *const kKeptVariables[] = {"GENIED_*",
+                                             "HOME",
+                                             "STATE_DIRECTORY",
+                                             "NOTIFY_SOCKET",
+                                             "TZ",
+                                             "CUDA_VISIBLE_DEVICES",
+                                             "CUDA_DEVICE_ORDER",
+                                             "NVIDIA_VISIBLE_DEVICES",
+                                             "ASAN_OPTIONS",
+                                             "TSAN_OPTIONS",
+                                             "LLVM_PROFILE_FILE",
+                                             NULL};
+
+typedef struct warming {
+  genie_node_t *node;
+  uint32_t features;
+} warming_t;
+
+// A vendor's driver loads libraries and may start a helper when it is first used: that is done before the filter.
+static void warm_up_device(void *context, const char *name, const char *kind, uint32_t ordinal) {
+  warming_t *warming = context;
+  genie_device_t *device = NULL;
+  if (strcmp(kind, "cuda") != 0) {
+    return;
+  }
+  warming->features |= GENIE_HARDENING_CUDA;
+  const genie_status_t status =
+      genie_device_create(kind, &(genie_device_options_t){.ordinal = ordinal}, warming->node->allocator, &device);
+  if (status != GENIE_OK) {
+    genie_log_take_status(&warming->node->log, GENIE_LOG_WARNING, name, status);
+  }
+  genie_device_destroy(device);
+}
+
+// So do name services.
+static void warm_up_names(void) {
+  struct addrinfo *found = NULL;
+  if (getaddrinfo("localhost", NULL, NULL, &found) == 0) {
+    freeaddrinfo(found);
+  }
+}
+
+static genie_status_t filter_calls(genie_node_t *node, uint32_t features) {
+  if (node->options->is_unfiltered) {
+    genie_log_write(&node->log, GENIE_LOG_WARNING, NULL, "system calls are not filtered (--unfiltered)");
+    return GENIE_OK;
+  }
+  if (!genie_hardening_has_filter()) {
+    genie_log_write(&node->log, GENIE_LOG_WARNING, NULL, "system calls are not filtered (built with a sanitizer)");
+    return GENIE_OK;
+  }
+  return genie_status_annotate(genie_hardening_filter_calls(features), "see --unfiltered");
+}
+
+// The data directory goes to the user that the node becomes.
+static genie_status_t become_user(const genie_daemon_options_t *options) {
+  const struct passwd *user = getpwnam(options->user);
+  if (user != NULL && geteuid() == 0 && chown(options->data_dir, user->pw_uid, user->pw_gid) != 0) {
+    return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "cannot give %s to user '%.64s': %s", options->data_dir,
+                             options->user, strerror(errno));
+  }
+  return genie_hardening_become(options->user);
+}
+
+// Sockets are open and keys are read; no thread runs yet.
+static genie_status_t surrender(genie_node_t *node) {
+  warming_t warming = {.node = node};
+  genie_node_list_devices(node, warm_up_device, &warming);
+  warm_up_names();
+  if (node->options->user != NULL) {
+    GENIE_RETURN_IF_ERROR(become_user(node->options));
+  } else if (geteuid() == 0) {
+    genie_log_write(&node->log, GENIE_LOG_WARNING, NULL, "genied runs as root: --user NAME gives that up");
+  }
+  GENIE_RETURN_IF_ERROR(create_store(node));
+  GENIE_RETURN_IF_ERROR(genie_hardening_limit_process());
+  return filter_calls(node, warming.features);
 }
 
 // ---- Stop ----
@@ -116,6 +209,7 @@ static void wait_for_signal(const sigset_t *signals) {
 // Sessions may end by themselves for a while; a second signal ends them at once.
 static void drain(genie_node_t *node, const sigset_t *signals) {
   atomic_store(&node->is_draining, true);
+  genie_metrics_set(&node->metrics, GENIE_METRIC_DRAINING, 1);
   const genie_deadline_ns_t deadline =
       genie_deadline_after_ns((uint64_t)node->options->drain_seconds * (uint64_t)1000000000);
   while (genie_session_table_count(node->sessions) > 0 && !genie_deadline_has_passed(deadline) &&
@@ -123,10 +217,8 @@ static void drain(genie_node_t *node, const sigset_t *signals) {
   }
 }
 
-static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
+static void serve(genie_node_t *node, const genie_server_t *server, const sigset_t *signals) {
   const char *notify_socket = getenv("NOTIFY_SOCKET");
-  genie_server_t *server = NULL;
-  GENIE_RETURN_IF_ERROR(genie_server_create(node, &server));
   genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "genied listens on %s, devices %s, key %s",
                   genie_server_address(server), node->options->devices, genie_identity_get_fingerprint(node->identity));
   genie_notify_send(notify_socket, "READY=1");
@@ -135,9 +227,46 @@ static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
   genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopping: %u sessions have up to %lld s",
                   genie_session_table_count(node->sessions), (long long)node->options->drain_seconds);
   drain(node, signals);
-  genie_server_destroy(server);
-  genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopped");
+}
+
+static genie_status_t start_metrics(genie_node_t *node, genie_metrics_server_t **out_server) {
+  if (node->options->metrics_listen == NULL) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(
+      genie_metrics_server_start(node->options->metrics_listen, &node->metrics, node->allocator, out_server));
+  genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "metrics on port %u", genie_metrics_server_port(*out_server));
   return GENIE_OK;
+}
+
+static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
+  genie_server_t *server = NULL;
+  genie_metrics_server_t *metrics_server = NULL;
+  genie_metric_collector_t collector;
+  GENIE_RETURN_IF_ERROR(genie_server_create(node, &server));
+  genie_status_t status = surrender(node);
+  if (status == GENIE_OK) {
+    genie_node_metrics_attach(node, &collector);
+    status = start_metrics(node, &metrics_server);
+  }
+  if (status == GENIE_OK) {
+    status = genie_server_start(server);
+  }
+  if (status == GENIE_OK) {
+    serve(node, server, signals);
+  }
+  genie_server_destroy(server);
+  genie_metrics_server_stop(metrics_server);
+  if (status == GENIE_OK) {
+    genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopped");
+  }
+  return status;
+}
+
+static uint64_t read_unix_time_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static genie_status_t start_and_run(const genie_daemon_options_t *options) {
@@ -153,6 +282,8 @@ static genie_status_t start_and_run(const genie_daemon_options_t *options) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  genie_metrics_init(&node.metrics);
+  genie_metrics_set(&node.metrics, GENIE_METRIC_START_TIME, read_unix_time_ns());
   genie_status_t status = fill_node(&node);
   if (status == GENIE_OK) {
     status = run(&node, &signals);
@@ -191,6 +322,10 @@ static int report(genie_status_t status, int exit_code) {
 }
 
 int main(int argc, char **argv) {
+  const genie_status_t cleaned = genie_hardening_clean_environment(kKeptVariables);
+  if (cleaned != GENIE_OK) {
+    return report(cleaned, EXIT_FAILED);
+  }
   if (has_argument(argc, argv, "--help", "-h")) {
     return print_help();
   }

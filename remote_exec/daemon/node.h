@@ -8,6 +8,7 @@
 #include "remote_exec/daemon/options.h"
 #include "remote_exec/daemon/session_table.h"
 #include "remote_exec/identity/authorized_keys.h"
+#include "remote_exec/metrics/metrics.h"
 #include "remote_exec/store/store.h"
 
 // Immutable after start but for what is thread-safe itself.
@@ -20,6 +21,7 @@ typedef struct genie_node {
   genie_budget_t *budget;
   genie_session_table_t *sessions;
   genie_store_t *store;
+  genie_metrics_t metrics;
   char software[128];
   uint64_t start_ns;
   atomic_bool is_draining;  // no further sessions

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "remote_exec/daemon/node_metrics.h"
 #include "remote_exec/daemon/services.h"
 #include "remote_exec/transport/connection.h"
 #include "remote_exec/transport/stream.h"
@@ -136,6 +137,7 @@ static void remove_connection(connection_t *connection) {
                         1);
   }
   genie_channel_close(channel);
+  genie_metrics_subtract(&server->node->metrics, GENIE_METRIC_CONNECTIONS, 1);
   genie_node_session_release(connection->session);
   genie_allocator_free(server->node->allocator, connection);
   // The last thing that touches the server.
@@ -148,6 +150,7 @@ static void remove_connection(connection_t *connection) {
 // A peer that leaves is no news; one that is refused or breaks the protocol is.
 static void log_end(const connection_t *connection, const char *peer, genie_status_t status) {
   const genie_status_code_t code = genie_status_code(status);
+  genie_node_metrics_count_end(connection->server->node, code);
   if (code == GENIE_STATUS_UNAVAILABLE || code == GENIE_STATUS_CANCELLED || code == GENIE_STATUS_OK) {
     genie_status_free(status);
     return;
@@ -189,6 +192,9 @@ static bool add_connection(genie_server_t *server, connection_t *connection) {
     ++server->connection_count;
   }
   pthread_mutex_unlock(&server->mutex);
+  genie_metrics_add(&server->node->metrics,
+                    has_room ? GENIE_METRIC_CONNECTIONS_ACCEPTED : GENIE_METRIC_CONNECTIONS_OVER_LIMIT, 1);
+  genie_metrics_add(&server->node->metrics, GENIE_METRIC_CONNECTIONS, has_room);
   return has_room;
 }
 
@@ -248,18 +254,20 @@ genie_status_t genie_server_create(genie_node_t *node, genie_server_t **out_serv
   server->node = node;
   pthread_mutex_init(&server->mutex, NULL);
   pthread_cond_init(&server->changed, NULL);
-  genie_status_t status = genie_stream_listen(node->options->listen, node->identity, genie_node_trust(node), NULL,
-                                              node->allocator, &server->listener);
-  if (status == GENIE_OK && pthread_create(&server->thread, NULL, accept_main, server) != 0) {
-    status = genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
-  }
-  server->has_thread = status == GENIE_OK;
+  const genie_status_t status = genie_stream_listen(node->options->listen, node->identity, genie_node_trust(node), NULL,
+                                                    node->allocator, &server->listener);
   if (status != GENIE_OK) {
     genie_server_destroy(server);
     return status;
   }
   *out_server = server;
   return GENIE_OK;
+}
+
+genie_status_t genie_server_start(genie_server_t *server) {
+  server->has_thread = pthread_create(&server->thread, NULL, accept_main, server) == 0;
+  return server->has_thread ? GENIE_OK
+                            : genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
 }
 
 const char *genie_server_address(const genie_server_t *server) {

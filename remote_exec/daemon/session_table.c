@@ -158,6 +158,14 @@ void genie_session_table_close(genie_session_table_t *table, genie_node_session_
   }
 }
 
+void genie_session_table_visit(genie_session_table_t *table, genie_session_visit_fn_t visit, void *context) {
+  pthread_mutex_lock(&table->mutex);
+  for (genie_node_session_t *session = table->first; session != NULL; session = session->next) {
+    visit(context, session);
+  }
+  pthread_mutex_unlock(&table->mutex);
+}
+
 uint32_t genie_session_table_count(genie_session_table_t *table) {
   pthread_mutex_lock(&table->mutex);
   const uint32_t count = table->count;

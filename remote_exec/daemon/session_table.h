@@ -82,6 +82,10 @@ bool genie_session_table_expects_peer(genie_session_table_t *table, const genie_
 // Takes a session out of the table and ends what goes on in it; the caller's reference stays.
 void genie_session_table_close(genie_session_table_t *table, genie_node_session_t *session, const char *why);
 
+// Calls `visit` with each session that is open, under the table's lock: it may not open or close any.
+typedef void (*genie_session_visit_fn_t)(void *context, genie_node_session_t *session);
+void genie_session_table_visit(genie_session_table_t *table, genie_session_visit_fn_t visit, void *context);
+
 uint32_t genie_session_table_count(genie_session_table_t *table);
 
 // Names another node of the session. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.

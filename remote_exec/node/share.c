@@ -445,6 +445,14 @@ genie_status_t genie_share_attach(genie_share_t *share, const genie_share_peer_t
   return status;
 }
 
+uint32_t genie_share_place_count(const genie_share_t *share) {
+  return share->hosted_count;
+}
+
+uint32_t genie_share_place_index(const genie_share_t *share, uint32_t index) {
+  return share->hosted[index].place;
+}
+
 bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **out_name,
                             genie_channel_stats_t *out_stats) {
   pthread_mutex_lock(&share->mutex);

@@ -74,6 +74,10 @@ void genie_share_cancel(genie_share_t *share, uint64_t call_id);
 // Ends every run, now and later, with this status.
 void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char *message);
 
+// The hosted places: how many, and which of the plan's.
+uint32_t genie_share_place_count(const genie_share_t *share);
+uint32_t genie_share_place_index(const genie_share_t *share, uint32_t index);
+
 // The program of hosted place `index`: for its state and its figures, between runs.
 genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index);
 

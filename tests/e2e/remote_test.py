@@ -1,0 +1,124 @@
+"""Plans on daemons: what one gives is what the same plan gives in this process, to the bit."""
+
+import json
+import re
+import subprocess
+import time
+
+import numpy
+import pytest
+import safetensors.numpy
+
+import archives
+import nodes
+
+ON_NODE1 = ("--place", "local:cpu0=node1:cpu0")
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    with nodes.Pool(["node1", "node2", "node3"], tmp_path_factory.mktemp("pool"), options=["--threads", "1"]) as pool:
+        print(f"daemons on {pool.where}")
+        yield pool
+        for node in pool.nodes.values():
+            assert node.process.poll() is None, node.log()[-2000:]
+            assert node.end() == 0
+
+
+@pytest.fixture(scope="module")
+def split_plan(geniec, pool, tmp_path_factory):
+    """split_plan(archive, rule...) is its plan over the nodes, by rules of geniec --place."""
+    folder, plans = tmp_path_factory.mktemp("split"), {}
+
+    def compile_once(archive, *rules):
+        if (archive, rules) not in plans:
+            plan = folder / f"{len(plans)}.gplan"
+            places = [argument for rule in rules for argument in ("--place", rule)]
+            done = geniec(archive, "-o", plan, "--pool", pool.path, *places)
+            assert done.returncode == 0, done.stderr[-2000:]
+            plans[archive, rules] = plan
+        return plans[archive, rules]
+
+    return compile_once
+
+
+def outputs_of(run, *arguments, folder, name="o.safetensors"):
+    path = folder / name
+    done = run(*arguments, "--outputs", path)
+    assert done.returncode == 0, done.stderr
+    return safetensors.numpy.load_file(path)
+
+
+def assert_same_bits(actual, expected):
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        assert actual[name].dtype == value.dtype and actual[name].tobytes() == value.tobytes(), name
+
+
+@pytest.mark.parametrize("model", ["mlp", "bert", "bert_dynamic"])
+def test_a_plan_on_one_node_equals_the_process(model, plan_of, genie_tool, pool, tmp_path):
+    archive = archives.zoo(model)
+    plan = plan_of(archive.path)
+    for inputs, _ in archive.calls:
+        local = outputs_of(genie_tool, "run", plan, "--threads", "1", "--inputs", inputs, folder=tmp_path)
+        remote = outputs_of(pool.genie, "run", plan, *ON_NODE1, "--inputs", inputs, folder=tmp_path)
+        assert_same_bits(remote, local)
+
+
+SPLITS = {
+    "two": ("mlp", ("0=node1:cpu0", "2=node2:cpu0", "4=node2:cpu0")),
+    "there_and_back": ("mlp", ("0=node1:cpu0", "2=node2:cpu0", "4=node1:cpu0")),
+    "three": ("mlp", ("0=node1:cpu0", "2=node2:cpu0", "4=node3:cpu0")),
+    "with_the_process": ("mlp", ("0=local:cpu0", "2=node2:cpu0", "4=local:cpu0")),
+    "encoder": ("bert", ("*embeddings*=node1:cpu0", "*layer.0*=node2:cpu0")),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_plan_equals_the_process(split, split_plan, genie_tool, pool, tmp_path):
+    model, rules = SPLITS[split]
+    archive = archives.zoo(model)
+    plan = split_plan(archive.path, *rules)
+    inputs = archive.calls[0][0]
+    local = outputs_of(genie_tool, "run", plan, "--threads", "1", "--inputs", inputs, folder=tmp_path)
+    remote = outputs_of(pool.genie, "run", plan, "--inputs", inputs, folder=tmp_path)
+    assert_same_bits(remote, local)
+
+
+def test_weights_travel_once(plan_of, pool, tmp_path):
+    archive = archives.zoo("mlp")
+    plan = plan_of(archive.path)
+    arguments = ("run", plan, "--place", "local:cpu0=node3:cpu0", "--inputs", archive.calls[0][0])
+    pool.genie(*arguments)
+    again = pool.genie(*arguments)
+    assert again.returncode == 0 and "weights" not in again.stderr
+
+
+def test_what_a_node_refuses_is_one_clear_line(plan_of, pool, mlp):
+    plan = plan_of(mlp.path)
+    stranger = pool.make_key("stranger")
+    done = pool.genie("run", plan, *ON_NODE1, "--inputs", mlp.calls[0][0], "--key", stranger)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "node1" in done.stderr and "key" in done.stderr
+
+
+def test_a_node_with_another_key_is_refused(plan_of, pool, mlp, tmp_path):
+    plan = plan_of(mlp.path)
+    text = pool.path.read_text().replace(pool["node1"].key, "sha256:" + "0" * 64)
+    other = tmp_path / "other.json"
+    other.write_text(text)
+    done = pool.genie("run", plan, *ON_NODE1, "--inputs", mlp.calls[0][0], "--pool", other)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1 and "node1" in done.stderr
+
+
+def test_a_place_that_the_pool_lacks_is_named(plan_of, pool, mlp):
+    done = pool.genie("run", plan_of(mlp.path), "--place", "local:cpu0=node9:cpu0", "--inputs", mlp.calls[0][0])
+    assert done.returncode == 1 and "node9" in done.stderr and "node1" in done.stderr
+
+
+def test_bench_measures_a_remote_plan(plan_of, pool, mlp):
+    done = pool.genie("bench", plan_of(mlp.path), *ON_NODE1, "--runs", "50", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["runs"] == 50

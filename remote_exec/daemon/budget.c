@@ -86,11 +86,11 @@ static genie_status_t charge(genie_budget_t *budget, const char *name, genie_bud
   GENIE_RETURN_IF_ERROR(find_or_add_client(budget, name, &client));
   const uint64_t limit = budget->limits.total[kind];
   const uint64_t client_limit = budget->limits.client[kind];
-  if (client->used[kind] > client_limit || amount > client_limit - client->used[kind]) {
-    return exhausted(kind, true, client->used[kind], client_limit, amount);
-  }
   if (budget->used[kind] > limit || amount > limit - budget->used[kind]) {
     return exhausted(kind, false, budget->used[kind], limit, amount);
+  }
+  if (client->used[kind] > client_limit || amount > client_limit - client->used[kind]) {
+    return exhausted(kind, true, client->used[kind], client_limit, amount);
   }
   client->used[kind] += amount;
   budget->used[kind] += amount;

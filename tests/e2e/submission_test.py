@@ -1,0 +1,69 @@
+"""Several calls in flight, their ends, many sessions after each other, and a session that comes back: the C API."""
+
+import json
+import subprocess
+
+import pytest
+
+import nodes
+
+ON_NODE1 = "local:cpu0=node1:cpu0"
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    with nodes.Pool(["node1", "node2"], tmp_path_factory.mktemp("pool"), options=["--threads", "1"]) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def plans(geniec, plan_of, pool, mlp, tmp_path_factory):
+    """(plan, place map) by what it needs"""
+    made = {"one_node": (plan_of(mlp.path), ON_NODE1)}
+    for name, places in {"two_nodes": ("node1", "node2", "node1"), "with_the_process": ("local", "node1", "local")}.items():
+        plan = tmp_path_factory.mktemp("split") / f"{name}.gplan"
+        rules = [argument for layer, node in zip("024", places) for argument in ("--place", f"{layer}={node}:cpu0")]
+        done = geniec(mlp.path, "-o", plan, "--pool", pool.path, *rules)
+        assert done.returncode == 0, done.stderr
+        made[name] = (plan, "-")
+    return made
+
+
+def command(pool, plan, mode, count):
+    path, place_map = plan
+    return pool.client.command([pool.program("remote_driver"), path, pool.path, pool.key, place_map, mode, str(count)])
+
+
+def drive(pool, plan, mode, count, timeout=300):
+    done = subprocess.run(command(pool, plan, mode, count), capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("where", ["one_node", "two_nodes", "with_the_process"])
+@pytest.mark.parametrize("mode", ["pipeline", "cancel", "late"])
+def test_calls_in_flight_end_once_with_their_own_results(where, mode, plans, pool):
+    drive(pool, plans[where], mode, 200)
+
+
+def test_a_thousand_sessions_leave_nothing(plans, pool):
+    node = pool["node1"]
+    drive(pool, plans["one_node"], "sessions", 100)
+    before = node.status("VmRSS"), node.file_count(), node.status("Threads")
+    grown = drive(pool, plans["one_node"], "sessions", 1000)
+    after = node.status("VmRSS"), node.file_count(), node.status("Threads")
+    assert grown["grown_kib"] < 2048 and grown["grown_files"] == 0, grown
+    assert after[0] - before[0] < 2048, (before, after)
+    assert after[1:] == before[1:], (before, after)
+
+
+def test_a_session_comes_back_after_its_node_does(plans, pool):
+    node = pool["node1"]
+    with subprocess.Popen(command(pool, plans["two_nodes"], "reconnect", 20), stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout.readline() == "running\n"
+        node.kill()
+        lost = driver.stdout.readline()
+        assert lost.startswith("ABORTED: ") and "node1" in lost
+        node.start()
+        assert driver.stdout.readline() == "reconnected\n"
+        assert driver.wait(timeout=20) == 0

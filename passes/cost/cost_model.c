@@ -105,8 +105,8 @@ static genie_status_t read_place(MlirAttribute dictionary, genie_cost_place_t *p
 }
 
 static genie_status_t read_link(MlirAttribute dictionary, genie_cost_machine_t *machine) {
-  double from = -1;
-  double to = -1;
+  double from = -2;
+  double to = -2;
   genie_cost_link_t link = kTypicalLink;
   const MlirAttribute from_value = element(dictionary, "from");
   const MlirAttribute to_value = element(dictionary, "to");
@@ -116,12 +116,16 @@ static genie_status_t read_link(MlirAttribute dictionary, genie_cost_machine_t *
   if (!mlirAttributeIsNull(to_value) && mlirAttributeIsAInteger(to_value)) {
     to = (double)mlirIntegerAttrGetValueInt(to_value);
   }
-  if (from < 0 || to < 0 || from >= machine->place_count || to >= machine->place_count) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a link of 'genie.links' must join two places");
+  if (from < -1 || to < -1 || from >= machine->place_count || to >= machine->place_count || from == to) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "a link of 'genie.links' must join two places, or a place and the client");
   }
   GENIE_RETURN_IF_ERROR(read_number(dictionary, "bytes_per_s", &link.bytes_per_s, &link.is_measured));
   GENIE_RETURN_IF_ERROR(read_number(dictionary, "latency_ns", &link.latency_ns, NULL));
-  machine->links[(int)from][(int)to] = link;
+  genie_cost_link_t *slot = from < 0 ? &machine->from_client[(int)to]
+                            : to < 0 ? &machine->to_client[(int)from]
+                                     : &machine->links[(int)from][(int)to];
+  *slot = link;
   return GENIE_OK;
 }
 
@@ -146,6 +150,7 @@ genie_status_t genie_cost_machine_read(MlirModule module, genie_cost_machine_t *
     for (intptr_t k = 0; k < count; ++k) {
       out_machine->links[i][k] = kTypicalLink;
     }
+    out_machine->from_client[i] = out_machine->to_client[i] = kTypicalLink;
   }
   for (intptr_t i = 0;
        !mlirAttributeIsNull(links) && mlirAttributeIsAArray(links) && i < mlirArrayAttrGetNumElements(links); ++i) {

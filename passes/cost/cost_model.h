@@ -42,6 +42,8 @@ typedef struct genie_cost_machine {
   int place_count;  // at least one
   genie_cost_place_t places[GENIE_COST_MAX_PLACES];
   genie_cost_link_t links[GENIE_COST_MAX_PLACES][GENIE_COST_MAX_PLACES];  // from, to
+  genie_cost_link_t from_client[GENIE_COST_MAX_PLACES];                   // inputs of a call
+  genie_cost_link_t to_client[GENIE_COST_MAX_PLACES];                     // its outputs
 } genie_cost_machine_t;
 
 // INVALID_ARGUMENT: more places than the model takes, or a number that is none.

@@ -132,16 +132,16 @@ static genie_status_t find_leaders(genie_placement_model_t *model) {
   return GENIE_OK;
 }
 
+// Whether a device could be asked to hold more than it can.
 static bool is_memory_binding(const genie_placement_problem_t *problem) {
-  uint64_t sum = 0;
-  for (uint32_t node = 0; node < problem->node_count; ++node) {
-    if (__builtin_add_overflow(sum, problem->resident_bytes[node], &sum)) {
-      return true;
-    }
-  }
   for (uint32_t device = 0; device < problem->device_count; ++device) {
-    if (sum > problem->memory_limit_bytes[device]) {
-      return true;
+    uint64_t sum = 0;
+    for (uint32_t node = 0; node < problem->node_count; ++node) {
+      if (genie_placement_allows(problem, node, device) &&
+          (__builtin_add_overflow(sum, problem->resident_bytes[node], &sum) ||
+           sum > problem->memory_limit_bytes[device])) {
+        return true;
+      }
     }
   }
   return false;

@@ -8,9 +8,9 @@
 #include "passes/place/placement_model.h"
 
 enum {
-  kMaxTriesASegment = 20000,  // assignments of the inside of a segment, for one pair of devices at its ends
-  kMaxTries = 20000000,       // nodes run in all enumerations
-  kMaxLabels = 512,           // kept for each device of a cut when memory is scarce
+  kMaxTriesASegment = 4096,  // assignments of the inside of a segment, for one pair of devices at its ends
+  kMaxTries = 20000000,      // nodes run in all enumerations
+  kMaxLabels = 512,          // kept for each device of a cut when memory is scarce
 };
 
 typedef struct label {

@@ -1,0 +1,162 @@
+// place-by-cost: chooses the places of ops that have none, where the module asks for it by `genie.objective`:
+// "latency" (one call is done soonest) or "throughput" (a stream of calls flows fastest).
+#include <string.h>
+
+#include "ir/place.h"
+#include "passes/place/place_problem.h"
+
+typedef genie_status_t (*solve_fn_t)(genie_place_problem_t *problem, genie_arena_t *arena,
+                                     genie_placement_t *out_placement);
+
+// Of a stream of calls only the stages count: the ends of a call may lie anywhere.
+static void free_ends(genie_place_problem_t *problem) {
+  const uint32_t devices = problem->placement.device_count;
+  const uint32_t last = problem->placement.node_count - 1;
+  for (uint32_t d = 0; d < devices; ++d) {
+    problem->time_ns[d] = 0;
+    problem->time_ns[(size_t)last * devices + d] = 0;
+  }
+}
+
+// One device alone is better than several that gain little: predictions are not that good, and every transfer can fail.
+static const double kLeastGain = 1.05;
+
+// Replaces a placement by the best on one device if that is nearly as fast.
+static genie_status_t prefer_one_device(const genie_place_problem_t *problem, genie_arena_t *arena,
+                                        genie_placement_t *placement) {
+  const uint32_t count = problem->placement.node_count;
+  uint32_t *device;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, count, sizeof(uint32_t), (void **)&device));
+  double best_ns = kLeastGain * (double)placement->cost.latency_ns;
+  for (uint32_t d = 0; d < problem->client; ++d) {
+    for (uint32_t node = 0; node < count; ++node) {
+      device[node] = node == 0 || node == count - 1 ? problem->client : d;
+    }
+    genie_placement_cost_t cost;
+    const genie_status_t status = genie_placement_evaluate(&problem->placement, device, arena, &cost);
+    if (status != GENIE_OK) {
+      genie_status_free(status);  // it does not fit there
+    } else if ((double)cost.latency_ns < best_ns) {
+      best_ns = (double)cost.latency_ns;
+      memcpy(placement->device, device, count * sizeof(uint32_t));
+      placement->cost = cost;
+    }
+  }
+  placement->is_optimal = placement->is_optimal && placement->cost.latency_ns <= placement->bound_ns;
+  return GENIE_OK;
+}
+
+static genie_status_t place_for_latency(genie_place_problem_t *problem, genie_arena_t *arena,
+                                        genie_placement_t *out_placement) {
+  GENIE_RETURN_IF_ERROR(genie_placement_solve(&problem->placement, arena, out_placement));
+  return prefer_one_device(problem, arena, out_placement);
+}
+
+static genie_status_t place_for_throughput(genie_place_problem_t *problem, genie_arena_t *arena,
+                                           genie_placement_t *out_placement) {
+  free_ends(problem);
+  return genie_placement_solve_pipeline(&problem->placement, arena, out_placement);
+}
+
+// NULL where the module has no objective.
+static genie_status_t find_solver(MlirModule module, solve_fn_t *out_solve) {
+  *out_solve = NULL;
+  const MlirAttribute objective = mlirOperationGetAttributeByName(mlirModuleGetOperation(module),
+                                                                  mlirStringRefCreateFromCString("genie.objective"));
+  if (mlirAttributeIsNull(objective)) {
+    return GENIE_OK;
+  }
+  const MlirStringRef text =
+      mlirAttributeIsAString(objective) ? mlirStringAttrGetValue(objective) : mlirStringRefCreateFromCString("");
+  if (mlirStringRefEqual(text, mlirStringRefCreateFromCString("latency"))) {
+    *out_solve = place_for_latency;
+  } else if (mlirStringRefEqual(text, mlirStringRefCreateFromCString("throughput"))) {
+    *out_solve = place_for_throughput;
+  } else {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "'genie.objective' must be \"latency\" or \"throughput\"");
+  }
+  return GENIE_OK;
+}
+
+// Places the states that an entry's ops now keep, so that the next entry finds them.
+static void place_states(const genie_place_problem_t *problem, const uint32_t *device) {
+  const MlirSymbolTable table = mlirSymbolTableCreate(mlirOperationGetParentOperation(problem->function));
+  for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
+    for (intptr_t i = 0; i < mlirOperationGetNumOperands(problem->ops[node]); ++i) {
+      const MlirValue root = genie_place_problem_root(mlirOperationGetOperand(problem->ops[node], i));
+      if (!genie_place_problem_is_state(problem, root)) {
+        continue;
+      }
+      MlirStringRef name;
+      (void)genie_ir_argument_role(problem->function, mlirBlockArgumentGetArgNumber(root), &name);
+      const MlirOperation state = mlirSymbolTableLookup(table, name);
+      if (!mlirOperationIsNull(state)) {
+        genie_ir_set_place(state, (int)device[node]);
+      }
+    }
+  }
+  mlirSymbolTableDestroy(table);
+}
+
+static void note(const genie_place_problem_t *problem, const genie_placement_t *placement) {
+  const MlirContext context = mlirOperationGetContext(problem->function);
+  const struct {
+    const char *name;
+    MlirAttribute value;
+  } rows[] = {
+      {"bottleneck_ns", genie_ir_i64_attr(context, placement->cost.bottleneck_ns)},
+      {"bound_ns", genie_ir_i64_attr(context, placement->bound_ns)},
+      {"is_optimal", genie_ir_bool_attr(context, placement->is_optimal)},
+      {"latency_ns", genie_ir_i64_attr(context, placement->cost.latency_ns)},
+      {"traffic_bytes", genie_ir_i64_attr(context, (int64_t)placement->cost.traffic_bytes)},
+  };
+  enum { ROWS = sizeof rows / sizeof rows[0] };
+  MlirNamedAttribute named[ROWS];
+  for (int i = 0; i < ROWS; ++i) {
+    named[i] =
+        mlirNamedAttributeGet(mlirIdentifierGet(context, mlirStringRefCreateFromCString(rows[i].name)), rows[i].value);
+  }
+  mlirOperationSetDiscardableAttributeByName(problem->function, mlirStringRefCreateFromCString("genie.placement"),
+                                             mlirDictionaryAttrGet(context, ROWS, named));
+}
+
+static genie_status_t place_function(const genie_cost_machine_t *machine, solve_fn_t solve, MlirOperation function) {
+  genie_arena_t arena;
+  genie_arena_init(genie_allocator_heap(), 0, &arena);
+  genie_place_problem_t problem;
+  genie_placement_t placement;
+  genie_status_t status = genie_place_problem_make(function, machine, &arena, &problem);
+  if (status == GENIE_OK) {
+    status = genie_place_policies_apply(&problem);
+  }
+  if (status == GENIE_OK) {
+    status = solve(&problem, &arena, &placement);
+  }
+  if (status == GENIE_OK) {
+    for (uint32_t node = 1; node + 1 < problem.placement.node_count; ++node) {
+      genie_ir_set_place(problem.ops[node], (int)placement.device[node]);
+    }
+    place_states(&problem, placement.device);
+    note(&problem, &placement);
+  }
+  genie_arena_deinit(&arena);
+  return status;
+}
+
+genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, MlirModule module) {
+  (void)context;
+  solve_fn_t solve;
+  GENIE_RETURN_IF_ERROR(find_solver(module, &solve));
+  if (solve == NULL) {
+    return GENIE_OK;
+  }
+  genie_cost_machine_t machine;
+  GENIE_RETURN_IF_ERROR(genie_cost_machine_read(module, &machine));
+  for (MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module)); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (genie_op_is(op, "func.func")) {
+      GENIE_RETURN_IF_ERROR(place_function(&machine, solve, op));
+    }
+  }
+  return GENIE_OK;
+}

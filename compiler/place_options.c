@@ -7,7 +7,12 @@
 #include "ir/place.h"
 #include "runtime/pool/pool.h"
 
-enum { NAME_BYTES = 128, MAX_RULES = 1024, MAX_FIELDS = 16, MAX_LINKS = GENIE_IR_MAX_PLACES * GENIE_IR_MAX_PLACES };
+enum {
+  NAME_BYTES = 128,
+  MAX_RULES = 1024,
+  MAX_FIELDS = 16,
+  MAX_LINKS = GENIE_IR_MAX_PLACES * (GENIE_IR_MAX_PLACES + 2)
+};
 
 // "@split=SEED/COUNT" instead of rules: the tests' way to cut a model anywhere.
 static const char kSplit[] = "@split=";
@@ -199,35 +204,104 @@ static void set_places(const builder_t *builder) {
   set(builder, "genie.places", mlirArrayAttrGet(builder->context, builder->place_count, places));
 }
 
-static void set_links(const builder_t *builder) {
+// Between devices of one node bytes move through its memory.
+static const genie_pool_link_t kInsideNode = {.bytes_per_s = 1e10, .latency_ns = 5000};
+
+static const genie_pool_link_t *find_link(const builder_t *builder, uint32_t from, uint32_t to) {
+  return from == to ? &kInsideNode : genie_pool_find_link(builder->pool, from, to);
+}
+
+// A link between places, -1 being the client, unless nobody measured it.
+static void add_link(const builder_t *builder, int from, int to, const genie_pool_link_t *link, MlirAttribute *links,
+                     int *link_count) {
+  if (link == NULL || from == to || link->bytes_per_s <= 0) {
+    return;
+  }
+  MlirNamedAttribute fields[MAX_FIELDS] = {
+      named(builder->context, "from", genie_ir_i64_attr(builder->context, from)),
+      named(builder->context, "to", genie_ir_i64_attr(builder->context, to)),
+  };
+  int count = 2;
+  add_figure(builder, "bytes_per_s", link->bytes_per_s, fields, &count);
+  add_figure(builder, "latency_ns", link->latency_ns, fields, &count);
+  links[(*link_count)++] = mlirDictionaryAttrGet(builder->context, count, fields);
+}
+
+static genie_status_t set_links(const builder_t *builder) {
   MlirAttribute links[MAX_LINKS];
-  int link_count = 0;
+  int count = 0;
+  uint32_t client = 0;
+  GENIE_RETURN_IF_ERROR(genie_pool_find_node(builder->pool, GENIE_POOL_LOCAL_NODE, &client));
   for (int from = 0; from < builder->place_count; ++from) {
+    const uint32_t node = builder->places[from].node;
+    add_link(builder, -1, from, find_link(builder, client, node), links, &count);
+    add_link(builder, from, -1, find_link(builder, node, client), links, &count);
     for (int to = 0; to < builder->place_count; ++to) {
-      const genie_pool_link_t *link =
-          genie_pool_find_link(builder->pool, builder->places[from].node, builder->places[to].node);
-      if (link == NULL || from == to || link->bytes_per_s <= 0) {
-        continue;
-      }
-      MlirNamedAttribute fields[MAX_FIELDS] = {
-          named(builder->context, "from", genie_ir_i64_attr(builder->context, from)),
-          named(builder->context, "to", genie_ir_i64_attr(builder->context, to)),
-      };
-      int count = 2;
-      add_figure(builder, "bytes_per_s", link->bytes_per_s, fields, &count);
-      add_figure(builder, "latency_ns", link->latency_ns, fields, &count);
-      links[link_count++] = mlirDictionaryAttrGet(builder->context, count, fields);
+      add_link(builder, from, to, find_link(builder, node, builder->places[to].node), links, &count);
     }
   }
-  if (link_count > 0) {
-    set(builder, "genie.links", mlirArrayAttrGet(builder->context, link_count, links));
+  if (count > 0) {
+    set(builder, "genie.links", mlirArrayAttrGet(builder->context, count, links));
   }
+  return GENIE_OK;
+}
+
+//===-- Objective -------------------------------------------------------------------------------------------------===//
+
+static bool is_measured(const genie_pool_t *pool) {
+  for (uint32_t node = 0; node < pool->node_count; ++node) {
+    for (uint32_t i = 0; i < pool->nodes[node].device_count && !pool->nodes[node].is_implied; ++i) {
+      const genie_pool_device_t *device = &pool->nodes[node].devices[i];
+      if (device->memory_bytes_per_s <= 0 || device->flops_per_s[GENIE_DTYPE_F32] <= 0) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// What the user asked for, or "latency" where the pool's figures are good enough to choose by.
+static genie_status_t read_objective(builder_t *builder, const char **out_objective) {
+  const char *objective = builder->options->objective;
+  *out_objective = NULL;
+  if (objective == NULL) {
+    *out_objective = builder->pool != NULL && is_measured(builder->pool) ? "latency" : NULL;
+    return GENIE_OK;
+  }
+  if (strcmp(objective, "latency") != 0 && strcmp(objective, "throughput") != 0 && strcmp(objective, "none") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--objective=%.64s: give latency, throughput or none",
+                             objective);
+  }
+  if (strcmp(objective, "none") == 0) {
+    return GENIE_OK;
+  }
+  if (builder->pool == NULL) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--objective=%s: needs a --pool to choose from", objective);
+  }
+  *out_objective = objective;
+  return GENIE_OK;
+}
+
+// All devices of the nodes that the file names.
+static genie_status_t require_all_devices(builder_t *builder) {
+  int count = 0;
+  for (uint32_t node = 0; node < builder->pool->node_count; ++node) {
+    count += builder->pool->nodes[node].is_implied ? 0 : (int)builder->pool->nodes[node].device_count;
+  }
+  return require_pool_devices(builder, count > 0 ? count : 1);
 }
 
 static genie_status_t build(builder_t *builder) {
+  const char *objective = NULL;
   if (builder->options->pool != NULL) {
     GENIE_RETURN_IF_ERROR(genie_pool_open(builder->options->pool, genie_allocator_heap(), &builder->pool));
-    GENIE_RETURN_IF_ERROR(require_pool_devices(builder, 1));
+  }
+  GENIE_RETURN_IF_ERROR(read_objective(builder, &objective));
+  if (builder->pool != NULL) {
+    GENIE_RETURN_IF_ERROR(objective != NULL ? require_all_devices(builder) : require_pool_devices(builder, 1));
+  }
+  if (objective != NULL) {
+    set(builder, "genie.objective", genie_ir_string_attr(builder->context, objective));
   }
   GENIE_RETURN_IF_ERROR(read_rules(builder));
   set_places(builder);
@@ -235,13 +309,13 @@ static genie_status_t build(builder_t *builder) {
     set(builder, "genie.place_rules", mlirArrayAttrGet(builder->context, builder->rule_count, builder->rules));
   }
   if (builder->pool != NULL) {
-    set_links(builder);
+    GENIE_RETURN_IF_ERROR(set_links(builder));
   }
   return GENIE_OK;
 }
 
 genie_status_t genie_place_options_apply(const genie_compiler_options_t *options, MlirModule module) {
-  if (options->pool == NULL && options->places.count == 0) {
+  if (options->pool == NULL && options->places.count == 0 && options->objective == NULL) {
     return GENIE_OK;
   }
   builder_t *builder = NULL;

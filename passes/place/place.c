@@ -1,9 +1,9 @@
 // place: every op, input and state has a place of `genie.places`.
 //
-// An op that a rule names is where the rule says. Of the others, one that reads values of the call is where most of
-// them are, or at the first place when none has one yet; what follows from weights alone, and views of inputs, are
-// where their first reader is. A state is where its new value is made, an input where it is first read. Places that get
-// nothing are left out of `genie.places`.
+// An op that a rule names is where the rule says, and one that has a place stays there. Of the others, one that reads
+// values of the call is where most of them are, or at the first place when none has one yet; what follows from weights
+// alone, and views of inputs, are where their first reader is. A state is where its new value is made, an input where
+// it is first read. Places that get nothing are left out of `genie.places`.
 //
 // `genie.place_split = [seed, count]` cuts each entry at random into `count` parts instead: for tests, which compare
 // what all cuts of a model compute.
@@ -92,7 +92,7 @@ static genie_status_t read_module(placer_t *placer) {
       if (placer->state_count == MAX_STATES) {
         return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "more than %d states", MAX_STATES);
       }
-      placer->state_places[placer->state_count] = NO_PLACE;
+      placer->state_places[placer->state_count] = genie_ir_has_place(op) ? genie_ir_place(op) : NO_PLACE;
       placer->states[placer->state_count++] = op;
     }
   }
@@ -200,8 +200,13 @@ static bool is_structure(MlirOperation op) {
 
 static void apply_rules(placer_t *placer, const function_ops_t *f) {
   for (int i = 0; i < f->list.count; ++i) {
-    if (!is_structure(f->list.ops[i])) {
-      f->places[i] = genie_place_rules_match(&placer->rules, f->list.ops[i]);
+    const MlirOperation op = f->list.ops[i];
+    if (is_structure(op)) {
+      continue;
+    }
+    f->places[i] = genie_place_rules_match(&placer->rules, op);
+    if (f->places[i] == NO_PLACE && genie_ir_has_place(op)) {
+      f->places[i] = genie_ir_place(op);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include "ir/place.h"
 #include "passes/place/place_problem.h"
+#include "passes/place/place_rules.h"
 
 typedef genie_status_t (*solve_fn_t)(genie_place_problem_t *problem, genie_arena_t *arena,
                                      genie_placement_t *out_placement);
@@ -120,12 +121,29 @@ static void note(const genie_place_problem_t *problem, const genie_placement_t *
                                              mlirDictionaryAttrGet(context, ROWS, named));
 }
 
-static genie_status_t place_function(const genie_cost_machine_t *machine, solve_fn_t solve, MlirOperation function) {
+// The user's wishes: ops that a rule names and that have no place yet. A rule that matches nothing is found later.
+static genie_status_t pin_by_rules(MlirModule module, genie_place_problem_t *problem, genie_arena_t *arena) {
+  genie_place_rules_t rules;
+  GENIE_RETURN_IF_ERROR(genie_place_rules_read(module, arena, &rules));
+  for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
+    const int place = genie_place_rules_match(&rules, problem->ops[node]);
+    if (place >= 0) {
+      problem->pin[node] = (uint32_t)place;
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t place_function(MlirModule module, const genie_cost_machine_t *machine, solve_fn_t solve,
+                                     MlirOperation function) {
   genie_arena_t arena;
   genie_arena_init(genie_allocator_heap(), 0, &arena);
   genie_place_problem_t problem;
   genie_placement_t placement;
   genie_status_t status = genie_place_problem_make(function, machine, &arena, &problem);
+  if (status == GENIE_OK) {
+    status = pin_by_rules(module, &problem, &arena);
+  }
   if (status == GENIE_OK) {
     status = genie_place_policies_apply(&problem);
   }
@@ -145,7 +163,7 @@ static genie_status_t place_function(const genie_cost_machine_t *machine, solve_
 
 genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, MlirModule module) {
   (void)context;
-  solve_fn_t solve;
+  solve_fn_t solve = NULL;
   GENIE_RETURN_IF_ERROR(find_solver(module, &solve));
   if (solve == NULL) {
     return GENIE_OK;
@@ -155,7 +173,7 @@ genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, Mli
   for (MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
     if (genie_op_is(op, "func.func")) {
-      GENIE_RETURN_IF_ERROR(place_function(&machine, solve, op));
+      GENIE_RETURN_IF_ERROR(place_function(module, &machine, solve, op));
     }
   }
   return GENIE_OK;

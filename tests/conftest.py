@@ -12,6 +12,7 @@ from zoo import families
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="full-size models, as well as the reduced ones")
+    parser.addoption("--target", help="compile for this target and run there, for example cuda:sm_90; default: this CPU")
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +54,16 @@ def genie_tool():
 
 
 @pytest.fixture(scope="session")
-def plan_of(geniec, tmp_path_factory):
+def plan_of(geniec, tmp_path_factory, request):
     """plan_of(archive) is the archive's plan, compiled once a test session."""
     folder, plans = tmp_path_factory.mktemp("plans"), {}
+    target = request.config.getoption("--target")
+    options = ["--target", target] if target else []
 
     def compile_once(archive):
         if archive not in plans:
             plan = folder / f"{len(plans)}.gplan"
-            done = geniec(archive, "-o", plan)
+            done = geniec(archive, "-o", plan, *options)
             assert done.returncode == 0, done.stderr[-2000:]
             plans[archive] = plan
         return plans[archive]

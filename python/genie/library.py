@@ -33,7 +33,11 @@ class SessionOptions(Structure):
         ("device", c_char_p),
         ("thread_count", c_uint32),
         ("has_profile", c_bool),
-        ("reserved", c_uint64 * 4),
+        ("has_device_time", c_bool),
+        ("cache_directory", c_char_p),
+        ("library_path", c_char_p),
+        ("remote", c_void_p),
+        ("reserved", c_uint64 * 3),
     ]
 
 
@@ -54,6 +58,8 @@ class SessionStats(Structure):
         ("thread_count", c_uint32),
         ("reserved", c_uint32),
         ("target", c_char_p),
+        ("last_device_ns", c_uint64),
+        ("last_enqueue_ns", c_uint64),
     ]
 
 

@@ -79,12 +79,22 @@ class Model:
 
 
 class Session:
-    """A model loaded into memory, with its state and threads. One thread at a time uses it."""
+    """A model loaded into memory, with its state and threads. One thread at a time uses it.
 
-    def __init__(self, model, threads=0, device=None):
+    For a GPU: `library_path` has folders of cuBLASLt and cuDNN, `cache` keeps compiled code, and with `device_time` a run is
+    also measured by the GPU's clock.
+    """
+
+    def __init__(self, model, threads=0, device=None, library_path=None, cache=None, device_time=False):
         self.model = model
         self._handle = c_void_p()
-        options = library.SessionOptions(device=device and device.encode(), thread_count=threads)
+        options = library.SessionOptions(
+            device=device and device.encode(),
+            thread_count=threads,
+            has_device_time=device_time,
+            cache_directory=cache and cache.encode(),
+            library_path=library_path and library_path.encode(),
+        )
         check(library.load().genie_session_create(model._handle, byref(options), byref(self._handle)))
         self._entries = {}
 

@@ -37,7 +37,9 @@ endfunction()
 
 genie_mlir_archives(mlir_archives MLIRCAPIIR MLIRCAPIFunc MLIRCAPITransforms)
 genie_llvm_archives(llvm_archives core support)
+# The archives are collected in no order of need: the linker goes through them until nothing more is found.
+list(JOIN mlir_archives "," mlir_archives)
 add_library(genie_mlir INTERFACE)
 target_include_directories(genie_mlir SYSTEM INTERFACE ${GENIE_LLVM_PREFIX}/include)
-target_link_libraries(genie_mlir INTERFACE ${mlir_archives} ${llvm_archives} stdc++ m)
+target_link_libraries(genie_mlir INTERFACE "$<LINK_GROUP:RESCAN,${mlir_archives}>" ${llvm_archives} stdc++ m)
 target_link_options(genie_mlir INTERFACE -Wl,--gc-sections)

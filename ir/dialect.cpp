@@ -89,6 +89,11 @@ mlir::LogicalResult GenieDialect::verifyRegionResultAttribute(mlir::Operation *o
                                                        wrap(attribute.getValue())));
 }
 
+mlir::LogicalResult StateUpdateOp::verifySymbolUses(mlir::SymbolTableCollection &tables) {
+  mlir::Operation *state = tables.lookupNearestSymbolFrom(getOperation(), getStateAttr());
+  return emit_status(getOperation(), genie_verify_state_update(wrap(getOperation()), wrap(state)));
+}
+
 mlir::OpFoldResult ConstantOp::fold(FoldAdaptor) {
   return getValue();
 }

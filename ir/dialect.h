@@ -19,8 +19,9 @@ MlirAttribute genie_dialect_attributes(MlirOperation op);
 // True when `op` is without side effects, so that it may be erased when its results are unused.
 bool genie_dialect_is_pure(MlirOperation op);
 
-// Calls that MLIR's verifier makes into C; implemented in verify.c. Each returns what is wrong, without the op's name.
+// Calls that MLIR's verifier makes into C; implemented in verify*.c. Each returns what is wrong, without the op's name.
 genie_status_t genie_verify_op(MlirOperation op);
+genie_status_t genie_verify_state_update(MlirOperation op, MlirOperation state);  // `state` null: it does not exist
 genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, MlirAttribute value);
 genie_status_t genie_verify_argument_attribute(MlirOperation function, intptr_t argument, MlirStringRef name,
                                                MlirAttribute value);

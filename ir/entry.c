@@ -93,7 +93,7 @@ genie_ir_argument_role_t genie_ir_argument_role(MlirOperation function, intptr_t
 }
 
 // Gives up after this many steps: a graph of constants that deep is evaluated at run time.
-enum { MAX_STEPS = 4096 };
+enum { MAX_STEPS = 256 };
 
 static bool is_known(MlirValue value, int *steps);
 

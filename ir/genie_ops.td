@@ -25,7 +25,7 @@ def Genie_StateOp : Genie_Op<"state", [Symbol]> {
   let shapeRule = "none"; let costRule = "none"; let lowerRule = "none"; let importRule = "none";
 }
 
-def Genie_StateUpdateOp : Genie_Op<"state_update"> {
+def Genie_StateUpdateOp : Genie_Op<"state_update", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Makes `value` the content of a state from here on";
   let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$state);
   let assemblyFormat = "$value `,` $state attr-dict `:` type($value)";

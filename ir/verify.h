@@ -15,7 +15,4 @@ genie_status_t genie_verify_same_type(const char *what, MlirType expected, MlirT
 // The region of a kernel: arguments match inputs, yields match outputs, at most one anchor, layouts are permutations.
 genie_status_t genie_verify_kernel(MlirOperation op) GENIE_MUST_USE;
 
-// The state exists and has the value's type.
-genie_status_t genie_verify_state_update(MlirOperation op) GENIE_MUST_USE;
-
 #endif  // GENIE_IR_VERIFY_H_

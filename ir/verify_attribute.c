@@ -117,49 +117,89 @@ genie_status_t genie_verify_attribute(MlirOperation op, MlirStringRef name, Mlir
 
 //===-- Weights and states ----------------------------------------------------------------------------------------===//
 
-// The module-level op `kind` that defines `symbol`; its tensor type must be `type`.
-static genie_status_t verify_reference(MlirOperation op, const char *kind, MlirAttribute symbol, MlirType type) {
-  if (!mlirAttributeIsAFlatSymbolRef(symbol)) {
-    return genie_verify_refuse("must name a %s as @symbol", kind);
-  }
-  MlirOperation module = op;
-  while (!mlirOperationIsNull(module) && !genie_op_is(module, "builtin.module")) {
-    module = mlirOperationGetParentOperation(module);
-  }
-  const MlirStringRef name = mlirFlatSymbolRefAttrGetValue(symbol);
-  MlirOperation target = {NULL};
-  if (!mlirOperationIsNull(module)) {
-    const MlirSymbolTable table = mlirSymbolTableCreate(module);
-    target = mlirSymbolTableLookup(table, name);
-    mlirSymbolTableDestroy(table);
-  }
+// `target` is what the module has as @`symbol`, null if nothing: an op `kind` of tensor type `type`.
+static genie_status_t verify_target(MlirOperation target, const char *kind, MlirAttribute symbol, MlirType type) {
   if (mlirOperationIsNull(target) || !genie_op_is(target, kind)) {
+    const MlirStringRef name = mlirFlatSymbolRefAttrGetValue(symbol);
     return genie_verify_refuse("names @%.*s, which is no %s of the module", (int)name.length, name.data, kind);
   }
   const MlirAttribute stated = mlirOperationGetAttributeByName(target, ref("type"));
   return genie_verify_same_type("must be", mlirTypeAttrGetValue(stated), type);
 }
 
-genie_status_t genie_verify_state_update(MlirOperation op) {
-  return verify_reference(op, "genie.state", mlirOperationGetAttributeByName(op, ref("state")),
-                          mlirValueGetType(mlirOperationGetOperand(op, 0)));
+genie_status_t genie_verify_state_update(MlirOperation op, MlirOperation state) {
+  return verify_target(state, "genie.state", mlirOperationGetAttributeByName(op, ref("state")),
+                       mlirValueGetType(mlirOperationGetOperand(op, 0)));
 }
 
 static MlirType function_type(MlirOperation function) {
   return mlirTypeAttrGetValue(mlirOperationGetAttributeByName(function, ref("function_type")));
 }
 
+static MlirAttribute argument_attribute(MlirOperation function, intptr_t argument, const char *name) {
+  const MlirAttribute all = mlirOperationGetAttributeByName(function, ref("arg_attrs"));
+  return mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(all, argument), ref(name));
+}
+
+// "genie.weight" or "genie.state", which are attributes and ops of one name, and the symbol; NULL: an input.
+static const char *reference_of(MlirOperation function, intptr_t argument, MlirAttribute *out_symbol) {
+  static const char *const kinds[] = {"genie.weight", "genie.state"};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
+    *out_symbol = argument_attribute(function, argument, kinds[i]);
+    if (!mlirAttributeIsNull(*out_symbol)) {
+      return kinds[i];
+    }
+  }
+  return NULL;
+}
+
+static genie_status_t verify_reference(MlirOperation function, intptr_t argument, MlirSymbolTable table) {
+  MlirAttribute symbol;
+  const char *kind = reference_of(function, argument, &symbol);
+  if (kind == NULL) {
+    return GENIE_OK;
+  }
+  if (!mlirAttributeIsAFlatSymbolRef(symbol)) {
+    return genie_verify_refuse("must name a %s as @symbol", kind);
+  }
+  const MlirOperation target = mlirSymbolTableIsNull(table)
+                                   ? (MlirOperation){NULL}
+                                   : mlirSymbolTableLookup(table, mlirFlatSymbolRefAttrGetValue(symbol));
+  return verify_target(target, kind, symbol, mlirFunctionTypeGetInput(function_type(function), argument));
+}
+
+// Of all arguments at once: the table of the module's symbols is as long as they are many.
+static genie_status_t verify_references(MlirOperation function) {
+  MlirOperation module = function;
+  while (!mlirOperationIsNull(module) && !genie_op_is(module, "builtin.module")) {
+    module = mlirOperationGetParentOperation(module);
+  }
+  const MlirSymbolTable table = mlirOperationIsNull(module) ? (MlirSymbolTable){NULL} : mlirSymbolTableCreate(module);
+  genie_status_t status = GENIE_OK;
+  const intptr_t count = mlirFunctionTypeGetNumInputs(function_type(function));
+  for (intptr_t i = 0; i < count && status == GENIE_OK; ++i) {
+    status = genie_status_annotate(verify_reference(function, i, table), "argument %d", (int)i);
+  }
+  if (!mlirSymbolTableIsNull(table)) {
+    mlirSymbolTableDestroy(table);
+  }
+  return status;
+}
+
+static bool is_first_reference(MlirOperation function, intptr_t argument) {
+  MlirAttribute symbol;
+  for (intptr_t i = 0; i < argument; ++i) {
+    if (reference_of(function, i, &symbol) != NULL) {
+      return false;
+    }
+  }
+  return true;
+}
+
 static genie_status_t verify_argument(MlirOperation function, intptr_t argument, MlirStringRef name,
                                       MlirAttribute value) {
-  const MlirType type = mlirFunctionTypeGetInput(function_type(function), argument);
-  GENIE_RETURN_IF_ERROR(genie_verify_type(type));
-  if (equals(name, "genie.input")) {
-    return require_string(name, value);
-  }
-  if (equals(name, "genie.weight")) {
-    return verify_reference(function, "genie.weight", value, type);
-  }
-  return equals(name, "genie.state") ? verify_reference(function, "genie.state", value, type) : GENIE_OK;
+  GENIE_RETURN_IF_ERROR(genie_verify_type(mlirFunctionTypeGetInput(function_type(function), argument)));
+  return equals(name, "genie.input") ? require_string(name, value) : GENIE_OK;
 }
 
 genie_status_t genie_verify_argument_attribute(MlirOperation function, intptr_t argument, MlirStringRef name,
@@ -167,7 +207,10 @@ genie_status_t genie_verify_argument_attribute(MlirOperation function, intptr_t 
   if (!genie_op_is(function, "func.func")) {
     return GENIE_OK;
   }
-  return genie_status_annotate(verify_argument(function, argument, name, value), "argument %d", (int)argument);
+  GENIE_RETURN_IF_ERROR(
+      genie_status_annotate(verify_argument(function, argument, name, value), "argument %d", (int)argument));
+  const bool is_reference = equals(name, "genie.weight") || equals(name, "genie.state");
+  return is_reference && is_first_reference(function, argument) ? verify_references(function) : GENIE_OK;
 }
 
 genie_status_t genie_verify_result_attribute(MlirOperation function, intptr_t result, MlirStringRef name,

@@ -189,7 +189,7 @@ static const genie_weight_t *find_initial(const plan_builder_t *builder, MlirOpe
   if (mlirAttributeIsNull(initial)) {
     return NULL;
   }
-  const MlirOperation symbol = genie_weight_table_lookup(builder->module, mlirFlatSymbolRefAttrGetValue(initial));
+  const MlirOperation symbol = genie_weight_table_lookup(builder->weights, mlirFlatSymbolRefAttrGetValue(initial));
   return genie_weight_table_find_symbol(builder->weights, symbol);
 }
 

@@ -18,7 +18,7 @@ typedef struct mapped_file {
 } mapped_file_t;
 
 struct genie_weight_source {
-  MlirModule module;
+  MlirSymbolTable symbols;
   mapped_file_t *files;
 };
 
@@ -31,7 +31,7 @@ genie_status_t genie_weight_source_create(MlirModule module, genie_weight_source
   GENIE_RETURN_IF_ERROR(
       genie_allocator_allocate_array(genie_allocator_heap(), 1, sizeof(genie_weight_source_t), &memory));
   *out_source = memory;
-  (*out_source)->module = module;
+  (*out_source)->symbols = mlirSymbolTableCreate(mlirModuleGetOperation(module));
   return GENIE_OK;
 }
 
@@ -47,6 +47,7 @@ void genie_weight_source_destroy(genie_weight_source_t *source) {
     genie_allocator_free(genie_allocator_heap(), file);
     file = next;
   }
+  mlirSymbolTableDestroy(source->symbols);
   genie_allocator_free(genie_allocator_heap(), source);
 }
 
@@ -178,7 +179,7 @@ static genie_status_t load(genie_weight_source_t *source, MlirOperation weight, 
 
 genie_status_t genie_weight_source_load(void *source, MlirStringRef name, genie_host_tensor_t *out_tensor) {
   genie_weight_source_t *self = source;
-  const MlirOperation weight = genie_weight_table_lookup(self->module, name);
+  const MlirOperation weight = mlirSymbolTableLookup(self->symbols, name);
   if (mlirOperationIsNull(weight)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "weight @%.*s does not exist", (int)name.length, name.data);
   }

@@ -43,14 +43,8 @@ static MlirOperation first_op(MlirModule module) {
   return mlirBlockGetFirstOperation(mlirModuleGetBody(module));
 }
 
-MlirOperation genie_weight_table_lookup(MlirModule module, MlirStringRef name) {
-  for (MlirOperation op = first_op(module); !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
-    const MlirAttribute symbol = mlirOperationGetAttributeByName(op, text_of("sym_name"));
-    if (!mlirAttributeIsNull(symbol) && mlirStringRefEqual(mlirStringAttrGetValue(symbol), name)) {
-      return op;
-    }
-  }
-  return (MlirOperation){NULL};
+MlirOperation genie_weight_table_lookup(const genie_weight_table_t *table, MlirStringRef name) {
+  return mlirSymbolTableLookup(table->symbols, name);
 }
 
 //===-- Expressions -----------------------------------------------------------------------------------------------===//
@@ -150,7 +144,7 @@ static genie_status_t add_argument(builder_t *builder, MlirOperation function, M
   if (genie_ir_argument_role(function, index, &name) != GENIE_IR_ARGUMENT_WEIGHT) {
     return GENIE_OK;
   }
-  const MlirOperation symbol = genie_weight_table_lookup(builder->module, name);
+  const MlirOperation symbol = genie_weight_table_lookup(builder->table, name);
   if (mlirOperationIsNull(symbol)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "weight @%.*s does not exist", (int)name.length, name.data);
   }
@@ -315,7 +309,7 @@ static genie_status_t add_initial(builder_t *builder, genie_weight_source_t *sou
     return GENIE_OK;
   }
   const MlirStringRef name = mlirFlatSymbolRefAttrGetValue(initial);
-  const MlirOperation symbol = genie_weight_table_lookup(builder->module, name);
+  const MlirOperation symbol = genie_weight_table_lookup(builder->table, name);
   if (mlirOperationIsNull(symbol)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "weight @%.*s does not exist", (int)name.length, name.data);
   }
@@ -361,6 +355,7 @@ genie_status_t genie_weight_table_create(MlirModule module, genie_weight_table_t
       genie_allocator_allocate_array(genie_allocator_heap(), 1, sizeof(genie_weight_table_t), &memory));
   genie_weight_table_t *table = memory;
   genie_arena_init(genie_allocator_heap(), 0, &table->arena);
+  table->symbols = mlirSymbolTableCreate(mlirModuleGetOperation(module));
   genie_value_map_init(&table->arena, &table->numbers);
   builder_t builder = {.module = module, .table = table};
   genie_string_builder_init(genie_allocator_heap(), &builder.key);
@@ -376,6 +371,7 @@ genie_status_t genie_weight_table_create(MlirModule module, genie_weight_table_t
 
 void genie_weight_table_destroy(genie_weight_table_t *table) {
   if (table != NULL) {
+    mlirSymbolTableDestroy(table->symbols);
     genie_arena_deinit(&table->arena);
     genie_allocator_free(genie_allocator_heap(), table);
   }

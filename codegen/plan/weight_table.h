@@ -23,6 +23,7 @@ typedef struct genie_weight_table {
   int count;
   uint64_t size_bytes;  // of all, with their padding
   genie_arena_t arena;
+  MlirSymbolTable symbols;    // of the module
   genie_value_map_t numbers;  // of values: their expression
   struct genie_weight_expression *expressions;
   int expression_count, expression_capacity;
@@ -42,7 +43,7 @@ bool genie_weight_table_is_known(const genie_weight_table_t *table, MlirValue va
 // does not.
 const genie_weight_t *genie_weight_table_find_symbol(const genie_weight_table_t *table, MlirOperation symbol);
 
-// The op `name` in the body of `module` (a genie.weight or genie.state), or null.
-MlirOperation genie_weight_table_lookup(MlirModule module, MlirStringRef name);
+// The op `name` in the body of the module (a genie.weight or genie.state), or null.
+MlirOperation genie_weight_table_lookup(const genie_weight_table_t *table, MlirStringRef name);
 
 #endif  // GENIE_CODEGEN_PLAN_WEIGHT_TABLE_H_

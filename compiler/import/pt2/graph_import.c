@@ -95,7 +95,11 @@ genie_status_t genie_import_pt2(const genie_import_options_t *options, const cha
                        .builder = {.context = context, .location = mlirLocationUnknownGet(context)}};
   genie_arena_init(genie_allocator_heap(), (size_t)2 << 30, &im.arena);
   note_framework(&program, module);
-  const genie_status_t status = import_program(&im);
+  genie_status_t status = pt2_module_symbols_init(&im);
+  if (status == GENIE_OK) {
+    status = import_program(&im);
+  }
+  pt2_module_symbols_deinit(&im);
   genie_status_free(im.failure);
   genie_arena_deinit(&im.arena);
   genie_pt2_program_deinit(&program);

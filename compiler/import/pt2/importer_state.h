@@ -6,6 +6,7 @@
 #include "compiler/import/pt2/rule.h"
 #include "compiler/import/pt2/size_expression.h"
 #include "compiler/import/pt2/value_table.h"
+#include "passes/graph/pointer_map.h"
 
 // What a user may say of ops: the annotations "genie.phase" and their like, by torch.fx.traceback.annotate.
 enum { PT2_NOTE_COUNT = 3 };
@@ -36,6 +37,14 @@ typedef struct pt2_entry {
   const char **states;     // of each graph input: its state's symbol, or NULL
 } pt2_entry_t;
 
+// The module's symbols by name, and its weights by where their bytes are.
+typedef struct pt2_module_symbols {
+  MlirSymbolTable table;
+  genie_pointer_map_t weight_of_place;  // of a uniqued attribute: index into `weights`
+  MlirOperation *weights;
+  int weight_count, weight_capacity;
+} pt2_module_symbols_t;
+
 struct pt2_importer {
   const genie_import_options_t *options;
   const genie_pt2_program_t *program;
@@ -43,6 +52,7 @@ struct pt2_importer {
   genie_findings_t *findings;
   genie_arena_t arena;
   MlirModule module;
+  pt2_module_symbols_t symbols_of_module;
   MlirOperation function;
   genie_ir_builder_t builder;
   genie_pt2_symbols_t symbols;
@@ -79,6 +89,12 @@ genie_status_t pt2_bind_inputs(pt2_importer_t *im, const pt2_entry_t *entry) GEN
 // `scratch` has room for the arguments.
 MlirAttribute pt2_function_type(const pt2_importer_t *im, const pt2_entry_t *entry, int result_count,
                                 const MlirType *result_types, MlirType *scratch);
+
+//===-- payload_import.c ------------------------------------------------------------------------------------------===//
+
+// Reads what other entries left in the module. Release with pt2_module_symbols_deinit(), also after a failure.
+genie_status_t pt2_module_symbols_init(pt2_importer_t *im) GENIE_MUST_USE;
+void pt2_module_symbols_deinit(pt2_importer_t *im);
 
 //===-- graph_import.c --------------------------------------------------------------------------------------------===//
 

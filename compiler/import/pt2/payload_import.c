@@ -73,40 +73,63 @@ static MlirAttribute attribute_of(MlirOperation op, const char *name) {
   return mlirOperationGetAttributeByName(op, mlirStringRefCreateFromCString(name));
 }
 
-static bool string_equals(MlirAttribute attribute, const char *text) {
-  const MlirStringRef value = mlirStringAttrGetValue(attribute);
-  return value.length == strlen(text) && memcmp(value.data, text, value.length) == 0;
-}
-
 static MlirBlock module_body(const pt2_importer_t *im) {
   return mlirModuleGetBody(im->module);
 }
 
 // The symbol op called `name`, or null.
 static MlirOperation symbol_find(const pt2_importer_t *im, const char *name) {
-  for (MlirOperation op = mlirBlockGetFirstOperation(module_body(im)); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op)) {
-    const MlirAttribute symbol = attribute_of(op, "sym_name");
-    if (!mlirAttributeIsNull(symbol) && string_equals(symbol, name)) {
-      return op;
-    }
-  }
-  return (MlirOperation){NULL};
+  return mlirSymbolTableLookup(im->symbols_of_module.table, mlirStringRefCreateFromCString(name));
 }
 
-// The weight that names the same bytes in the same way, or null.
-static MlirOperation weight_find(const pt2_importer_t *im, MlirType type, const extent_t *extent,
-                                 MlirAttribute strides) {
-  const char *path = genie_pt2_archive_path(im->program->archive);
+// Attributes are uniqued: weights that name the same bytes in the same way have one place.
+static MlirAttribute place_of(MlirOperation weight) {
+  const MlirAttribute parts[] = {attribute_of(weight, "file"), attribute_of(weight, "offset"),
+                                 attribute_of(weight, "strides"), attribute_of(weight, "type")};
+  return mlirArrayAttrGet(mlirOperationGetContext(weight), sizeof parts / sizeof parts[0], parts);
+}
+
+static genie_status_t note_weight(pt2_importer_t *im, MlirOperation weight) {
+  pt2_module_symbols_t *symbols = &im->symbols_of_module;
+  if (symbols->weight_count == symbols->weight_capacity) {
+    const int capacity = symbols->weight_capacity == 0 ? 256 : 2 * symbols->weight_capacity;
+    void *weights = NULL;
+    GENIE_RETURN_IF_ERROR(genie_arena_allocate(&im->arena, (size_t)capacity, sizeof(MlirOperation), &weights));
+    if (symbols->weight_count > 0) {
+      memcpy(weights, symbols->weights, (size_t)symbols->weight_count * sizeof(MlirOperation));
+    }
+    symbols->weights = weights;
+    symbols->weight_capacity = capacity;
+  }
+  const void *place = place_of(weight).ptr;
+  if (genie_pointer_map_get(&symbols->weight_of_place, place) < 0) {
+    GENIE_RETURN_IF_ERROR(genie_pointer_map_set(&symbols->weight_of_place, place, symbols->weight_count));
+  }
+  symbols->weights[symbols->weight_count++] = weight;
+  return GENIE_OK;
+}
+
+// The weight at a place, or null.
+static MlirOperation weight_find(const pt2_importer_t *im, MlirAttribute place) {
+  const int index = genie_pointer_map_get(&im->symbols_of_module.weight_of_place, place.ptr);
+  return index < 0 ? (MlirOperation){NULL} : im->symbols_of_module.weights[index];
+}
+
+genie_status_t pt2_module_symbols_init(pt2_importer_t *im) {
+  im->symbols_of_module = (pt2_module_symbols_t){.table = mlirSymbolTableCreate(mlirModuleGetOperation(im->module))};
+  genie_pointer_map_init(&im->symbols_of_module.weight_of_place);
   for (MlirOperation op = mlirBlockGetFirstOperation(module_body(im)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (genie_op_is(op, "genie.weight") && (uint64_t)genie_ir_i64(op, "offset") == extent->offset &&
-        string_equals(attribute_of(op, "file"), path) && mlirAttributeEqual(attribute_of(op, "strides"), strides) &&
-        mlirTypeEqual(mlirTypeAttrGetValue(attribute_of(op, "type")), type)) {
-      return op;
+    if (genie_op_is(op, "genie.weight")) {
+      GENIE_RETURN_IF_ERROR(note_weight(im, op));
     }
   }
-  return (MlirOperation){NULL};
+  return GENIE_OK;
+}
+
+void pt2_module_symbols_deinit(pt2_importer_t *im) {
+  genie_pointer_map_deinit(&im->symbols_of_module.weight_of_place);
+  mlirSymbolTableDestroy(im->symbols_of_module.table);
 }
 
 static genie_status_t copy_symbol(pt2_importer_t *im, MlirOperation op, const char **out_symbol) {
@@ -173,7 +196,10 @@ genie_status_t pt2_import_weight(pt2_importer_t *im, const genie_pt2_payload_t *
   const MlirContext context = im->builder.context;
   *out_type = genie_type_make_static(context, extent.dtype, extent.rank, extent.dims);
   const MlirAttribute strides = strides_attribute(im, &extent);
-  MlirOperation known = weight_find(im, *out_type, &extent, strides);
+  const MlirAttribute file = genie_ir_string_attr(context, genie_pt2_archive_path(im->program->archive));
+  const MlirAttribute offset = genie_ir_i64_attr(context, (int64_t)extent.offset);
+  const MlirAttribute place[] = {file, offset, strides, mlirTypeAttrGet(*out_type)};
+  MlirOperation known = weight_find(im, mlirArrayAttrGet(context, sizeof place / sizeof place[0], place));
   if (!mlirOperationIsNull(known)) {
     return copy_symbol(im, known, out_symbol);
   }
@@ -188,14 +214,16 @@ genie_status_t pt2_import_weight(pt2_importer_t *im, const genie_pt2_payload_t *
   const genie_ir_attribute_t attributes[] = {
       {"sym_name", genie_ir_string_attr(context, name)},
       {"type", mlirTypeAttrGet(*out_type)},
-      {"file", genie_ir_string_attr(context, genie_pt2_archive_path(im->program->archive))},
-      {"offset", genie_ir_i64_attr(context, (int64_t)extent.offset)},
+      {"file", file},
+      {"offset", offset},
       {"strides", strides},
   };
   const genie_ir_builder_t builder = module_builder(im);
   MlirOperation op;
   GENIE_RETURN_IF_ERROR(
       genie_ir_build(&builder, "genie.weight", 0, NULL, sizeof attributes / sizeof attributes[0], attributes, &op));
+  mlirSymbolTableInsert(im->symbols_of_module.table, op);
+  GENIE_RETURN_IF_ERROR(note_weight(im, op));
   return copy_symbol(im, op, out_symbol);
 }
 
@@ -220,6 +248,7 @@ genie_status_t pt2_import_state(pt2_importer_t *im, const genie_pt2_payload_t *p
   MlirOperation op;
   GENIE_RETURN_IF_ERROR(
       genie_ir_build(&builder, "genie.state", 0, NULL, sizeof attributes / sizeof attributes[0], attributes, &op));
+  mlirSymbolTableInsert(im->symbols_of_module.table, op);
   return copy_symbol(im, op, out_symbol);
 }
 

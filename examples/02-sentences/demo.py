@@ -1,6 +1,7 @@
-"""A trained sentence encoder, compiled ahead of time by Genie and run beside PyTorch.
+"""A trained sentence encoder, compiled ahead of time by Genie, run by two daemons of this machine and beside PyTorch.
 
-Prints the cosine similarity of a few sentences as both compute it, how much they differ, and what each costs.
+Starts two `genied`, puts half of the encoder's layers on each, runs the sentences through both and stops them. Prints the
+cosine similarity of the sentences as Genie and PyTorch compute it, how much they differ, and what each costs.
 """
 
 import os
@@ -13,6 +14,7 @@ import time
 import torch
 
 import genie
+import nodes
 from genie import toolchain
 
 SENTENCES = [
@@ -23,6 +25,9 @@ SENTENCES = [
     "The cat sleeps on the warm windowsill.",
 ]
 RUNS = 30
+
+# By module path; the last rule that matches wins. What is of no module that a rule names is on the first node.
+PLACES = ["*=node1:cpu0"] + [f"encoder.encoder.layer.{layer}*=node2:cpu0" for layer in (3, 4, 5)]
 
 
 class SentenceEncoder(torch.nn.Module):
@@ -52,19 +57,21 @@ def load():
     return SentenceEncoder(encoder), tokens["input_ids"], tokens["attention_mask"]
 
 
-def geniec(archive, plan):
+def geniec(archive, plan, *options):
     started = time.perf_counter()
-    toolchain.compile_archive(archive, plan)
+    toolchain.compile_archive(archive, plan, options)
     return time.perf_counter() - started
 
 
-def genie_run(plan, ids, mask, folder):
-    """The sentence embeddings as the program `genie run` computes them: it needs neither Python nor PyTorch."""
+def genie_run(pool, plan, ids, mask, folder):
+    """The sentence embeddings as `genie run` gets them from the daemons; none of them needs Python or PyTorch."""
     from safetensors.torch import load_file, save_file
 
     inputs, outputs = folder / "tokens.safetensors", folder / "embeddings.safetensors"
     save_file({"input_ids": ids, "attention_mask": mask}, inputs)
-    subprocess.run([toolchain.find("bin/genie"), "run", plan, "--inputs", inputs, "--outputs", outputs], check=True)
+    done = pool.genie("run", plan, "--inputs", inputs, "--outputs", outputs)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
     (embeddings,) = load_file(outputs).values()
     return embeddings
 
@@ -87,32 +94,42 @@ def print_table(ours, theirs):
         print(f"[{i}] {sentence:<44}{cells}")
 
 
+def print_costs(pool, split_plan, compile_seconds, times, threads):
+    remote_ms, genie_ms, torch_ms = times
+    print(f"compile time                  {compile_seconds:.2f} s")
+    print(f"plan size                     {split_plan.stat().st_size / 1e6:.1f} MB")
+    print(f"daemons                       {', '.join(f'{node.name} at {node.address}' for node in pool.nodes.values())}")
+    print(f"time per run                  {remote_ms:.2f} ms split over two daemons, {genie_ms:.2f} ms in one process, {torch_ms:.2f} ms PyTorch, {threads} threads")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
     folder.mkdir(parents=True, exist_ok=True)
-    archive, plan = folder / "minilm.pt2", folder / "minilm.gplan"
+    archive, plan, split_plan = folder / "minilm.pt2", folder / "minilm.gplan", folder / "minilm-split.gplan"
     model, ids, mask = load()
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
 
     print(f"exporting the encoder for {ids.shape[0]} sentences of {ids.shape[1]} tokens ...")
     genie.export(model, kwargs=dict(input_ids=ids, attention_mask=mask), path=archive)
-    compile_seconds = geniec(archive, plan)
+    geniec(archive, plan)
 
-    with torch.inference_mode():
+    with nodes.Pool(["node1", "node2"], folder / "pool", has_namespaces=False) as pool, torch.inference_mode():
+        rules = [argument for rule in PLACES for argument in ("--place", rule)]
+        compile_seconds = geniec(archive, split_plan, "--pool", pool.path, *rules)
         theirs = model(ids, mask)
-        ours = genie_run(plan, ids, mask, folder)
-        session = genie.Session(genie.Model(plan), threads=threads)
-        flat = [dict(input_ids=ids, attention_mask=mask)[info.name] for info in session.model.inputs()]
-        genie_ms, torch_ms = milliseconds([lambda: session.run(flat), lambda: model(ids, mask)])
-
-    print_table(ours @ ours.T, theirs @ theirs.T)
-    difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()
-    print(f"\nlargest relative difference   {difference:.2e}")
-    print(f"compile time                  {compile_seconds:.2f} s")
-    print(f"plan size                     {plan.stat().st_size / 1e6:.1f} MB")
-    print(f"time per run                  {genie_ms:.2f} ms Genie, {torch_ms:.2f} ms PyTorch, {threads} threads")
-    return 0 if difference <= 1e-5 else 1
+        ours = genie_run(pool, split_plan, ids, mask, folder)
+        remote = genie.Session(genie.Model(split_plan), threads=threads, pool=pool.path, key=pool.key)
+        local = genie.Session(genie.Model(plan), threads=threads)
+        flat = [dict(input_ids=ids, attention_mask=mask)[info.name] for info in local.model.inputs()]
+        times = milliseconds([lambda: remote.run(flat), lambda: local.run(flat), lambda: model(ids, mask)])
+        print_table(ours @ ours.T, theirs @ theirs.T)
+        difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()
+        print(f"\nlargest relative difference   {difference:.2e}")
+        print_costs(pool, split_plan, compile_seconds, times, threads)
+        del remote
+        codes = [node.end() for node in pool.nodes.values()]
+    return 0 if difference <= 1e-5 and codes == [0, 0] else 1
 
 
 if __name__ == "__main__":

@@ -14,13 +14,17 @@ from genie.toolchain import GenieError
 class Program:
     """An exported program, compiled and loaded: flat tensors in, flat outputs out."""
 
-    def __init__(self, exported, threads=0, options=()):
+    def __init__(self, exported, threads=0, options=(), remote=None):
+        """`remote` holds arguments of runtime.Session that name a pool and keys; the plan is then placed on the pool."""
+        remote = remote or {}
+        if remote.get("pool") is not None:
+            options = [*options, "--pool", os.fspath(remote["pool"])]
         with tempfile.TemporaryDirectory(prefix="genie-") as folder:
             archive, plan = os.path.join(folder, "model.pt2"), os.path.join(folder, "model.gplan")
             capture.save(exported, archive)
             toolchain.compile_archive(archive, plan, options)
             os.unlink(archive)
-            self.session = runtime.Session(runtime.Model(plan), threads)
+            self.session = runtime.Session(runtime.Model(plan), threads, **remote)
         self._results = [spec.arg for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
         names = [getattr(spec.arg, "name", None) for spec in exported.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
         self._taken = [names.index(info.name) for info in self.session.model.inputs()]

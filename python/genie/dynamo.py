@@ -34,8 +34,16 @@ class _Bound(torch.nn.Module):
         return self._graph(*merged)
 
 
+_REMOTE_OPTIONS = ("pool", "key", "known_nodes")
+
+
+def _remote_of(options):
+    return {name: options[name] for name in _REMOTE_OPTIONS if name in options}
+
+
 def backend(graph, example_inputs, options=None):
-    """The backend: `options` may hold `threads` and `geniec` (a list of options for geniec)."""
+    """The backend: `options` may hold `threads`, `geniec` (a list of options for geniec) and, to run on the nodes of a pool,
+    `pool` (its descriptor), `key` and `known_nodes` (files as of `genie run`)."""
     try:
         return _compile(graph, example_inputs, options or {})
     except Exception as error:
@@ -45,9 +53,9 @@ def backend(graph, example_inputs, options=None):
 
 
 def _compile(graph, example_inputs, options):
-    unknown = set(options) - {"threads", "geniec"}
+    unknown = set(options) - {"threads", "geniec", *_REMOTE_OPTIONS}
     if unknown:
-        raise GenieError(f"unknown option {sorted(unknown)[0]}; there are threads and geniec")
+        raise GenieError(f"unknown option {sorted(unknown)[0]}; there are threads, geniec, {', '.join(_REMOTE_OPTIONS)}")
     _check_inputs(example_inputs)
     placeholders = [node for node in graph.graph.nodes if node.op == "placeholder"]
     is_weight = [_is_weight(node, value) for node, value in zip(placeholders, example_inputs)]
@@ -57,7 +65,7 @@ def _compile(graph, example_inputs, options):
     written = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
     if written:
         raise GenieError(f"it writes into {written[0]} in place; use genie.compile, which keeps such state in its session")
-    program = compiled.Program(exported, options.get("threads", 0), options.get("geniec", ()))
+    program = compiled.Program(exported, options.get("threads", 0), options.get("geniec", ()), _remote_of(options))
 
     def run(*inputs):
         return tuple(program.run([value for value, weight in zip(inputs, is_weight) if not weight]))

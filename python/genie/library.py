@@ -28,6 +28,22 @@ class TensorInfo(Structure):
     ]
 
 
+class RemoteOptions(Structure):
+    _fields_ = [
+        ("pool", c_char_p),
+        ("place_map", POINTER(c_char_p)),
+        ("place_map_count", c_uint32),
+        ("may_retry", c_bool),
+        ("is_strict", c_bool),
+        ("key", c_char_p),
+        ("known_nodes", c_char_p),
+        ("call_timeout_ns", c_uint64),
+        ("progress", c_void_p),
+        ("progress_context", c_void_p),
+        ("reserved", c_uint64 * 8),
+    ]
+
+
 class SessionOptions(Structure):
     _fields_ = [
         ("device", c_char_p),
@@ -36,7 +52,7 @@ class SessionOptions(Structure):
         ("has_device_time", c_bool),
         ("cache_directory", c_char_p),
         ("library_path", c_char_p),
-        ("remote", c_void_p),
+        ("remote", POINTER(RemoteOptions)),
         ("reserved", c_uint64 * 3),
     ]
 

@@ -4,7 +4,7 @@ Tensors are not copied: a run reads the memory of contiguous input tensors and w
 """
 
 import os
-from ctypes import byref, c_uint32, c_void_p
+from ctypes import byref, c_char_p, c_uint32, c_void_p, pointer
 
 import torch
 
@@ -78,14 +78,30 @@ class Model:
             library.load().genie_model_close(self._handle)
 
 
+def _remote_options(pool, places, key, known_nodes):
+    pairs = [f"{place}={home}".encode() for place, home in (places or {}).items()]
+    return library.RemoteOptions(
+        pool=os.fsencode(pool),
+        place_map=(c_char_p * len(pairs))(*pairs),
+        place_map_count=len(pairs),
+        key=key and os.fsencode(key),
+        known_nodes=known_nodes and os.fsencode(known_nodes),
+    )
+
+
 class Session:
     """A model loaded into memory, with its state and threads. One thread at a time uses it.
 
     For a GPU: `library_path` has folders of cuBLASLt and cuDNN, `cache` keeps compiled code, and with `device_time` a run is
     also measured by the GPU's clock.
+
+    `pool` is the path of a pool descriptor (docs/pool.md): the plan's places then run on its nodes, or where `places`,
+    as in {"local:cpu0": "node1:cpu0"}, moves them; `key` and `known_nodes` are files as of `genie run`.
     """
 
-    def __init__(self, model, threads=0, device=None, library_path=None, cache=None, device_time=False):
+    def __init__(
+        self, model, threads=0, device=None, library_path=None, cache=None, device_time=False, pool=None, places=None, key=None, known_nodes=None
+    ):
         self.model = model
         self._handle = c_void_p()
         options = library.SessionOptions(
@@ -95,6 +111,8 @@ class Session:
             cache_directory=cache and cache.encode(),
             library_path=library_path and library_path.encode(),
         )
+        if pool is not None:
+            options.remote = pointer(_remote_options(pool, places, key, known_nodes))
         check(library.load().genie_session_create(model._handle, byref(options), byref(self._handle)))
         self._entries = {}
 

@@ -1,8 +1,8 @@
 // place: every op, input and state has a place of `genie.places`.
 //
 // An op that a rule names is where the rule says, and one that has a place stays there. Of the others, one that reads
-// values of the call is where most of them are, or at the first place when none has one yet; what follows from weights
-// alone, and views of inputs, are where their first reader is. A state is where its new value is made, an input where
+// placed values is where most of them are; what follows from inputs and weights alone is where its first reader is, or
+// at the first place where nothing decides. A state is where its new value is made, an input where
 // it is first read. Places that get nothing are left out of `genie.places`.
 //
 // `genie.place_split = [seed, count]` cuts each entry at random into `count` parts instead: for tests, which compare
@@ -213,7 +213,6 @@ static void apply_rules(placer_t *placer, const function_ops_t *f) {
 
 typedef struct votes {
   int of_place[GENIE_IR_MAX_PLACES];
-  bool reads_input;
 } votes_t;
 
 static votes_t count_votes(const placer_t *placer, const function_ops_t *f, MlirOperation op) {
@@ -222,11 +221,8 @@ static votes_t count_votes(const placer_t *placer, const function_ops_t *f, Mlir
     const MlirValue operand = mlirOperationGetOperand(op, i);
     int place = place_of_definer(f, operand);
     if (mlirValueIsABlockArgument(operand)) {
-      MlirStringRef name;
       const int state = state_of_argument(placer, f->function, operand);
       place = state >= 0 ? placer->state_places[state] : NO_PLACE;
-      votes.reads_input |= genie_ir_argument_role(f->function, mlirBlockArgumentGetArgNumber(operand), &name) !=
-                           GENIE_IR_ARGUMENT_WEIGHT;
     }
     if (place >= 0) {
       ++votes.of_place[place];
@@ -254,9 +250,7 @@ static void follow_operands(const placer_t *placer, const function_ops_t *f) {
     }
     const votes_t votes = count_votes(placer, f, op);
     f->places[i] = majority_of(placer, &votes);
-    if (f->places[i] == NO_PLACE) {
-      f->places[i] = votes.reads_input && !genie_rewrite_is_view(op) ? 0 : FLOATING;
-    }
+    f->places[i] = f->places[i] == NO_PLACE ? FLOATING : f->places[i];
   }
 }
 

@@ -47,16 +47,30 @@ static genie_status_t prefer_one_device(const genie_place_problem_t *problem, ge
   return GENIE_OK;
 }
 
+// Part of the latency that is given for fewer bytes between devices.
+static const double kTrafficShare = 1.02;
+
 static genie_status_t place_for_latency(genie_place_problem_t *problem, genie_arena_t *arena,
                                         genie_placement_t *out_placement) {
   GENIE_RETURN_IF_ERROR(genie_placement_solve(&problem->placement, arena, out_placement));
+  const double allowed_ns = kTrafficShare * (double)out_placement->cost.latency_ns;
+  GENIE_RETURN_IF_ERROR(genie_placement_save_traffic(&problem->placement, (int64_t)allowed_ns, arena, out_placement));
   return prefer_one_device(problem, arena, out_placement);
 }
 
+// A pipeline, or, where branches share the work better than stages do, what is best for one call.
 static genie_status_t place_for_throughput(genie_place_problem_t *problem, genie_arena_t *arena,
                                            genie_placement_t *out_placement) {
+  genie_placement_t branches;
+  GENIE_RETURN_IF_ERROR(genie_placement_solve(&problem->placement, arena, &branches));
   free_ends(problem);
-  return genie_placement_solve_pipeline(&problem->placement, arena, out_placement);
+  GENIE_RETURN_IF_ERROR(genie_placement_solve_pipeline(&problem->placement, arena, out_placement));
+  if (branches.cost.bottleneck_ns < out_placement->cost.bottleneck_ns) {
+    *out_placement = branches;
+    out_placement->is_optimal = false;
+    out_placement->bound_ns = 0;
+  }
+  return GENIE_OK;
 }
 
 // NULL where the module has no objective.

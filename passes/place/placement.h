@@ -80,6 +80,11 @@ genie_status_t genie_placement_evaluate(const genie_placement_problem_t *problem
 genie_status_t genie_placement_solve(const genie_placement_problem_t *problem, genie_arena_t *arena,
                                      genie_placement_t *out_placement) GENIE_MUST_USE;
 
+// Moves what gains little back to its neighbours: a placement whose latency is at most `allowed_ns`, with fewer bytes
+// between devices where that is possible. Changes `placement` in place.
+genie_status_t genie_placement_save_traffic(const genie_placement_problem_t *problem, int64_t allowed_ns,
+                                            genie_arena_t *arena, genie_placement_t *placement) GENIE_MUST_USE;
+
 // Least bottleneck of a stream of calls: consecutive parts of the graph become the stages of a pipeline, each on a
 // device of its own. Exact among such pipelines: `is_optimal` speaks of them. Errors as genie_placement_solve().
 genie_status_t genie_placement_solve_pipeline(const genie_placement_problem_t *problem, genie_arena_t *arena,

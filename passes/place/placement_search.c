@@ -3,7 +3,7 @@
 #include "passes/place/placement_model.h"
 
 enum {
-  kNodesRun = 12000000,  // by all trials of genie_placement_improve()
+  kNodesRun = 3000000,  // by all trials of genie_placement_improve()
 };
 
 //===-- Earliest finish -------------------------------------------------------------------------------------------===//

@@ -369,6 +369,23 @@ static void test_the_same_problem_gets_the_same_placement(void **state) {
   assert_memory_equal(first.device, second.device, 300 * sizeof(uint32_t));
 }
 
+static void test_traffic_is_saved_within_the_allowed_latency(void **state) {
+  (void)state;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    begin(3, seed);
+    add_random(12);
+    genie_placement_t placement;
+    assert_true(genie_placement_solve(&graph.problem, &arena, &placement) == GENIE_OK);
+    const genie_placement_cost_t before = placement.cost;
+    const int64_t allowed_ns = before.latency_ns + before.latency_ns / 10;
+    assert_true(genie_placement_save_traffic(&graph.problem, allowed_ns, &arena, &placement) == GENIE_OK);
+    assert_true(fits(placement.device));
+    assert_int_equal(placement.cost.latency_ns, simulate(placement.device));
+    assert_true(placement.cost.latency_ns <= allowed_ns);
+    assert_true(placement.cost.traffic_bytes <= before.traffic_bytes);
+  }
+}
+
 static void test_malformed_problems_are_refused(void **state) {
   (void)state;
   genie_placement_t placement;
@@ -398,6 +415,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_five_thousand_nodes_over_sixteen_devices_take_under_two_seconds, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(test_the_same_problem_gets_the_same_placement, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_traffic_is_saved_within_the_allowed_latency, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_malformed_problems_are_refused, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,6 +296,27 @@ GENIE_API uint32_t genie_session_profile_count(const genie_session_t *session, u
 GENIE_API genie_status_t genie_session_profile(const genie_session_t *session, uint32_t entry, uint32_t index,
                                                genie_session_launch_profile_t *out_profile) GENIE_MUST_USE;
 
+// One edge of the traffic contract: what moves between the caller and a place, or from place to place, in a run of an
+// entry. Payload bytes, without headers.
+typedef struct genie_session_traffic {
+  const char *name;         // the value that moves: an input, an output, or where in the model it comes from
+  const char *phase;        // of the model, "" where it has none
+  const char *source;       // a place of the plan, "" for the caller
+  const char *destination;  // likewise
+  uint64_t maximum_bytes;   // at the upper bound of all sizes
+  uint64_t planned_bytes;   // what the plan says for the sizes of the last run; 0 before the first
+  uint64_t last_bytes;      // counted in the last run
+  uint64_t total_bytes;     // counted in all runs
+  uint64_t reserved[2];
+} genie_session_traffic_t;
+
+// Edges of an entry: its inputs, what crosses between places, its outputs. 0 when `entry` is out of range.
+GENIE_API uint32_t genie_session_traffic_count(const genie_session_t *session, uint32_t entry);
+
+// OUT_OF_RANGE: no such edge. UNIMPLEMENTED: the session's places do not report their counts.
+GENIE_API genie_status_t genie_session_traffic(const genie_session_t *session, uint32_t entry, uint32_t index,
+                                               genie_session_traffic_t *out_traffic) GENIE_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,12 +1,13 @@
 #include "passes/place/place_rules.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #include "ir/place.h"
 #include "passes/graph/rewrite.h"
 #include "runtime/base/string_builder.h"
 
-enum { MAX_NEIGHBOURS = 5 };
+enum { MAX_NEIGHBOURS = 5, MAX_PATH_BYTES = 1024 };
 
 static MlirStringRef text_of(const char *text) {
   return mlirStringRefCreateFromCString(text);
@@ -24,40 +25,37 @@ static MlirStringRef path_of(MlirOperation op) {
   return (MlirStringRef){text.data, colon != NULL ? (size_t)(colon - text.data) : text.length};
 }
 
-// On a mismatch, the last star takes one more character: linear in memory, and at worst the product of the lengths.
-static bool matches_glob(MlirStringRef pattern, MlirStringRef text) {
-  size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;
-  while (t < text.length) {
-    if (p < pattern.length && pattern.data[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.length && (pattern.data[p] == '?' || pattern.data[p] == text.data[t])) {
-      ++p;
-      ++t;
-    } else if (star != SIZE_MAX) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
+// Names are short: one that does not fit is matched by no pattern.
+static bool matches_glob(const char *pattern, MlirStringRef path) {
+  char text[MAX_PATH_BYTES];
+  if (path.length >= sizeof(text)) {
+    return false;
   }
-  while (p < pattern.length && pattern.data[p] == '*') {
-    ++p;
-  }
-  return p == pattern.length;
+  memcpy(text, path.data, path.length);
+  text[path.length] = '\0';
+  return fnmatch(pattern, text, FNM_NOESCAPE) == 0;
 }
 
-static bool matches(MlirStringRef pattern, MlirStringRef path) {
-  if (matches_glob(pattern, path)) {
-    return true;
-  }
-  const bool has_tail = pattern.length > 2 && memcmp(pattern.data + pattern.length - 2, ".*", 2) == 0;
-  return has_tail && matches_glob((MlirStringRef){pattern.data, pattern.length - 2}, path);
+static bool matches(const genie_place_rule_t *rule, MlirStringRef path) {
+  return matches_glob(rule->pattern, path) || (rule->parent[0] != '\0' && matches_glob(rule->parent, path));
 }
 
 //===-- Rules -----------------------------------------------------------------------------------------------------===//
 
-static genie_status_t read_rule(MlirModule module, MlirAttribute row, genie_place_rule_t *out_rule) {
+// "encoder" for "encoder.*", "" for a pattern without that end.
+static genie_status_t set_pattern(MlirStringRef text, genie_arena_t *arena, genie_place_rule_t *rule) {
+  char *pattern = NULL;
+  char *parent = NULL;
+  const bool has_tail = text.length > 2 && memcmp(text.data + text.length - 2, ".*", 2) == 0;
+  GENIE_RETURN_IF_ERROR(genie_arena_copy_string(arena, text.data, text.length, &pattern));
+  GENIE_RETURN_IF_ERROR(genie_arena_copy_string(arena, text.data, has_tail ? text.length - 2 : 0, &parent));
+  rule->pattern = pattern;
+  rule->parent = parent;
+  return GENIE_OK;
+}
+
+static genie_status_t read_rule(MlirModule module, MlirAttribute row, genie_arena_t *arena,
+                                genie_place_rule_t *out_rule) {
   const bool is_row = mlirAttributeIsADictionary(row);
   const MlirAttribute pattern =
       is_row ? mlirDictionaryAttrGetElementByName(row, text_of("pattern")) : mlirAttributeGetNull();
@@ -67,12 +65,11 @@ static genie_status_t read_rule(MlirModule module, MlirAttribute row, genie_plac
       !mlirAttributeIsAInteger(place)) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "'genie.place_rules' must hold {pattern, place}");
   }
-  *out_rule =
-      (genie_place_rule_t){.pattern = mlirStringAttrGetValue(pattern), .place = (int)mlirIntegerAttrGetValueInt(place)};
+  *out_rule = (genie_place_rule_t){.place = (int)mlirIntegerAttrGetValueInt(place)};
+  GENIE_RETURN_IF_ERROR(set_pattern(mlirStringAttrGetValue(pattern), arena, out_rule));
   if (out_rule->place < 0 || out_rule->place >= genie_ir_place_count(module)) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "rule '%.*s' names place %d of %d",
-                             (int)out_rule->pattern.length, out_rule->pattern.data, out_rule->place,
-                             genie_ir_place_count(module));
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "rule '%s' names place %d of %d", out_rule->pattern,
+                             out_rule->place, genie_ir_place_count(module));
   }
   return GENIE_OK;
 }
@@ -92,7 +89,7 @@ genie_status_t genie_place_rules_read(MlirModule module, genie_arena_t *arena, g
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)count, sizeof(genie_place_rule_t), &memory));
   out_rules->rules = memory;
   for (intptr_t i = 0; i < count; ++i) {
-    GENIE_RETURN_IF_ERROR(read_rule(module, mlirArrayAttrGetElement(rules, i), &out_rules->rules[i]));
+    GENIE_RETURN_IF_ERROR(read_rule(module, mlirArrayAttrGetElement(rules, i), arena, &out_rules->rules[i]));
     ++out_rules->count;
   }
   return GENIE_OK;
@@ -102,7 +99,7 @@ int genie_place_rules_match(genie_place_rules_t *rules, MlirOperation op) {
   int place = -1;
   const MlirStringRef path = path_of(op);
   for (int i = 0; path.length > 0 && i < rules->count; ++i) {
-    if (matches(rules->rules[i].pattern, path)) {
+    if (matches(&rules->rules[i], path)) {
       ++rules->rules[i].match_count;
       place = rules->rules[i].place;
     }
@@ -119,11 +116,10 @@ typedef struct neighbours {
 } neighbours_t;
 
 // How many characters of the pattern, stars left out, appear in the path in their order.
-static size_t likeness_of(MlirStringRef pattern, MlirStringRef path) {
+static size_t likeness_of(const char *pattern, MlirStringRef path) {
   size_t found = 0, t = 0;
-  for (size_t p = 0; p < pattern.length; ++p) {
-    const char *at =
-        pattern.data[p] == '*' || t >= path.length ? NULL : memchr(path.data + t, pattern.data[p], path.length - t);
+  for (const char *c = pattern; *c != '\0'; ++c) {
+    const char *at = *c == '*' || t >= path.length ? NULL : memchr(path.data + t, *c, path.length - t);
     if (at != NULL) {
       ++found;
       t = (size_t)(at - path.data) + 1;
@@ -153,7 +149,7 @@ static void add_neighbour(neighbours_t *neighbours, MlirStringRef path, size_t l
   neighbours->count += neighbours->count < MAX_NEIGHBOURS;
 }
 
-static void find_neighbours(MlirModule module, MlirStringRef pattern, neighbours_t *out_neighbours) {
+static void find_neighbours(MlirModule module, const char *pattern, neighbours_t *out_neighbours) {
   *out_neighbours = (neighbours_t){0};
   MlirOperation function = mlirBlockGetFirstOperation(mlirModuleGetBody(module));
   for (; !mlirOperationIsNull(function); function = mlirOperationGetNextInBlock(function)) {
@@ -170,7 +166,7 @@ static void find_neighbours(MlirModule module, MlirStringRef pattern, neighbours
   }
 }
 
-static genie_status_t fail_unmatched(MlirModule module, MlirStringRef pattern) {
+static genie_status_t fail_unmatched(MlirModule module, const char *pattern) {
   neighbours_t neighbours;
   find_neighbours(module, pattern, &neighbours);
   genie_string_builder_t text;
@@ -178,9 +174,9 @@ static genie_status_t fail_unmatched(MlirModule module, MlirStringRef pattern) {
   for (int i = 0; i < neighbours.count; ++i) {
     genie_string_builder_format(&text, " %.*s", (int)neighbours.paths[i].length, neighbours.paths[i].data);
   }
-  const genie_status_t status = genie_status_make(
-      GENIE_STATUS_INVALID_ARGUMENT, "no op is of a module '%.*s'; the model has%s", (int)pattern.length, pattern.data,
-      neighbours.count == 0 ? " no module paths" : genie_string_builder_get(&text));
+  const genie_status_t status =
+      genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "no op is of a module '%s'; the model has%s", pattern,
+                        neighbours.count == 0 ? " no module paths" : genie_string_builder_get(&text));
   genie_string_builder_deinit(&text);
   return status;
 }

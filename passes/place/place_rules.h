@@ -11,7 +11,8 @@
 #include "runtime/base/arena.h"
 
 typedef struct genie_place_rule {
-  MlirStringRef pattern;
+  const char *pattern;
+  const char *parent;  // the pattern of the module before ".*", or ""
   int place;
   int match_count;
 } genie_place_rule_t;

@@ -330,3 +330,15 @@ void genie_binding_finish_outputs(genie_session_t *session, const genie_program_
     }
   }
 }
+
+void genie_binding_count_traffic(genie_program_t *program, const genie_tensor_t *inputs,
+                                 const genie_tensor_t *outputs) {
+  for (uint32_t i = 0; i < program->input_count + program->output_count; ++i) {
+    const genie_tensor_t *tensor = i < program->input_count ? &inputs[i] : &outputs[i - program->input_count];
+    const uint64_t bytes = bytes_of(tensor);
+    genie_transfer_count_t *count = &program->caller_counts[i];
+    count->sent_bytes = count->received_bytes = bytes;
+    count->total_bytes += bytes;
+  }
+  ++program->run_count;
+}

@@ -29,4 +29,7 @@ void genie_binding_set_addresses(genie_session_t *session, genie_program_t *prog
 // After the run: copies staged outputs to the caller's memory, and describes those in the session's memory.
 void genie_binding_finish_outputs(genie_session_t *session, const genie_program_t *program, genie_tensor_t *outputs);
 
+// Counts what the run took from the caller and gave to it.
+void genie_binding_count_traffic(genie_program_t *program, const genie_tensor_t *inputs, const genie_tensor_t *outputs);
+
 #endif  // GENIE_RUNTIME_EXEC_BINDING_H_

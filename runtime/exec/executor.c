@@ -23,6 +23,7 @@ static genie_status_t run_here(genie_session_t *session, uint32_t entry, const g
     session->last_copy_bytes += session->places[i].copy_bytes;
   }
   genie_binding_finish_outputs(session, program, outputs);
+  genie_binding_count_traffic(program, inputs, outputs);
   ++session->run_count;
   session->last_launch_count = program->launch_count;
   session->last_enqueue_ns = program->enqueue_ns;

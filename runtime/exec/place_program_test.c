@@ -76,6 +76,49 @@ static void test_a_session_runs_all_places(void **state) {
   genie_model_close(model);
 }
 
+static void check_traffic(const genie_session_t *session, uint64_t bytes, uint64_t total_bytes) {
+  static const struct {
+    const char *name, *source, *destination;
+  } kEdges[] = {{"x", "", "local:cpu0"},
+                {"doubled", "local:cpu0", "far:cpu1"},
+                {"again", "far:cpu1", "local:cpu0"},
+                {"y", "local:cpu0", ""},
+                {"z", "far:cpu1", ""}};
+  assert_int_equal(genie_session_traffic_count(session, SAMPLE_FAR), 5);
+  for (uint32_t i = 0; i < 5; ++i) {
+    genie_session_traffic_t edge;
+    assert_ok(genie_session_traffic(session, SAMPLE_FAR, i, &edge));
+    assert_string_equal(edge.name, kEdges[i].name);
+    assert_string_equal(edge.source, kEdges[i].source);
+    assert_string_equal(edge.destination, kEdges[i].destination);
+    assert_int_equal(edge.maximum_bytes, 96);
+    assert_int_equal(edge.planned_bytes, bytes);
+    assert_int_equal(edge.last_bytes, bytes);
+    assert_int_equal(edge.total_bytes, total_bytes);
+  }
+}
+
+static void test_traffic_is_counted_as_planned(void **state) {
+  (void)state;
+  genie_model_t *model = open_model();
+  genie_session_t *session = NULL;
+  assert_ok(genie_session_create(model, NULL, &session));
+  check_traffic(session, 0, 0);
+  uint64_t total_bytes = 0;
+  for (int rows = 3; rows <= 5; ++rows) {
+    _Alignas(64) float x[3 * kMaximumRows] = {0};
+    const genie_tensor_t input = {.data = x, .dtype = GENIE_DTYPE_F32, .rank = 2, .shape = {rows, 3}};
+    genie_tensor_t outputs[2] = {0};
+    assert_ok(genie_session_run(session, SAMPLE_FAR, &input, 1, outputs, 2));
+    total_bytes += (uint64_t)rows * 12;
+    check_traffic(session, (uint64_t)rows * 12, total_bytes);
+  }
+  genie_session_traffic_t edge;
+  assert_refused(genie_session_traffic(session, SAMPLE_FAR, 5, &edge), GENIE_STATUS_OUT_OF_RANGE, "edge 5");
+  genie_session_destroy(session);
+  genie_model_close(model);
+}
+
 // ---- Places apart ----
 
 // Mailboxes of one call.
@@ -270,11 +313,9 @@ static void test_a_plan_opens_in_parts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_a_session_runs_all_places),
-      cmocka_unit_test(test_places_run_apart),
-      cmocka_unit_test(test_a_place_has_its_weights_and_state),
-      cmocka_unit_test(test_wrong_calls_are_refused),
-      cmocka_unit_test(test_a_plan_opens_in_parts),
+      cmocka_unit_test(test_a_session_runs_all_places), cmocka_unit_test(test_traffic_is_counted_as_planned),
+      cmocka_unit_test(test_places_run_apart),          cmocka_unit_test(test_a_place_has_its_weights_and_state),
+      cmocka_unit_test(test_wrong_calls_are_refused),   cmocka_unit_test(test_a_plan_opens_in_parts),
   };
   return cmocka_run_group_tests(tests, write_plan, remove_plan);
 }

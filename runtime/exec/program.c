@@ -271,6 +271,7 @@ static genie_status_t allocate_bindings(const program_builder_t *builder) {
   program->output_count = builder->entry->output_count;
   const size_t binding_count = (size_t)program->input_count + program->output_count;
   GENIE_RETURN_IF_ERROR(allocate(arena, binding_count, sizeof(*program->bindings), &program->bindings));
+  GENIE_RETURN_IF_ERROR(allocate(arena, binding_count, sizeof(*program->caller_counts), &program->caller_counts));
   GENIE_RETURN_IF_ERROR(allocate(arena, program->input_count, sizeof(*program->input_dims), &program->input_dims));
   GENIE_RETURN_IF_ERROR(allocate(arena, program->input_count, sizeof(*program->bound_shapes), &program->bound_shapes));
   GENIE_RETURN_IF_ERROR(allocate(arena, builder->plan->expr_count, sizeof(*program->values), &program->values));

@@ -89,6 +89,8 @@ typedef struct genie_program {
   uint64_t *message_bytes;    // [place_count] the largest message that a place sends or receives
   bool has_messages;
   genie_transfer_count_t *transfers;        // [transfer_count], shared by the programs of a session
+  genie_transfer_count_t *caller_counts;    // [input_count + output_count] what went to and came from the caller
+  uint64_t run_count;                       // that are counted there
   const int64_t **input_dims;               // [input_count] scratch for binding
   int64_t (*bound_shapes)[GENIE_MAX_RANK];  // [input_count] the shapes that `values` hold for
   bool has_bound_shapes;

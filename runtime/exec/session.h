@@ -4,6 +4,7 @@
 
 #include "runtime/exec/program.h"
 #include "runtime/exec/submission.h"
+#include "runtime/exec/traffic.h"
 
 // What a session on other nodes does in place of the functions of genie.h.
 typedef struct genie_session_ops {
@@ -16,6 +17,9 @@ typedef struct genie_session_ops {
   genie_status_t (*write_state)(genie_session_t *session, const char *name, const void *data, uint64_t size_bytes);
   void (*get_stats)(const genie_session_t *session, genie_session_stats_t *out_stats);
   genie_status_t (*reconnect)(genie_session_t *session);
+  // Fills planned, last and total bytes of an edge; NULL when nobody counts them.
+  genie_status_t (*count_traffic)(const genie_session_t *session, uint32_t entry, const genie_traffic_edge_t *edge,
+                                  genie_session_traffic_t *traffic);
   genie_status_t (*submit)(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs, uint32_t input_count,
                            genie_tensor_t *outputs, uint32_t output_count, const genie_submit_options_t *options,
                            genie_submission_t **out_submission);

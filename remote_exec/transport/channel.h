@@ -85,8 +85,9 @@ struct genie_channel {
 // else, so that a slow peer holds up its own thread and not the listener; a channel of a connect function has done it.
 genie_status_t genie_channel_handshake(genie_channel_t *channel, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Sends one message. On OK the memory may be reused; the peer need not have received it yet. INVALID_ARGUMENT and
-// OUT_OF_RANGE leave the channel as it was.
+// Sends one message. On OK the memory may be reused; the peer need not have received it yet, but a carrier may wait
+// until it takes the payload: two peers that both send before they receive need a thread for each direction.
+// INVALID_ARGUMENT and OUT_OF_RANGE leave the channel as it was.
 genie_status_t genie_channel_send(genie_channel_t *channel, const genie_message_t *message,
                                   genie_deadline_ns_t deadline) GENIE_MUST_USE;
 

@@ -167,6 +167,19 @@ static void carries_large_payloads_in_pieces(void **state) {
   }
 }
 
+typedef struct gatherer {
+  pthread_t thread;
+  genie_channel_t *channel;
+  genie_message_t message;
+  genie_status_t status;
+} gatherer_t;
+
+static void *gatherer_main(void *argument) {
+  gatherer_t *gatherer = argument;
+  gatherer->status = genie_channel_send(gatherer->channel, &gatherer->message, soon());
+  return NULL;
+}
+
 static void gathers_and_scatters_pieces(void **state) {
   const channel_pair_t *pair = *state;
   static const size_t kCounts[] = {3, 0, 20000, 1, 16384, 77};
@@ -182,14 +195,17 @@ static void gathers_and_scatters_pieces(void **state) {
   for (size_t i = 0, at = 0; i < kPieces; at += kCounts[kPieces - 1 - i++]) {
     in[i] = (struct iovec){.iov_base = received + at, .iov_len = kCounts[kPieces - 1 - i]};
   }
-  const genie_message_t message = {.header = "header", .header_bytes = 6, .payload = out, .payload_count = kPieces};
-  expect_ok(genie_channel_send(pair->first, &message, soon()));
+  gatherer_t gatherer = {.channel = pair->first,
+                         .message = {.header = "header", .header_bytes = 6, .payload = out, .payload_count = kPieces}};
+  assert_int_equal(pthread_create(&gatherer.thread, NULL, gatherer_main, &gatherer), 0);
   char header[16];
   size_t header_bytes = 0;
   uint64_t payload_bytes = 0;
   expect_ok(genie_channel_receive_header(pair->second, header, sizeof(header), soon(), &header_bytes, &payload_bytes));
   assert_int_equal(payload_bytes, kTotal);
   expect_ok(genie_channel_receive_pieces(pair->second, in, kPieces, soon()));
+  pthread_join(gatherer.thread, NULL);
+  expect_ok(gatherer.status);
   assert_memory_equal(received, sent, kTotal);
   free(received);
   free(sent);

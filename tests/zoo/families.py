@@ -41,12 +41,19 @@ def _decoder(name):
         "phi3": lambda: t.Phi3Config(num_key_value_heads=4, **SHAPE, **inner, **tokens),
         "gemma2": lambda: t.Gemma2Config(num_key_value_heads=2, head_dim=16, sliding_window=8, **SHAPE, **inner),
         "falcon": lambda: t.FalconConfig(**SHAPE, **tokens),
+        "opt": lambda: t.OPTConfig(ffn_dim=2 * WIDTH, word_embed_proj_dim=WIDTH, max_position_embeddings=64, **SHAPE, **tokens),
+        "bloom": lambda: t.BloomConfig(vocab_size=VOCABULARY, hidden_size=WIDTH, n_layer=LAYERS, n_head=HEADS, **tokens),
+        "gpt_neox": lambda: t.GPTNeoXConfig(**SHAPE, **inner, **tokens),
+        "qwen3": lambda: t.Qwen3Config(num_key_value_heads=2, head_dim=16, **SHAPE, **inner),
+        "olmo2": lambda: t.Olmo2Config(num_key_value_heads=2, **SHAPE, **inner, **tokens),
         "mixtral": lambda: t.MixtralConfig(num_key_value_heads=2, num_local_experts=4, **SHAPE, **inner),
     }
     classes = {
         "llama": t.LlamaForCausalLM, "gpt2": t.GPT2LMHeadModel, "qwen2": t.Qwen2ForCausalLM,
         "mistral": t.MistralForCausalLM, "phi3": t.Phi3ForCausalLM, "gemma2": t.Gemma2ForCausalLM,
-        "falcon": t.FalconForCausalLM, "mixtral": t.MixtralForCausalLM,
+        "falcon": t.FalconForCausalLM, "mixtral": t.MixtralForCausalLM, "opt": t.OPTForCausalLM,
+        "bloom": t.BloomForCausalLM, "gpt_neox": t.GPTNeoXForCausalLM, "qwen3": t.Qwen3ForCausalLM,
+        "olmo2": t.Olmo2ForCausalLM,
     }
     config = configs[name]()
     if name == "mixtral":
@@ -167,6 +174,23 @@ class Tagger(nn.Module):
         return self.head(self.lstm(self.embedding(tokens))[0])
 
 
+class Classifier(nn.Module):
+    """A class for a text by the last state of a GRU."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY, 32)
+        self.gru = nn.GRU(32, 24, batch_first=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, tokens):
+        return self.head(self.gru(self.embedding(tokens))[1][-1])
+
+
+def gru_classifier():
+    return _case(Classifier(), _ids())
+
+
 def lstm_tagger():
     return _case(Tagger(), _ids())
 
@@ -175,6 +199,38 @@ def lstm_tagger():
 
 def _timm(name, size, **options):
     return lambda: models.Case(models._timm(name, **options), (torch.randn(1, 3, size, size),))
+
+
+def segformer():
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    config = SegformerConfig(depths=[2, 2, 2, 2], hidden_sizes=[16, 32, 48, 64], decoder_hidden_size=32, num_labels=5,
+                             num_attention_heads=[1, 2, 3, 4])
+    return _case(SegformerForSemanticSegmentation(config), torch.randn(1, 3, 64, 64))
+
+
+class Segmenter(nn.Module):
+    """A U-Net that labels every pixel: as many channels out as in, and no time."""
+
+    def __init__(self, width=8):
+        super().__init__()
+
+        def block(a, b):
+            return nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.Conv2d(b, b, 3, padding=1), nn.ReLU())
+
+        self.down1, self.down2, self.middle = block(3, width), block(width, 2 * width), block(2 * width, 2 * width)
+        self.up2, self.up1, self.out = block(4 * width, width), block(2 * width, width), nn.Conv2d(width, 3, 1)
+
+    def forward(self, image):
+        a = self.down1(image)
+        b = self.down2(F.max_pool2d(a, 2))
+        c = self.middle(F.max_pool2d(b, 2))
+        c = self.up2(torch.cat([b, F.interpolate(c, scale_factor=2.0)], 1))
+        return self.out(self.up1(torch.cat([a, F.interpolate(c, scale_factor=2.0)], 1)))
+
+
+def segmenter():
+    return _case(Segmenter(), torch.randn(1, 3, 32, 32))
 
 
 #===-- Several modalities -----------------------------------------------------------------------------------------===#
@@ -211,6 +267,37 @@ def vqa():
     example = _example("02-vqa", "vqa")
     model = example.make(layers=LAYERS, image=32, patch=8, width=WIDTH, heads=HEADS, vocabulary=VOCABULARY, answers=50)
     return _case(model, *example.inputs(2, 32, 12, VOCABULARY))
+
+
+def siglip():
+    from transformers import SiglipConfig, SiglipModel
+
+    inner = dict(num_hidden_layers=LAYERS, num_attention_heads=HEADS, hidden_size=WIDTH, intermediate_size=2 * WIDTH)
+    config = SiglipConfig(text_config=dict(vocab_size=VOCABULARY, max_position_embeddings=16, **inner),
+                          vision_config=dict(image_size=32, patch_size=8, **inner))
+    return _case(_Similarity(SiglipModel(config)), _ids(), torch.randn(3, 3, 32, 32), torch.ones(2, 12, dtype=torch.int64))
+
+
+class Captioner(nn.Module):
+    """A language model that reads the patches of an image in front of the words."""
+
+    def __init__(self):
+        super().__init__()
+        from transformers import LlamaConfig, LlamaForCausalLM, ViTConfig, ViTModel
+
+        shape = dict(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=2 * WIDTH)
+        self.vision = ViTModel(ViTConfig(image_size=32, patch_size=8, **shape), add_pooling_layer=False)
+        self.project = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.language = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, **shape))
+
+    def forward(self, pixels, ids):
+        patches = self.project(self.vision(pixel_values=pixels).last_hidden_state)
+        words = self.language.get_input_embeddings()(ids)
+        return self.language(inputs_embeds=torch.cat([patches, words], 1), use_cache=False).logits
+
+
+def captioner():
+    return _case(Captioner(), torch.randn(1, 3, 32, 32), _ids(1, 7))
 
 
 #===-- Speech ----------------------------------------------------------------------------------------------------===#
@@ -252,6 +339,32 @@ def wav2vec2():
                             conv_kernel=(10, 8, 4, 3), num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
                             num_feat_extract_layers=4)
     return _case(_Recogniser(Wav2Vec2ForCTC(config)), torch.randn(1, 4000))
+
+
+def hubert():
+    from transformers import HubertConfig, HubertModel
+
+    config = HubertConfig(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=2 * WIDTH,
+                          conv_dim=(32,) * 4, conv_stride=(5, 4, 4, 2), conv_kernel=(10, 8, 4, 3),
+                          num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, num_feat_extract_layers=4)
+    return models.Case(models._seeded(_Encoder(HubertModel(config))), (torch.randn(1, 4000),))
+
+
+class _Encoder(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x).last_hidden_state
+
+
+def spectrogram_transformer():
+    from transformers import ASTConfig, ASTModel
+
+    config = ASTConfig(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=2 * WIDTH,
+                       max_length=64, num_mel_bins=64)
+    return _case(_Encoder(ASTModel(config)), torch.randn(1, 64, 64))
 
 
 #===-- Recommenders ----------------------------------------------------------------------------------------------===#
@@ -309,6 +422,45 @@ class SasRec(nn.Module):
 
 def sasrec():
     return _case(SasRec(), torch.randint(1, 300, (3, 20)), torch.randint(1, 300, (3, 10)))
+
+
+class DeepFm(nn.Module):
+    """A factorisation machine and a deep network over the rows of one table, in which each column has its part."""
+
+    def __init__(self, sizes=(40, 30, 20, 10), width=8):
+        super().__init__()
+        self.register_buffer("starts", torch.tensor([0, *torch.tensor(sizes).cumsum(0)[:-1]]))
+        self.linear, self.rows = nn.Embedding(sum(sizes), 1), nn.Embedding(sum(sizes), width)
+        self.deep = nn.Sequential(nn.Linear(len(sizes) * width, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def forward(self, columns):
+        ids = columns + self.starts
+        rows = self.rows(ids)
+        pairs = rows.sum(1) ** 2 - (rows**2).sum(1)
+        return torch.sigmoid(self.linear(ids).sum(1) + 0.5 * pairs.sum(1, keepdim=True) + self.deep(rows.flatten(1)))
+
+
+def deepfm():
+    return _case(DeepFm(), torch.randint(0, 10, (16, 4)))
+
+
+class Ncf(nn.Module):
+    """Neural collaborative filtering: a user and an item, once multiplied and once through a network."""
+
+    def __init__(self, users=60, items=80, width=16):
+        super().__init__()
+        self.users, self.items = nn.Embedding(users, width), nn.Embedding(items, width)
+        self.deep_users, self.deep_items = nn.Embedding(users, width), nn.Embedding(items, width)
+        self.deep = nn.Sequential(nn.Linear(2 * width, 32), nn.ReLU(), nn.Linear(32, width), nn.ReLU())
+        self.score = nn.Linear(2 * width, 1)
+
+    def forward(self, user, item):
+        deep = self.deep(torch.cat([self.deep_users(user), self.deep_items(item)], 1))
+        return torch.sigmoid(self.score(torch.cat([self.users(user) * self.items(item), deep], 1)))
+
+
+def ncf():
+    return _case(Ncf(), torch.randint(0, 60, (16,)), torch.randint(0, 80, (16,)))
 
 
 #===-- Diffusion -------------------------------------------------------------------------------------------------===#
@@ -399,20 +551,79 @@ def dit():
     return _case(Dit(), torch.randn(2, 4, 8, 8), torch.tensor([3, 900]))
 
 
+class TextToImage(nn.Module):
+    """A step of diffusion whose image attends to the states of a text."""
+
+    def __init__(self, width=32):
+        super().__init__()
+        from transformers import BertConfig, BertModel
+
+        self.width = width
+        self.text = BertModel(BertConfig(intermediate_size=2 * WIDTH, **SHAPE), add_pooling_layer=False)
+        self.time = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, 4 * width))
+        self.stem, self.first = nn.Conv2d(4, width, 3, padding=1), _ResidualBlock(width, width, 4 * width)
+        self.cross = nn.MultiheadAttention(width, 4, kdim=WIDTH, vdim=WIDTH, batch_first=True)
+        self.second, self.out = _ResidualBlock(width, width, 4 * width), nn.Conv2d(width, 4, 3, padding=1)
+
+    def forward(self, noisy, time, ids):
+        states = self.text(input_ids=ids).last_hidden_state
+        t = self.time(_time_embedding(time, self.width))
+        x = self.first(self.stem(noisy), t)
+        pixels = x.flatten(2).transpose(1, 2)
+        mixed = self.cross(pixels, states, states, need_weights=False)[0].transpose(1, 2).reshape(x.shape)
+        return self.out(self.second(x + mixed, t))
+
+
+def text_to_image():
+    return _case(TextToImage(), torch.randn(2, 4, 8, 8), torch.tensor([7, 400]), _ids(2, 9))
+
+
+#===-- Others ----------------------------------------------------------------------------------------------------===#
+
+class Forecaster(nn.Module):
+    """A transformer over a window of sensors: no text, no image, no sound."""
+
+    def __init__(self, sensors=7, width=32):
+        super().__init__()
+        self.embed = nn.Linear(sensors, width)
+        self.attentions = nn.ModuleList(nn.MultiheadAttention(width, 4, batch_first=True) for _ in range(2))
+        self.inners = nn.ModuleList(nn.Sequential(nn.Linear(width, 64), nn.GELU(), nn.Linear(64, width)) for _ in range(2))
+        self.out = nn.Linear(width, sensors)
+
+    def forward(self, window):
+        x = self.embed(window)
+        for attention, inner in zip(self.attentions, self.inners):
+            x = x + attention(x, x, x, need_weights=False)[0]
+            x = x + inner(x)
+        return self.out(x[:, -1])
+
+
+def forecaster():
+    return _case(Forecaster(), torch.randn(2, 24, 7))
+
+
+def mlp():
+    return models.mlp(False)
+
+
 #===-- The table ---------------------------------------------------------------------------------------------------===#
 
 DECODERS = ("llama", "gpt2", "qwen2", "mistral", "phi3", "gemma2", "falcon")
+MORE_DECODERS = ("opt", "bloom", "gpt_neox", "qwen3", "olmo2")
 SWIN = dict(img_size=112, depths=(2, 2, 2), embed_dim=32, num_heads=(2, 4, 8))
 
 FAMILIES = {
-    "decoder": {f"{name}_forward": _forward(name) for name in DECODERS},
-    "decode-step": {f"{name}_step": _step(name) for name in DECODERS}
+    "decoder": {f"{name}_forward": _forward(name) for name in DECODERS + MORE_DECODERS},
+    "decode-step": {f"{name}_step": _step(name) for name in DECODERS + MORE_DECODERS}
     | {"llama_greedy": _step("llama", is_greedy=True), "llama_cached_prefill": _step("llama", length=6)},
     "mixture-of-experts": {"mixtral_forward": _forward("mixtral"), "mixtral_step": _step("mixtral")},
     "text-encoder": {
         "bert_encoder": _bert_like("BertConfig", "BertModel"),
         "roberta_encoder": _bert_like("RobertaConfig", "RobertaModel"),
         "electra": _bert_like("ElectraConfig", "ElectraForPreTraining", embedding_size=32),
+        "albert": _bert_like("AlbertConfig", "AlbertModel", embedding_size=32),
+        "deberta": _bert_like("DebertaV2Config", "DebertaV2Model", relative_attention=True, pos_att_type=["p2c", "c2p"]),
+        "mpnet": _bert_like("MPNetConfig", "MPNetModel"),
     },
     "translation": {"t5": t5, "bart": bart},
     "vision-transformer": {
@@ -424,12 +635,17 @@ FAMILIES = {
         "convnext": _timm("convnext_atto", 64, depths=(2, 2, 3, 2), dims=(16, 32, 48, 64)),
         "resnet18": _timm("resnet18", 64),
         "efficientnet": _timm("efficientnet_b0", 64),
+        "regnet": _timm("regnety_002", 64),
+        "mixer": _timm("mixer_s32_224", 64, img_size=64, num_blocks=LAYERS),
+        "segformer": segformer,
+        "segmenter": segmenter,
     },
-    "several-modalities": {"clip": clip, "vqa": vqa},
-    "speech": {"whisper": whisper, "wav2vec2": wav2vec2},
-    "recommender": {"dlrm_bags": dlrm, "dcn": dcn, "sasrec": sasrec},
-    "recurrent": {"lstm_tagger": lstm_tagger},
-    "diffusion": {"unet": unet, "dit": dit},
+    "several-modalities": {"clip": clip, "vqa": vqa, "siglip": siglip, "captioner": captioner},
+    "speech": {"whisper": whisper, "wav2vec2": wav2vec2, "hubert": hubert, "spectrogram_transformer": spectrogram_transformer},
+    "recommender": {"dlrm_bags": dlrm, "dcn": dcn, "sasrec": sasrec, "deepfm": deepfm, "ncf": ncf},
+    "recurrent": {"lstm_tagger": lstm_tagger, "gru_classifier": gru_classifier},
+    "diffusion": {"unet": unet, "dit": dit, "text_to_image": text_to_image},
+    "other": {"forecaster": forecaster, "mlp": mlp},
 }
 MODELS = {name: maker for family in FAMILIES.values() for name, maker in family.items()}
 # What every run of the tests takes: one of each kind of workload.

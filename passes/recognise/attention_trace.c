@@ -80,13 +80,12 @@ static bool visit(genie_semantic_graph_t *graph, int node, void *self) {
   return is_on_the_way;
 }
 
-genie_status_t genie_attention_trace(genie_semantic_graph_t *graph, int node, genie_attention_sources_t *out_sources) {
+void genie_attention_trace(genie_semantic_graph_t *graph, int node, genie_attention_sources_t *out_sources) {
   *out_sources = (genie_attention_sources_t){0};
   int writes = 0;
   for (int next = node; next >= 0 && writes < GENIE_ATTENTION_MAX_SOURCES; ++writes) {
     trace_t trace = {.sources = out_sources, .write_source = -1};
-    GENIE_RETURN_IF_ERROR(genie_semantic_walk_operands(graph, next, visit, &trace));
+    genie_semantic_walk_operands(graph, next, visit, &trace);
     next = trace.write_source;
   }
-  return GENIE_OK;
 }

@@ -14,8 +14,7 @@ typedef struct genie_attention_sources {
 
 // From `node` back over views, norms, pointwise ops, concatenations and writes into caches to the products; where there
 // is no product, the arguments. Of a write into a cache it follows what is written.
-genie_status_t genie_attention_trace(genie_semantic_graph_t *graph, int node,
-                                     genie_attention_sources_t *out_sources) GENIE_MUST_USE;
+void genie_attention_trace(genie_semantic_graph_t *graph, int node, genie_attention_sources_t *out_sources);
 
 // True of an op that writes part of a tensor: index_copy, index_put, slice_scatter, scatter. `out_source` is the
 // operand that is written.

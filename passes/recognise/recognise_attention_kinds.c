@@ -25,22 +25,23 @@ static bool visit_for_target(genie_semantic_graph_t *graph, int node, void *self
   for (int i = 0; i < search->targets->count; ++i) {
     search->is_found |= search->targets->nodes[i] == node;
   }
-  // Through norms and what is pointwise, concatenated or viewed alone: no product, attention or the like.
+  // Through norms, convolutions (keys of a coarser image) and what is pointwise, concatenated or viewed alone: no
+  // product, attention or the like.
   return !search->is_found && !graph->nodes[node].is_fixed &&
          (genie_semantic_is_norm(graph, node) || genie_semantic_is_view(graph, node) ||
-          genie_semantic_is_pointwise(graph, node) || genie_semantic_node_is(graph, node, "genie.concat"));
+          genie_semantic_node_is(graph, node, "genie.conv") || genie_semantic_is_pointwise(graph, node) ||
+          genie_semantic_node_is(graph, node, "genie.concat"));
 }
 
 // True if one of `from` is one of `to` after norms and the like: the query alone was normalised, or is a part of what
 // the keys are made of.
-static genie_status_t is_near(genie_semantic_graph_t *graph, const genie_attention_sources_t *from,
-                              const genie_attention_sources_t *to, bool *out_is_near) {
+static bool is_near(genie_semantic_graph_t *graph, const genie_attention_sources_t *from,
+                    const genie_attention_sources_t *to) {
   target_search_t search = {.targets = to};
   for (int i = 0; i < from->count && !search.is_found; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_semantic_walk_operands(graph, from->nodes[i], visit_for_target, &search));
+    genie_semantic_walk_operands(graph, from->nodes[i], visit_for_target, &search);
   }
-  *out_is_near = search.is_found;
-  return GENIE_OK;
+  return search.is_found;
 }
 
 static void say_projections(genie_semantic_graph_t *graph, const genie_attention_sources_t *sources) {
@@ -66,29 +67,21 @@ static bool has_fewer_heads(const genie_semantic_graph_t *graph, int key, int qu
   return keys > 0 && queries > keys;
 }
 
-static genie_status_t find_sources(genie_semantic_graph_t *graph, genie_semantic_attention_t *attention) {
+static void find_sources(genie_semantic_graph_t *graph, genie_semantic_attention_t *attention) {
   genie_attention_sources_t query, key, value;
-  GENIE_RETURN_IF_ERROR(genie_attention_trace(graph, attention->query, &query));
-  GENIE_RETURN_IF_ERROR(genie_attention_trace(graph, attention->key, &key));
-  GENIE_RETURN_IF_ERROR(genie_attention_trace(graph, attention->value, &value));
+  genie_attention_trace(graph, attention->query, &query);
+  genie_attention_trace(graph, attention->key, &key);
+  genie_attention_trace(graph, attention->value, &value);
   say_projections(graph, &query);
   say_projections(graph, &key);
   say_projections(graph, &value);
   attention->is_query_fixed = query.count == 0;
-  bool is_self = share_a_source(&query, &key);
-  if (!is_self) {
-    GENIE_RETURN_IF_ERROR(is_near(graph, &query, &key, &is_self));
-  }
-  if (!is_self) {
-    GENIE_RETURN_IF_ERROR(is_near(graph, &key, &query, &is_self));
-  }
-  attention->is_cross = !is_self;
-  return GENIE_OK;
+  attention->is_cross = !share_a_source(&query, &key) && !is_near(graph, &query, &key) && !is_near(graph, &key, &query);
 }
 
-static genie_status_t see(genie_semantic_graph_t *graph, genie_semantic_attention_t *attention) {
+static void see(genie_semantic_graph_t *graph, genie_semantic_attention_t *attention) {
   const int node = attention->node;
-  GENIE_RETURN_IF_ERROR(find_sources(graph, attention));
+  find_sources(graph, attention);
   attention->is_causal |= genie_causal_mask_find(graph, attention->mask);
   attention->is_grouped = has_fewer_heads(graph, attention->key, attention->query);
   attention->has_one_query = genie_semantic_size_from_end(graph, attention->query, 2) == 1;
@@ -103,7 +96,6 @@ static genie_status_t see(genie_semantic_graph_t *graph, genie_semantic_attentio
                             attention->is_cross ? "different states" : "the same states",
                             attention->is_causal ? "; the mask keeps no later key" : "",
                             attention->is_grouped ? "; fewer heads of keys than of queries" : ""));
-  return GENIE_OK;
 }
 
 //===-- Finding them ----------------------------------------------------------------------------------------------===//
@@ -180,7 +172,7 @@ genie_status_t genie_recognise_attention_kinds(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     if (find_op(graph, node, &attention) || find_spelled_out(graph, node, &attention)) {
       graph->attentions[graph->attention_count] = attention;
-      GENIE_RETURN_IF_ERROR(see(graph, &graph->attentions[graph->attention_count++]));
+      see(graph, &graph->attentions[graph->attention_count++]);
     }
   }
   return GENIE_OK;

@@ -5,7 +5,8 @@
 
 #include "passes/recognise/recogniser.h"
 
-enum { MIN_OPS = 4, MAX_PERIOD = 4096, MAX_CANDIDATES = 64 };
+// The search gives up after so many comparisons of ops: a graph that needs more has no layers that are worth it.
+enum { MIN_OPS = 4, MAX_PERIOD = 4096, MAX_CANDIDATES = 64, MAX_COMPARISONS = 1 << 26 };
 
 typedef struct sequence {
   genie_semantic_graph_t *graph;
@@ -13,6 +14,7 @@ typedef struct sequence {
   int *nodes;        // of the stream, in order
   int *position_of;  // of each node; -1 of others
   uint64_t *hashes;
+  int comparisons_left;
 } sequence_t;
 
 // A periodic stretch of the sequence: positions [start, start + period * layers).
@@ -64,7 +66,8 @@ static bool is_of_stream(const sequence_t *sequence, int node) {
   bool is_stream = genie_semantic_is_projection(graph, node) || genie_semantic_node_is(graph, node, "genie.conv") ||
                    genie_semantic_node_is(graph, node, "genie.lstm") ||
                    genie_semantic_node_is(graph, node, "genie.gru") ||
-                   genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "token-embedding");
+                   genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "token-embedding") ||
+                   genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "category-embedding");
   for (int i = 0; i < graph->nodes[node].operand_count; ++i) {
     is_stream |= sequence->position_of[genie_semantic_operand(graph, node, i)] >= 0;
   }
@@ -72,7 +75,7 @@ static bool is_of_stream(const sequence_t *sequence, int node) {
 }
 
 static genie_status_t sequence_init(genie_semantic_graph_t *graph, sequence_t *out_sequence) {
-  *out_sequence = (sequence_t){.graph = graph};
+  *out_sequence = (sequence_t){.graph = graph, .comparisons_left = MAX_COMPARISONS};
   GENIE_RETURN_IF_ERROR(allocate_ints(graph, graph->node_count, &out_sequence->nodes));
   GENIE_RETURN_IF_ERROR(allocate_ints(graph, graph->node_count, &out_sequence->position_of));
   GENIE_RETURN_IF_ERROR(
@@ -111,9 +114,9 @@ static bool operands_correspond(const sequence_t *sequence, int position, int pe
 }
 
 // How many positions from `start` on repeat what is a period before them.
-static int repeated_length(const sequence_t *sequence, int start, int period) {
+static int repeated_length(sequence_t *sequence, int start, int period) {
   int length = 0;
-  while (start + period + length < sequence->count &&
+  while (sequence->comparisons_left-- > 0 && start + period + length < sequence->count &&
          sequence->hashes[start + length] == sequence->hashes[start + period + length] &&
          operands_correspond(sequence, start + period + length, period, start)) {
     ++length;
@@ -123,10 +126,11 @@ static int repeated_length(const sequence_t *sequence, int start, int period) {
 
 // Values of the first layer that are read beyond it; with none there is no chain. What a state keeps for the next call
 // stays in its layer.
-static int crossing_values(const sequence_t *sequence, const repetition_t *repetition) {
+static int crossing_values(sequence_t *sequence, const repetition_t *repetition) {
   const genie_semantic_graph_t *graph = sequence->graph;
   const int from = repetition->start, to = from + repetition->period;
   int crossing = 0;
+  sequence->comparisons_left -= repetition->period;
   for (int position = from; position < to; ++position) {
     const genie_semantic_node_t *n = &graph->nodes[sequence->nodes[position]];
     bool is_read = false;
@@ -153,13 +157,13 @@ static bool is_worth_it(const sequence_t *sequence, const repetition_t *repetiti
 }
 
 // The start, within one period after `repetition->start`, at which the fewest values cross; a later start loses ops.
-static void choose_boundary(const sequence_t *sequence, int length, repetition_t *repetition, int *out_crossing) {
+static void choose_boundary(sequence_t *sequence, int length, repetition_t *repetition, int *out_crossing) {
   const repetition_t whole = *repetition;
   *out_crossing = INT32_MAX;
   for (int shift = 0; shift < whole.period; ++shift) {
     const repetition_t candidate = {
         .start = whole.start + shift, .period = whole.period, .layers = 1 + (length - shift) / whole.period};
-    if (candidate.layers < 2 || (length - shift) < whole.period) {
+    if (candidate.layers < 2 || length - shift < whole.period || sequence->comparisons_left <= 0) {
       break;
     }
     const int crossing = crossing_values(sequence, &candidate);
@@ -178,7 +182,7 @@ typedef struct found {
 } found_t;
 
 // The best repetition that begins at `position`: the most ops in layers.
-static found_t best_from(const sequence_t *sequence, int position, int limit) {
+static found_t best_from(sequence_t *sequence, int position, int limit) {
   found_t best = {0};
   int seen = 0;
   for (int later = position + MIN_OPS; later < limit && later - position <= MAX_PERIOD && seen < MAX_CANDIDATES;
@@ -187,11 +191,14 @@ static found_t best_from(const sequence_t *sequence, int position, int limit) {
       continue;
     }
     ++seen;
-    const int period = later - position, length = repeated_length(sequence, position, period);
-    repetition_t repetition = {.start = position, .period = period, .layers = 1 + length / period};
-    if (length < period || !is_worth_it(sequence, &repetition)) {
+    const int period = later - position;
+    repetition_t repetition = {.start = position, .period = period};
+    sequence->comparisons_left -= period;
+    const int length = is_worth_it(sequence, &repetition) ? repeated_length(sequence, position, period) : 0;
+    if (length < period) {
       continue;
     }
+    repetition.layers = 1 + length / period;
     int crossing;
     choose_boundary(sequence, length, &repetition, &crossing);
     const int covered = repetition.layers * repetition.period;
@@ -249,7 +256,7 @@ genie_status_t genie_recognise_layers(genie_semantic_graph_t *graph) {
   GENIE_RETURN_IF_ERROR(sequence_init(graph, &sequence));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(&graph->arena, (size_t)(sequence.count / MIN_OPS + 1),
                                              sizeof(*graph->stacks), (void **)&graph->stacks));
-  for (int position = 0; position + 2 * MIN_OPS <= sequence.count;) {
+  for (int position = 0; position + 2 * MIN_OPS <= sequence.count && sequence.comparisons_left > 0;) {
     const found_t found = best_from(&sequence, position, sequence.count);
     if (found.repetition.layers < 2) {
       ++position;

@@ -15,13 +15,12 @@ static bool mark_index_input(genie_semantic_graph_t *graph, int node, void *self
   return genie_semantic_is_integer(graph, node) && !graph->nodes[node].is_fixed;
 }
 
-static genie_status_t mark_inputs(genie_semantic_graph_t *graph) {
+static void mark_inputs(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     const bool is_category = genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "category-embedding");
     if (is_category || genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "token-embedding")) {
       unsigned modality = is_category ? GENIE_MODALITY_TABULAR : GENIE_MODALITY_TEXT;
-      GENIE_RETURN_IF_ERROR(
-          genie_semantic_walk_operands(graph, genie_semantic_operand(graph, node, 1), mark_index_input, &modality));
+      genie_semantic_walk_operands(graph, genie_semantic_operand(graph, node, 1), mark_index_input, &modality);
     }
   }
   if (genie_semantic_find_vote(graph, "recommendation") != NULL) {
@@ -31,7 +30,6 @@ static genie_status_t mark_inputs(genie_semantic_graph_t *graph) {
       }
     }
   }
-  return GENIE_OK;
 }
 
 static void take_users_word(genie_semantic_node_t *node) {
@@ -73,7 +71,7 @@ static void spread_backward(genie_semantic_graph_t *graph, bool *is_of_reader) {
 }
 
 genie_status_t genie_recognise_modality(genie_semantic_graph_t *graph) {
-  GENIE_RETURN_IF_ERROR(mark_inputs(graph));
+  mark_inputs(graph);
   bool *is_of_reader;
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(&graph->arena, (size_t)graph->node_count, sizeof(bool), (void **)&is_of_reader));

@@ -20,6 +20,7 @@ typedef struct guess {
 typedef struct phases {
   genie_semantic_graph_t *graph;
   guess_t *guesses;
+  bool *is_returned;
   bool has_head, has_decode, has_prefill;
 } phases_t;
 
@@ -45,53 +46,45 @@ static bool is_decode(const genie_semantic_graph_t *graph, const genie_semantic_
          genie_semantic_attention_keys(graph, attention) != 1;
 }
 
-typedef struct state_search {
-  bool is_returned, is_pooled;
-} state_search_t;
-
-// Whether states reach a result with a place for each token, or only after one was picked or all were averaged.
-static bool visit_states(genie_semantic_graph_t *graph, int node, void *self) {
-  state_search_t *search = self;
-  if (genie_semantic_node_is(graph, node, "func.return")) {
-    search->is_returned = true;
-    return false;
+// Where places of a sequence become one.
+static bool is_pool(const genie_semantic_graph_t *graph, int node) {
+  static const char *const NAMES[] = {"genie.index", "genie.take", "genie.gather", "genie.mean", "genie.sum"};
+  for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; ++i) {
+    if (genie_semantic_node_is(graph, node, NAMES[i])) {
+      return true;
+    }
   }
-  const bool is_pool =
-      genie_semantic_node_is(graph, node, "genie.index") || genie_semantic_node_is(graph, node, "genie.take") ||
-      genie_semantic_node_is(graph, node, "genie.gather") || genie_semantic_node_is(graph, node, "genie.mean") ||
-      genie_semantic_node_is(graph, node, "genie.sum") ||
-      (genie_semantic_node_is(graph, node, "genie.matmul") && !genie_semantic_is_projection(graph, node));
-  search->is_pooled |= is_pool;
-  return !is_pool;
+  return genie_semantic_node_is(graph, node, "genie.matmul") && !genie_semantic_is_projection(graph, node);
 }
 
-// A causal stack is a decoder if it scores tokens, or if its states are results as they are.
-static genie_status_t is_decoder(phases_t *phases, int node, bool *out_is_decoder) {
-  state_search_t search = {0};
-  *out_is_decoder = phases->has_head;
-  if (!phases->has_head) {
-    GENIE_RETURN_IF_ERROR(genie_semantic_walk_readers(phases->graph, node, visit_states, &search));
-    *out_is_decoder = search.is_returned;
+// Marks what reaches a result of the entry with its places as they are.
+static genie_status_t find_returned(phases_t *phases) {
+  const genie_semantic_graph_t *graph = phases->graph;
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&phases->graph->arena, (size_t)graph->node_count, sizeof(bool),
+                                             (void **)&phases->is_returned));
+  for (int node = graph->node_count - 1; node >= graph->argument_count; --node) {
+    for (int i = 0; i < graph->nodes[node].reader_count; ++i) {
+      const int reader = genie_semantic_reader(graph, node, i);
+      phases->is_returned[node] |= genie_semantic_node_is(graph, reader, "func.return") ||
+                                   (phases->is_returned[reader] && !is_pool(graph, reader));
+    }
   }
   return GENIE_OK;
 }
 
-static genie_status_t anchor_self(phases_t *phases, const genie_semantic_attention_t *attention) {
+static void anchor_self(phases_t *phases, const genie_semantic_attention_t *attention) {
   genie_semantic_graph_t *graph = phases->graph;
   const int node = attention->node;
   if (is_decode(graph, attention)) {
     phases->has_decode = true;
     set_anchor(phases, node, RANK_DECODE, attention->cache == GENIE_ATTENTION_CACHE_STATE ? 0.98 : 0.9,
                "one query reads a cache that this call adds one place to");
-    return GENIE_OK;
+    return;
   }
   const bool can_decode =
       is_text_or_unknown(graph, node) && (attention->is_causal || attention->cache != GENIE_ATTENTION_CACHE_NONE);
-  bool is_of_decoder = false;
-  if (can_decode && !attention->has_one_query) {
-    GENIE_RETURN_IF_ERROR(is_decoder(phases, node, &is_of_decoder));
-  }
-  if (is_of_decoder) {
+  // A causal stack is a decoder if it scores tokens, or if its states are results as they are.
+  if (can_decode && !attention->has_one_query && (phases->has_head || phases->is_returned[node])) {
     phases->has_prefill = true;
     set_anchor(phases, node, RANK_PREFILL, 0.95,
                attention->cache != GENIE_ATTENTION_CACHE_NONE ? "a sequence is written into a cache and reads it"
@@ -102,7 +95,6 @@ static genie_status_t anchor_self(phases_t *phases, const genie_semantic_attenti
     set_anchor(phases, node, RANK_ENCODE, 0.9,
                attention->is_causal ? "causal attention whose states are pooled" : "attention over a whole input");
   }
-  return GENIE_OK;
 }
 
 // The phase of a decoder if this entry has one; else where modalities meet, or part of an encoder.
@@ -139,7 +131,10 @@ static bool visit_block(genie_semantic_graph_t *graph, int node, void *self) {
     return false;
   }
   const bool is_product = is_projection_of(graph, node);
+  // Rotations and norms of queries and keys are pointwise, concatenations and norms.
   const bool is_inside = is_product || genie_semantic_is_view(graph, node) ||
+                         genie_semantic_is_pointwise(graph, node) || genie_semantic_is_norm(graph, node) ||
+                         genie_semantic_node_is(graph, node, "genie.concat") ||
                          genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "kv-update");
   if (is_inside) {
     set_anchor(walk->phases, node, attention->rank, attention->confidence, "makes query, key or value");
@@ -147,20 +142,19 @@ static bool visit_block(genie_semantic_graph_t *graph, int node, void *self) {
   return is_inside && !is_product;
 }
 
-static genie_status_t anchor_block(phases_t *phases, const genie_semantic_attention_t *attention) {
+static void anchor_block(phases_t *phases, const genie_semantic_attention_t *attention) {
   block_walk_t walk = {.phases = phases, .attention = attention->node};
   const int operands[] = {attention->query, attention->key, attention->value};
   for (int i = 0; i < 3; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_semantic_walk_operands(phases->graph, operands[i], visit_block, &walk));
+    genie_semantic_walk_operands(phases->graph, operands[i], visit_block, &walk);
   }
-  return GENIE_OK;
 }
 
-static genie_status_t anchor_attention(phases_t *phases) {
+static void anchor_attention(phases_t *phases) {
   genie_semantic_graph_t *graph = phases->graph;
   for (int i = 0; i < graph->attention_count; ++i) {
     if (!graph->attentions[i].is_cross) {
-      GENIE_RETURN_IF_ERROR(anchor_self(phases, &graph->attentions[i]));
+      anchor_self(phases, &graph->attentions[i]);
     }
   }
   for (int i = 0; i < graph->attention_count; ++i) {
@@ -169,9 +163,8 @@ static genie_status_t anchor_attention(phases_t *phases) {
     }
   }
   for (int i = 0; i < graph->attention_count; ++i) {
-    GENIE_RETURN_IF_ERROR(anchor_block(phases, &graph->attentions[i]));
+    anchor_block(phases, &graph->attentions[i]);
   }
-  return GENIE_OK;
 }
 
 static void anchor_others(phases_t *phases) {
@@ -327,7 +320,8 @@ genie_status_t genie_recognise_phases(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     phases.has_head |= genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "head");
   }
-  GENIE_RETURN_IF_ERROR(anchor_attention(&phases));
+  GENIE_RETURN_IF_ERROR(find_returned(&phases));
+  anchor_attention(&phases);
   anchor_others(&phases);
   anchor_said(&phases);
   spread_forward(&phases);

@@ -94,7 +94,7 @@ static int bare_lookup(const genie_semantic_graph_t *graph, int node, int index)
   return source >= 0 && is_lookup(graph, source) ? source : -1;
 }
 
-static genie_status_t find_candidates(genie_semantic_graph_t *graph) {
+static void find_candidates(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     if (!genie_semantic_node_is(graph, node, "genie.matmul") && !genie_semantic_node_is(graph, node, "genie.mul")) {
       continue;
@@ -106,20 +106,19 @@ static genie_status_t find_candidates(genie_semantic_graph_t *graph) {
       }
       history_search_t search = {
           .table = genie_semantic_operand(graph, candidates, 0), .candidates = candidates, .found = -1};
-      GENIE_RETURN_IF_ERROR(genie_semantic_walk_operands(graph, genie_semantic_operand(graph, node, 1 - side),
-                                                         visit_for_history, &search));
+      genie_semantic_walk_operands(graph, genie_semantic_operand(graph, node, 1 - side), visit_for_history, &search);
       if (search.found >= 0) {
         say_category(graph, candidates, 0.95, "candidates whose rows are scored against a history");
         say_category(graph, search.found, 0.95, "a history in the table of the candidates");
         genie_semantic_vote(graph, "recommendation", 0.9, "candidates are scored with rows of the history's own table");
-        return GENIE_OK;
+        return;
       }
     }
   }
-  return GENIE_OK;
 }
 
 genie_status_t genie_recognise_recommender(genie_semantic_graph_t *graph) {
   find_tables(graph);
-  return find_candidates(graph);
+  find_candidates(graph);
+  return GENIE_OK;
 }

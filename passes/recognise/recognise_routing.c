@@ -70,7 +70,7 @@ genie_status_t genie_recognise_routing(genie_semantic_graph_t *graph) {
     const int router = router_of(graph, node);
     const int64_t experts = genie_semantic_size_from_end(graph, genie_semantic_operand(graph, node, 0), 1);
     choice_t choice = {0};
-    GENIE_RETURN_IF_ERROR(genie_semantic_walk_readers(graph, node, visit, &choice));
+    genie_semantic_walk_readers(graph, node, visit, &choice);
     if (router < 0 || experts < 2 || experts > MAX_EXPERTS || !choice.picks || !choice.weighs) {
       continue;
     }

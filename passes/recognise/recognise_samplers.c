@@ -56,10 +56,10 @@ genie_status_t genie_recognise_samplers(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     bool reaches_return = false;
     if (chooses(graph, node) && head_of(graph, node) >= 0) {
-      GENIE_RETURN_IF_ERROR(genie_semantic_walk_readers(graph, node, visit_for_return, &reaches_return));
+      genie_semantic_walk_readers(graph, node, visit_for_return, &reaches_return);
     }
     if (reaches_return) {
-      GENIE_RETURN_IF_ERROR(genie_semantic_walk_readers(graph, node, mark_sampler, NULL));
+      genie_semantic_walk_readers(graph, node, mark_sampler, NULL);
     }
   }
   return GENIE_OK;

@@ -131,6 +131,10 @@ static genie_status_t allocate(genie_semantic_graph_t *graph, const genie_op_lis
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(arena, (size_t)graph->node_count, sizeof(*graph->nodes), (void **)&graph->nodes));
   GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(arena, (size_t)graph->node_count, sizeof(*graph->walk_marks), (void **)&graph->walk_marks));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)graph->node_count, sizeof(*graph->walk_pending),
+                                             (void **)&graph->walk_pending));
+  GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(arena, operand_count, sizeof(*graph->operands), (void **)&graph->operands));
   return genie_arena_allocate(arena, operand_count, sizeof(*graph->readers), (void **)&graph->readers);
 }

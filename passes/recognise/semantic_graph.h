@@ -102,6 +102,8 @@ typedef struct genie_semantic_graph {
   int vote_count;
   genie_semantic_vote_t votes[GENIE_SEMANTIC_MAX_VOTES];
   genie_semantic_vote_t workload;  // the outcome
+  int *walk_marks, *walk_pending;  // of the walk under way: the last walk that saw a node, nodes to see
+  int walk_count;
 } genie_semantic_graph_t;
 
 // Of `function`, which must outlive the graph and not change; takes over what the user annotated.
@@ -157,11 +159,10 @@ bool genie_semantic_is_integer(const genie_semantic_graph_t *graph, int node);
 // The size of a dimension counted from the end (1: the last); -1 where it is dynamic or absent.
 int64_t genie_semantic_size_from_end(const genie_semantic_graph_t *graph, int node, int from_end);
 
-// Called for nodes from one node on; `visit` says whether to go on beyond a node. Every node is visited once.
+// Called for nodes from one node on; `visit` says whether to go on beyond a node, and starts no walk itself. Every node
+// is visited once.
 typedef bool (*genie_semantic_visit_fn_t)(genie_semantic_graph_t *graph, int node, void *self);
-genie_status_t genie_semantic_walk_operands(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit,
-                                            void *self) GENIE_MUST_USE;
-genie_status_t genie_semantic_walk_readers(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit,
-                                           void *self) GENIE_MUST_USE;
+void genie_semantic_walk_operands(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit, void *self);
+void genie_semantic_walk_readers(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit, void *self);
 
 #endif  // GENIE_PASSES_RECOGNISE_SEMANTIC_GRAPH_H_

@@ -123,43 +123,34 @@ int64_t genie_semantic_size_from_end(const genie_semantic_graph_t *graph, int no
 
 typedef int (*neighbour_fn_t)(const genie_semantic_graph_t *graph, int node, int index);
 
-static genie_status_t walk(genie_semantic_graph_t *graph, int start, bool is_forward, genie_semantic_visit_fn_t visit,
-                           void *self) {
+static void walk(genie_semantic_graph_t *graph, int start, bool is_forward, genie_semantic_visit_fn_t visit,
+                 void *self) {
   const neighbour_fn_t neighbour = is_forward ? genie_semantic_reader : genie_semantic_operand;
-  genie_arena_t arena;
-  genie_arena_init(genie_allocator_heap(), 0, &arena);
-  bool *is_seen;
-  int *pending, count = 0;
-  genie_status_t status;
-  GENIE_GOTO_IF_ERROR(genie_arena_allocate(&arena, (size_t)graph->node_count, sizeof(bool), (void **)&is_seen));
-  GENIE_GOTO_IF_ERROR(genie_arena_allocate(&arena, (size_t)graph->node_count, sizeof(int), (void **)&pending));
-  pending[count++] = start;
-  is_seen[start] = true;
+  const int mark = ++graph->walk_count;
+  int count = 0;
+  graph->walk_pending[count++] = start;
+  graph->walk_marks[start] = mark;
   while (count > 0) {
-    const int node = pending[--count];
+    const int node = graph->walk_pending[--count];
     if (!visit(graph, node, self)) {
       continue;
     }
     const genie_semantic_node_t *n = &graph->nodes[node];
     for (int i = (is_forward ? n->reader_count : n->operand_count) - 1; i >= 0; --i) {
       const int next = neighbour(graph, node, i);
-      if (!is_seen[next]) {
-        is_seen[next] = true;
-        pending[count++] = next;
+      if (graph->walk_marks[next] != mark) {
+        graph->walk_marks[next] = mark;
+        graph->walk_pending[count++] = next;
       }
     }
   }
-cleanup:
-  genie_arena_deinit(&arena);
-  return status;
 }
 
-genie_status_t genie_semantic_walk_operands(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit,
-                                            void *self) {
-  return walk(graph, node, false, visit, self);
+void genie_semantic_walk_operands(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit,
+                                  void *self) {
+  walk(graph, node, false, visit, self);
 }
 
-genie_status_t genie_semantic_walk_readers(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit,
-                                           void *self) {
-  return walk(graph, node, true, visit, self);
+void genie_semantic_walk_readers(genie_semantic_graph_t *graph, int node, genie_semantic_visit_fn_t visit, void *self) {
+  walk(graph, node, true, visit, self);
 }

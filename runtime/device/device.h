@@ -77,7 +77,9 @@ typedef struct genie_device_ops {
 
   // ---- What not every device has: NULL without it ----
 
-  // Nanoseconds on the device between two recorded events that have happened.
+  // As event_record, for event_elapsed: in a graph, the event is recorded by each launch of it.
+  genie_status_t (*event_stamp)(genie_device_t *device, genie_device_stream_t *stream, genie_device_event_t *event);
+  // Nanoseconds on the device between two stamped events that have happened.
   genie_status_t (*event_elapsed)(genie_device_t *device, genie_device_event_t *begin, genie_device_event_t *end,
                                   uint64_t *out_ns);
 

@@ -40,7 +40,7 @@ genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, cons
 genie_status_t genie_place_create_staging(uint64_t staging_bytes, uint64_t message_bytes,
                                           genie_place_t *place) GENIE_MUST_USE;
 
-// From now on runs are timed by the device's own clock, if it has one.
+// For runs, or a profile's steps, that are timed by the device's own clock, if it has one.
 genie_status_t genie_place_create_clock(genie_place_t *place) GENIE_MUST_USE;
 
 // Where the host finds byte `offset` of the staging memory: there, or in its mirror.

@@ -65,9 +65,9 @@ static genie_status_t find_segments(const genie_program_t *program, const genie_
 }
 
 // The first segment of a place brings its inputs unless the place has sent something before; the last one takes its
-// outputs unless the place receives something later. Where the device's time is asked for, both stay outside.
+// outputs unless the place receives something later.
 static void assign_moves(const genie_program_t *program, genie_program_graphs_t *graphs) {
-  for (uint32_t i = 0; !program->is_timed && i < graphs->segment_count; ++i) {
+  for (uint32_t i = 0; i < graphs->segment_count; ++i) {
     segment_t *segment = &graphs->segments[i];
     segment->has_upload = segment->has_download = true;
     for (uint32_t s = 0; s < program->step_count; ++s) {
@@ -133,6 +133,7 @@ static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, c
   genie_place_t *place = &places[segment->place];
   if (segment->has_upload) {
     GENIE_RETURN_IF_ERROR(genie_program_upload(program, places, segment->place));
+    GENIE_RETURN_IF_ERROR(genie_program_stamp(program, place, place->begin_event));
   }
   GENIE_RETURN_IF_ERROR(fork_streams(program->graphs, segment->place, place));
   for (uint32_t i = segment->first_step; i < segment->first_step + segment->step_count; ++i) {
@@ -141,7 +142,11 @@ static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, c
     }
   }
   GENIE_RETURN_IF_ERROR(join_streams(program->graphs, segment->place, place));
-  return segment->has_download ? genie_program_download(program, places, segment->place) : GENIE_OK;
+  if (!segment->has_download) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(genie_program_stamp(program, place, place->end_event));
+  return genie_program_download(program, places, segment->place);
 }
 
 static genie_status_t make_graph(genie_program_t *program, genie_place_t *places, const segment_t *segment,

@@ -90,6 +90,7 @@ static genie_status_t upload(const genie_program_t *program, genie_place_t *plac
       continue;
     }
     GENIE_RETURN_IF_ERROR(genie_program_upload(program, places, i));
+    GENIE_RETURN_IF_ERROR(genie_program_stamp(program, place, place->begin_event));
     if (place->stream_count > 1) {
       GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[0]));
     }
@@ -107,19 +108,8 @@ static genie_status_t download(const genie_program_t *program, genie_place_t *pl
     for (uint32_t s = 1; s < place->stream_count; ++s) {
       GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, place->streams[s]));
     }
+    GENIE_RETURN_IF_ERROR(genie_program_stamp(program, place, place->end_event));
     GENIE_RETURN_IF_ERROR(genie_program_download(program, places, i));
-  }
-  return GENIE_OK;
-}
-
-static genie_status_t mark_time(const genie_program_t *program, genie_place_t *places, uint32_t place_count,
-                                bool is_end) {
-  for (uint32_t i = 0; program->is_timed && i < place_count; ++i) {
-    genie_place_t *place = &places[i];
-    if (place->begin_event != NULL) {
-      GENIE_RETURN_IF_ERROR(place->device->ops->event_record(place->device, place->streams[0],
-                                                             is_end ? place->end_event : place->begin_event));
-    }
   }
   return GENIE_OK;
 }
@@ -135,17 +125,30 @@ static genie_status_t read_time(const genie_program_t *program, genie_place_t *p
   return GENIE_OK;
 }
 
-// Waits for each step, so that its time is its own.
+// One step, waited for, so that its time is its own; a device with a clock measures it without the wait.
+static genie_status_t run_step_profiled(genie_program_t *program, genie_place_t *place, const genie_step_t *step,
+                                        genie_exchange_t *exchange, uint64_t *out_ns) {
+  const genie_device_ops_t *ops = place->device->ops;
+  const uint64_t begin_ns = genie_session_now_ns();
+  if (place->begin_event != NULL) {
+    GENIE_RETURN_IF_ERROR(ops->event_stamp(place->device, step->stream, place->begin_event));
+  }
+  GENIE_RETURN_IF_ERROR(genie_program_run_step(program, place, step, exchange));
+  if (place->begin_event != NULL) {
+    GENIE_RETURN_IF_ERROR(ops->event_stamp(place->device, step->stream, place->end_event));
+  }
+  GENIE_RETURN_IF_ERROR(ops->stream_synchronize(place->device, step->stream));
+  *out_ns = genie_session_now_ns() - begin_ns;
+  return place->begin_event == NULL ? GENIE_OK
+                                    : ops->event_elapsed(place->device, place->begin_event, place->end_event, out_ns);
+}
+
 static genie_status_t run_steps_profiled(genie_program_t *program, genie_place_t *places, genie_exchange_t *exchange) {
-  uint64_t begin_ns = genie_session_now_ns();
   for (uint32_t i = 0; i < program->step_count; ++i) {
     const genie_step_t *step = &program->steps[i];
-    genie_place_t *place = &places[step->place];
-    GENIE_RETURN_IF_ERROR(genie_program_run_step(program, place, step, exchange));
-    GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, step->stream));
-    const uint64_t end_ns = genie_session_now_ns();
-    program->launch_ns[i] += end_ns - begin_ns;
-    begin_ns = end_ns;
+    uint64_t step_ns = 0;
+    GENIE_RETURN_IF_ERROR(run_step_profiled(program, &places[step->place], step, exchange, &step_ns));
+    program->launch_ns[i] += step_ns;
   }
   ++program->profiled_run_count;
   return GENIE_OK;
@@ -179,10 +182,8 @@ static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, u
                               genie_exchange_t *exchange) {
   GENIE_RETURN_IF_ERROR(genie_program_graphs_choose(program, places));
   GENIE_RETURN_IF_ERROR(upload(program, places, place_count));
-  GENIE_RETURN_IF_ERROR(mark_time(program, places, place_count, false));
   GENIE_RETURN_IF_ERROR(program->launch_ns == NULL ? run_steps(program, places, exchange)
                                                    : run_steps_profiled(program, places, exchange));
-  GENIE_RETURN_IF_ERROR(mark_time(program, places, place_count, true));
   return download(program, places, place_count);
 }
 

@@ -37,3 +37,9 @@ genie_status_t genie_program_download(const genie_program_t *program, genie_plac
   return move_bindings(program, places, place, program->input_count, program->input_count + program->output_count,
                        false);
 }
+
+genie_status_t genie_program_stamp(const genie_program_t *program, const genie_place_t *place,
+                                   genie_device_event_t *event) {
+  return program->is_timed && event != NULL ? place->device->ops->event_stamp(place->device, place->streams[0], event)
+                                            : GENIE_OK;
+}

@@ -12,4 +12,8 @@ genie_status_t genie_program_upload(const genie_program_t *program, genie_place_
 genie_status_t genie_program_download(const genie_program_t *program, genie_place_t *places,
                                       uint32_t place) GENIE_MUST_USE;
 
+// Records the device's time in one of the place's events, if the program's runs are timed and the device has a clock.
+genie_status_t genie_program_stamp(const genie_program_t *program, const genie_place_t *place,
+                                   genie_device_event_t *event) GENIE_MUST_USE;
+
 #endif  // GENIE_RUNTIME_EXEC_PROGRAM_STAGING_H_

@@ -77,13 +77,13 @@ static genie_status_t create_staging(genie_session_t *session) {
              : genie_staging_exchange_create(session->model->plan, session->allocator, &session->exchange);
 }
 
-static genie_status_t create_graphs(genie_session_t *session, bool is_timed) {
-  for (uint32_t i = 0; is_timed && i < session->place_count; ++i) {
+static genie_status_t create_graphs(genie_session_t *session, bool is_timed, bool has_profile) {
+  for (uint32_t i = 0; (is_timed || has_profile) && i < session->place_count; ++i) {
     GENIE_RETURN_IF_ERROR(genie_place_create_clock(&session->places[i]));
   }
   for (uint32_t i = 0; i < session->program_count; ++i) {
     genie_program_t *program = &session->programs[i];
-    program->is_timed = is_timed;
+    program->is_timed = is_timed && !has_profile;
     genie_program_bind_staging(program, session->places);
     GENIE_RETURN_IF_ERROR(genie_status_annotate(genie_program_graphs_create(program, session->places, &session->arena),
                                                 "entry '%s'", genie_model_entry_name(session->model, i)));
@@ -95,7 +95,7 @@ static genie_status_t fill_session(genie_session_t *session, const genie_session
   GENIE_RETURN_IF_ERROR(create_places(session, options));
   GENIE_RETURN_IF_ERROR(create_programs(session, options->has_profile));
   GENIE_RETURN_IF_ERROR(create_staging(session));
-  return create_graphs(session, options->has_device_time);
+  return create_graphs(session, options->has_device_time, options->has_profile);
 }
 
 genie_status_t genie_session_create(const genie_model_t *model, const genie_session_options_t *options,
@@ -232,11 +232,12 @@ uint32_t genie_session_profile_count(const genie_session_t *session, uint32_t en
   return session->programs[entry].launch_count;
 }
 
-// The step of the launch at `position`.
+// The step of the launch, or call of a library, at `position`.
 static uint32_t find_launch(const genie_program_t *program, uint32_t position) {
   uint32_t step = 0;
   for (uint32_t seen = 0;; ++step) {
-    if (program->steps[step].kind == GENIE_STEP_LAUNCH && seen++ == position) {
+    const genie_step_kind_t kind = program->steps[step].kind;
+    if ((kind == GENIE_STEP_LAUNCH || kind == GENIE_STEP_LIBRARY_CALL) && seen++ == position) {
       return step;
     }
   }

@@ -42,6 +42,7 @@ if step device; then
   attempt quietly "$home/bin/device_test"
   attempt quietly "$home/bin/cuda_device_test" libcuda.so.1
   attempt quietly "$home/bin/cuda_session_test"
+  attempt quietly "$home/bin/shared_memory_test"
   attempt quietly "$home/bin/library_test" "$GENIE_LIBRARY_PATH"
 fi
 if step sanitizer; then
@@ -51,7 +52,7 @@ if step sanitizer; then
 fi
 if step models; then
   attempt timeout 400 python3 -m pytest -q -n "${GENIE_DEVICE_JOBS:-12}" --target "${GENIE_DEVICE_TARGET:-cuda:sm_90}" \
-    tests/conformance/ops_test.py tests/e2e/zoo_test.py tests/e2e/decode_test.py ${GENIE_DEVICE_PYTEST:-} --tb=line \
+    tests/conformance/ops_test.py tests/e2e/zoo_test.py tests/e2e/decode_test.py tests/device ${GENIE_DEVICE_PYTEST:-} --tb=line -k "not minilm" \
     > "$results/models.log" 2>&1
   grep -e '^FAILED' -e '^ERROR' -e ' passed' -e ' failed' "$results/models.log" | cut -c1-220 | tail -60
 fi

@@ -66,7 +66,8 @@ enum {
   CU_MEM_ACCESS_READ_WRITE = 3,    // CUmemAccess_flags
   CU_MEM_GRANULARITY_MINIMUM = 0,  // CUmemAllocationGranularity_flags
   CU_MEM_HOST_REGISTER_PORTABLE = 1,
-  CU_STREAM_DETACHED = 1,              // CU_STREAM_NON_BLOCKING
+  CU_STREAM_DETACHED = 1,  // CU_STREAM_NON_BLOCKING
+  CU_EVENT_RECORD_EXTERNAL = 1,
   CU_CAPTURE_RELAXED = 2,              // CUstreamCaptureMode
   CU_FUNCTION_MAX_DYNAMIC_SHARED = 8,  // CUfunction_attribute
   CU_JIT_INFO_LOG = 3,                 // CUjit_option

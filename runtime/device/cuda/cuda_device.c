@@ -84,6 +84,21 @@ static genie_status_t event_wait(genie_device_t *base, genie_device_stream_t *st
   return status;
 }
 
+// Outside of a capture the driver wants no flag.
+static genie_status_t event_stamp(genie_device_t *base, genie_device_stream_t *stream, genie_device_event_t *event) {
+  genie_cuda_device_t *device = genie_cuda_device_of(base);
+  int is_capturing = 0;
+  GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
+  cu_result_t result = device->driver.stream_capture_status(stream_of(stream), &is_capturing);
+  if (result == CU_SUCCESS) {
+    result = device->driver.event_record_with((cu_event_t)event, stream_of(stream),
+                                              is_capturing != 0 ? CU_EVENT_RECORD_EXTERNAL : 0);
+  }
+  const genie_status_t status = genie_cuda_check(device, result, "a time stamp");
+  genie_cuda_leave(device);
+  return status;
+}
+
 static genie_status_t event_elapsed(genie_device_t *base, genie_device_event_t *begin, genie_device_event_t *end,
                                     uint64_t *out_ns) {
   genie_cuda_device_t *device = genie_cuda_device_of(base);
@@ -235,9 +250,6 @@ static void destroy(genie_device_t *base) {
       genie_cuda_leave(device);
     }
     (void)device->driver.context_release(device->handle);
-    if (atomic_load(&device->fault) != CU_SUCCESS) {
-      (void)device->driver.context_reset(device->handle);
-    }
   }
   genie_cuda_driver_close(&device->driver);
   pthread_mutex_destroy(&device->library_lock);
@@ -263,6 +275,7 @@ static const genie_device_ops_t kOps = {
     .zero = zero,
     .stream_synchronize = stream_synchronize,
     .library_call = library_call,
+    .event_stamp = event_stamp,
     .event_elapsed = event_elapsed,
     .host_register = host_register,
     .host_unregister = host_unregister,

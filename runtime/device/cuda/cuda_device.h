@@ -4,8 +4,8 @@
 // and leaves the thread's context as it was.
 //
 // A fault of a kernel (an illegal address, a hardware error) ends the context: what it held is gone, and every call on
-// it fails with the same error. The device remembers that, answers ABORTED from then on, and says so. The context is
-// made anew when the last device of the process on that GPU is destroyed and the next one created.
+// it fails with the same error. The device remembers that, answers ABORTED from then on, and says so. The driver gives
+// a process no second context on that GPU: it has to end and start again.
 #ifndef GENIE_RUNTIME_DEVICE_CUDA_CUDA_DEVICE_H_
 #define GENIE_RUNTIME_DEVICE_CUDA_CUDA_DEVICE_H_
 

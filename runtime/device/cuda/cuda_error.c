@@ -30,8 +30,8 @@ static const char *text_of(const genie_cuda_device_t *device, cu_result_t result
 static genie_status_t ended(const genie_cuda_device_t *device, cu_result_t fault) {
   return genie_status_make(
       GENIE_STATUS_ABORTED,
-      "%s is beyond repair after '%s' (CUDA error %d): its memory is lost; end all sessions on it, or the process",
-      device->name, text_of(device, fault), fault);
+      "%s is beyond repair after '%s' (CUDA error %d): its memory is lost, and this process has to end", device->name,
+      text_of(device, fault), fault);
 }
 
 static genie_status_t out_of_memory(const genie_cuda_device_t *device, const char *what) {

@@ -111,11 +111,6 @@ FAKE(cuDevicePrimaryCtxRelease_v2, cu_device_t device) {
   return CU_SUCCESS;
 }
 
-FAKE(cuDevicePrimaryCtxReset_v2, cu_device_t device) {
-  (void)device;
-  return CU_SUCCESS;
-}
-
 FAKE(cuCtxPushCurrent_v2, cu_context_t context) {
   (void)context;
   ++state->context_depth;
@@ -244,7 +239,8 @@ FAKE(cuMemHostUnregister, void *address) {
 // ---- Work: done at once, or kept while the stream is captured ----
 
 typedef struct call {
-  enum { CALL_COPY, CALL_SET, CALL_KERNEL } kind;
+  enum { CALL_COPY, CALL_SET, CALL_KERNEL, CALL_STAMP } kind;
+  struct CUevent_st *event;
   cu_ptr_t destination, source;
   size_t bytes;
   int value;
@@ -309,6 +305,9 @@ static void run(const call_t *call) {
     case CALL_KERNEL:
       run_kernel(call);
       return;
+    case CALL_STAMP:
+      call->event->time = now;
+      return;
   }
 }
 
@@ -369,6 +368,19 @@ FAKE(cuEventRecord, cu_event_t event, cu_stream_t stream) {
   REFUSE_IF_TOLD();
   event->captured = stream->captured;
   event->time = now;
+  return CU_SUCCESS;
+}
+
+FAKE(cuEventRecordWithFlags, cu_event_t event, cu_stream_t stream, unsigned flags) {
+  REFUSE_IF_TOLD();
+  const bool is_captured = stream->captured != NULL;
+  return is_captured == (flags == CU_EVENT_RECORD_EXTERNAL)
+             ? enqueue(stream, &(call_t){.kind = CALL_STAMP, .event = event})
+             : CU_ERROR_INVALID_VALUE;
+}
+
+FAKE(cuStreamIsCapturing, cu_stream_t stream, int *is_capturing) {
+  *is_capturing = stream->captured != NULL;
   return CU_SUCCESS;
 }
 

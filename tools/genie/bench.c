@@ -15,6 +15,7 @@ typedef struct bench_options {
   double seconds;
   int64_t run_count;
   int64_t warmup_count;
+  double pause_seconds;
   bool has_profile;
   bool has_device_time;
   bool is_json;
@@ -59,6 +60,11 @@ static const genie_config_option_t kOptions[] = {
      .minimum = 0,
      .maximum = 1000000,
      .help = "runs before the measured ones; default 3"},
+    {.name = "--pause",
+     .kind = GENIE_CONFIG_F64,
+     .offset = offsetof(bench_options_t, pause_seconds),
+     .value = "X",
+     .help = "seconds without work before each measured run: what a call costs from idle"},
     {.name = "--profile",
      .kind = GENIE_CONFIG_FLAG,
      .offset = offsetof(bench_options_t, has_profile),
@@ -111,6 +117,14 @@ static bool is_done(const bench_options_t *options, size_t count, double begin) 
                                 : count >= kLeastRuns && now_seconds() - begin >= options->seconds;
 }
 
+static void pause_for(double seconds) {
+  if (seconds > 0) {
+    const time_t whole = (time_t)seconds;
+    const struct timespec pause = {.tv_sec = whole, .tv_nsec = (long)((seconds - (double)whole) * 1e9)};
+    nanosleep(&pause, NULL);
+  }
+}
+
 static genie_status_t run_once(genie_call_t *call, uint64_t out_ns[MEASURE_COUNT]) {
   for (uint32_t i = 0; i < call->output_count; ++i) {
     call->outputs[i].data = NULL;
@@ -147,6 +161,7 @@ static genie_status_t collect_samples(genie_call_t *call, const bench_options_t 
       capacity = capacity == 0 ? 1024 : capacity * 2;
       GENIE_RETURN_IF_ERROR(grow(out_samples, capacity));
     }
+    pause_for(options->pause_seconds);
     GENIE_RETURN_IF_ERROR(run_once(call, ns));
     for (int i = 0; i < MEASURE_COUNT; ++i) {
       out_samples->ns[i][out_samples->count] = ns[i];

@@ -1,0 +1,196 @@
+"""What a call on another node costs: a round trip, two models, large tensors; beside torch.distributed.rpc.
+
+    ./x bench remote [--case minilm,resnet50] [--rounds N] [--keep [LABEL]] [--json]
+
+A daemon and its clients are on this machine and speak TLS over loopback TCP. Whoever is compared takes turns, so that a
+disturbance meets them all; figures are medians over the turns. Outputs of the node are compared with those of this
+process, bit by bit. The exit status is 1 when one differs.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+import safetensors.torch
+import torch
+
+import genie
+import nodes
+import remote_cases
+from cpu import machine
+from genie import toolchain
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("GENIE_BUILD", HERE.parent / "build" / "release"))
+ON_NODE = ("--place", "local:cpu0=node1:cpu0")
+TARGETS = {"round_trip_us": 60, "round_trip_idle_us": 250, "model_ratio": 1.05, "transfer_ratio": 0.9}
+
+
+class RpcPeer:
+    """torch.distributed.rpc in processes of its own, which sleep between turns."""
+
+    def __init__(self, case):
+        command = [sys.executable, HERE / "rpc_peer.py", case]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise RuntimeError("torch.distributed.rpc does not start")
+
+    def median_ms(self, count):
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        return statistics.median(json.loads(self.process.stdout.readline()))
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def bench(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"remote.py: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout)["median_ms"]
+
+
+def round_trips(pool, folder, rounds):
+    """The smallest call there is: three additions of six numbers."""
+    plan = folder / "smallest.gplan"
+    subprocess.run([BUILD / "bin" / "write_sample_plan", plan], check=True)
+    peer = RpcPeer("nothing")
+    local, awake, idle, theirs = [], [], [], []
+    for _ in range(rounds):
+        local.append(1e3 * bench([pool.program("genie"), "bench", plan, "--threads", "1", "--runs", "2000", "--json"]))
+        awake.append(1e3 * bench(pool.command("bench", plan, *ON_NODE, "--runs", "5000", "--json")))
+        idle.append(1e3 * bench(pool.command("bench", plan, *ON_NODE, "--runs", "100", "--pause", "0.01", "--json")))
+        theirs.append(1e3 * peer.median_ms(500))
+    peer.close()
+    return {
+        "round_trip_us": statistics.median(awake),
+        "round_trip_idle_us": statistics.median(idle),
+        "in_process_us": statistics.median(local),
+        "torch_rpc_us": statistics.median(theirs),
+    }
+
+
+def compile_case(case, folder):
+    module, inputs = remote_cases.make(case)
+    archive, plan, tensors = folder / f"{case}.pt2", folder / f"{case}.gplan", folder / f"{case}.safetensors"
+    genie.export(module, inputs, path=archive)
+    toolchain.compile_archive(archive, plan)
+    names = [info.name for info in genie.Model(plan).inputs()]
+    safetensors.torch.save_file(dict(zip(names, inputs)), tensors)
+    return plan, tensors, module, inputs
+
+
+def check_outputs(pool, plan, tensors, module, inputs, folder):
+    """(same bits as in this process, largest difference from eager PyTorch relative to its largest value)"""
+    here, there = folder / "here.safetensors", folder / "there.safetensors"
+    subprocess.run([pool.program("genie"), "run", plan, "--threads", "1", "--inputs", tensors, "--outputs", here], check=True)
+    done = pool.genie("run", plan, *ON_NODE, "--inputs", tensors, "--outputs", there)
+    if done.returncode != 0:
+        raise SystemExit(f"remote.py: {done.stderr.strip()}")
+    (value,) = safetensors.torch.load_file(there).values()
+    with torch.inference_mode():
+        eager = module(*inputs)
+    difference = ((value - eager).abs().max() / eager.abs().max()).item()
+    return here.read_bytes() == there.read_bytes(), difference
+
+
+def measure_case(case, pool, folder, rounds, runs):
+    plan, tensors, module, inputs = compile_case(case, folder)
+    is_same, difference = check_outputs(pool, plan, tensors, module, inputs, folder)
+    arguments = ("--inputs", tensors, "--runs", str(runs), "--json")
+    peer = RpcPeer(case)
+    local, remote, theirs = [], [], []
+    for _ in range(rounds):
+        local.append(bench([pool.program("genie"), "bench", plan, "--threads", "1", *arguments]))
+        remote.append(bench(pool.command("bench", plan, *ON_NODE, *arguments)))
+        theirs.append(peer.median_ms(runs))
+    peer.close()
+    return {
+        "case": case,
+        "in_process_ms": statistics.median(local),
+        "remote_ms": statistics.median(remote),
+        "torch_rpc_ms": statistics.median(theirs),
+        "turns": list(zip(local, remote, theirs)),
+        "is_same": is_same,
+        "difference": difference,
+    }
+
+
+def with_ratio(row, trips):
+    """Remote over in-process plus the round trip, as the median over paired turns."""
+    trip_ms = trips["round_trip_us"] / 1e3
+    row["ratio"] = statistics.median(remote / (local + trip_ms) for local, remote, _ in row["turns"])
+    return row
+
+
+def transfers():
+    """Rates of the carrier between two processes, beside a plain SSL_write/SSL_read loop: what channel_bench prints."""
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "channel_bench"], check=True)
+    done = subprocess.run([BUILD / "bin" / "channel_bench", "15"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"remote.py: {done.stderr.strip()}")
+    return done.stdout
+
+
+def report(result):
+    trips = result["round_trips"]
+    lines = [
+        f"round trip of the smallest call, p50   {trips['round_trip_us']:.1f} us awake, {trips['round_trip_idle_us']:.1f} us from idle "
+        f"(targets {TARGETS['round_trip_us']}, {TARGETS['round_trip_idle_us']}); in process {trips['in_process_us']:.2f} us; torch.distributed.rpc {trips['torch_rpc_us']:.1f} us",
+    ]
+    for row in result["cases"]:
+        equal = "same bits as in process" if row["is_same"] else "OUTPUT DIFFERS"
+        lines.append(
+            f"{row['case']:<10} {row['remote_ms']:.3f} ms on the node, {row['in_process_ms']:.3f} ms in process: {row['ratio']:.3f} of it plus the round "
+            f"trip (target {TARGETS['model_ratio']}); torch.distributed.rpc {row['torch_rpc_ms']:.3f} ms; {equal}, {row['difference']:.0e} from eager"
+        )
+    return "\n".join([*lines, "", "large tensors between two processes (channel_bench):", result["transfers"]])
+
+
+def keep(result, label):
+    about = result["about"]
+    path = HERE / "results" / f"{about['date'][:10]}-{label}"
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    head = f"# Remote benchmark, {about['date']}, commit {about['commit']}\n\n{about['cpu']}, {about['cores']} cores; load before the run {about['load_before']:.1f}.\nPython {about['python']}, {versions}.\n\n"
+    path.with_suffix(".md").write_text(head + "\n".join(f"    {line}".rstrip() for line in report(result).splitlines()) + "\n")
+    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    return path
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="./x bench remote", description=__doc__.split("\n")[0])
+    parser.add_argument("--case", type=lambda text: text.split(","), default=list(remote_cases.MAKERS), help=", ".join(remote_cases.MAKERS))
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each (default 9)")
+    parser.add_argument("--runs", type=int, default=15, help="calls of a turn (default 15)")
+    parser.add_argument("--keep", metavar="LABEL", nargs="?", const="remote", help="write bench/results/DATE-LABEL.md and .json")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    options = parse(arguments)
+    folder = BUILD / "bench-remote"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    result = {"about": machine()}
+    with nodes.Pool(["node1"], folder / "pool", options=["--threads", "1"], build=BUILD, has_namespaces=False) as pool:
+        result["round_trips"] = round_trips(pool, folder, options.rounds)
+        result["cases"] = [with_ratio(measure_case(case, pool, folder, options.rounds, options.runs), result["round_trips"]) for case in options.case]
+    result["transfers"] = transfers()
+    print(json.dumps(result, indent=1) if options.json else report(result))
+    if options.keep:
+        print(f"kept as {keep(result, options.keep)}.md and .json", file=sys.stderr)
+    return 0 if all(row["is_same"] for row in result["cases"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -134,7 +134,7 @@ def with_ratio(row, trips):
 
 def transfers():
     """Rates of the carrier between two processes, beside a plain SSL_write/SSL_read loop: what channel_bench prints."""
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "channel_bench"], check=True)
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "channel_bench"], check=True, stdout=subprocess.DEVNULL)
     done = subprocess.run([BUILD / "bin" / "channel_bench", "15"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"remote.py: {done.stderr.strip()}")

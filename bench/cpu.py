@@ -100,8 +100,9 @@ def build(peer, case_folder, is_fresh):
     """The artefact's folder and what building it cost. Peers' artefacts are kept; Genie's is always made anew."""
     folder = case_folder / peer
     record = folder / "build.json"
-    if record.exists() and not is_fresh and peer != "genie":
-        return folder, json.loads(record.read_text())
+    kept = json.loads(record.read_text()) if record.exists() else {"error": "not built"}
+    if "error" not in kept and not is_fresh and peer != "genie":
+        return folder, kept
     folder.mkdir(exist_ok=True)
     result = once("build", peer, case_folder, folder)
     record.write_text(json.dumps(result))
@@ -257,12 +258,18 @@ def parse(arguments):
     parser.add_argument("--case", type=choices(cases.CASES), default=list(cases.CASES), help=", ".join(cases.CASES))
     parser.add_argument("--peer", type=choices(peers.PEERS), default=list(peers.PEERS), help=", ".join(peers.PEERS))
     parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2], metavar="N,...")
-    parser.add_argument("--seconds", type=float, default=0.4, help="of steps a peer does in one turn (default 0.4)")
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each peer (default 15)")
+    parser.add_argument("--seconds", type=float, help="of steps a peer does in one turn (default 0.4; 0.2 if quick)")
+    parser.add_argument("--rounds", type=int, help="turns of each peer (default 15; 5 if quick)")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a table in less time, with more noise")
     parser.add_argument("--rebuild", action="store_true", help="build the peers' artefacts again, too")
-    parser.add_argument("--keep", metavar="LABEL", nargs="?", const="cpu", help="write bench/results/DATE-LABEL.md and .json")
+    parser.add_argument("--keep", metavar="LABEL", help="of bench/results/DATE-LABEL.md and .json (default cpu, or the cases)")
+    parser.add_argument("--no-keep", action="store_true", help="write no results")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.4)
+    options.rounds = options.rounds or (5 if options.quick else 15)
+    options.keep = options.keep or ("cpu" if options.case == list(cases.CASES) else "-".join(options.case))
+    return options
 
 
 def checked(name, known):
@@ -282,7 +289,7 @@ def main(arguments):
                 print("\n".join([table(measured), *ratio_lines(measured), ""]), flush=True)
     if options.json:
         print(json.dumps(dict(about=about, rows=rows), indent=1))
-    if options.keep:
+    if not options.no_keep:
         print(f"kept as {keep(rows, about, options.keep)}.md and .json", file=sys.stderr)
     wrong = [row for row in rows if "difference" in row and not is_correct(row) and row["peer"] == "genie"]
     return 1 if wrong or any("error" in row and row["peer"] == "genie" for row in rows) else 0

@@ -8,36 +8,11 @@
 // scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel
 // [block depth][TILE_COLUMNS] | zeros [channels]
 #include "codegen/templates/gemm_block.h"
+#include "codegen/templates/image.h"
 
 i64 genie_groups(const frame_t *frame);
 i64 genie_channels(const frame_t *frame);  // of the input, in a group
-// Spatial sizes, outermost first; absent dimensions have size 1, stride 1, padding 0, dilation 1.
-i64 genie_x_size0(const frame_t *frame);
-i64 genie_x_size1(const frame_t *frame);
-i64 genie_x_size2(const frame_t *frame);
-i64 genie_y_size0(const frame_t *frame);
-i64 genie_y_size1(const frame_t *frame);
-i64 genie_y_size2(const frame_t *frame);
-i64 genie_kernel_size0(const frame_t *frame);
-i64 genie_kernel_size1(const frame_t *frame);
-i64 genie_kernel_size2(const frame_t *frame);
-i64 genie_stride0(const frame_t *frame);
-i64 genie_stride1(const frame_t *frame);
-i64 genie_stride2(const frame_t *frame);
-i64 genie_padding0(const frame_t *frame);
-i64 genie_padding1(const frame_t *frame);
-i64 genie_padding2(const frame_t *frame);
-i64 genie_dilation0(const frame_t *frame);
-i64 genie_dilation1(const frame_t *frame);
-i64 genie_dilation2(const frame_t *frame);
 i64 genie_is_transposed(const frame_t *frame);
-// Element [image][channel][0, 0, 0] of the input, and its strides in elements.
-const void *genie_x(const frame_t *frame, i64 image, i64 channel);
-i64 genie_x_dtype(const frame_t *frame);
-i64 genie_x_channel_stride(const frame_t *frame);
-i64 genie_x_stride0(const frame_t *frame);
-i64 genie_x_stride1(const frame_t *frame);
-i64 genie_x_stride2(const frame_t *frame);
 // The weight: packed, or strided with the tap as one dimension.
 const void *genie_weight(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);

@@ -7,6 +7,7 @@
 #else
 #include "codegen/templates/lanes.h"
 #endif
+#include "codegen/templates/image.h"
 
 enum { POOL_MAX = 0, POOL_MEAN = 1, POOL_ADAPTIVE = 2 };
 
@@ -14,31 +15,6 @@ i64 genie_kind(const frame_t *frame);
 i64 genie_includes_padding(const frame_t *frame);  // of POOL_MEAN: padding counts as elements
 i64 genie_channels(const frame_t *frame);
 i64 genie_block_channels(const frame_t *frame);
-// Spatial sizes, outermost first; absent dimensions have size 1.
-i64 genie_x_size0(const frame_t *frame);
-i64 genie_x_size1(const frame_t *frame);
-i64 genie_x_size2(const frame_t *frame);
-i64 genie_y_size0(const frame_t *frame);
-i64 genie_y_size1(const frame_t *frame);
-i64 genie_y_size2(const frame_t *frame);
-i64 genie_kernel_size0(const frame_t *frame);
-i64 genie_kernel_size1(const frame_t *frame);
-i64 genie_kernel_size2(const frame_t *frame);
-i64 genie_stride0(const frame_t *frame);
-i64 genie_stride1(const frame_t *frame);
-i64 genie_stride2(const frame_t *frame);
-i64 genie_padding0(const frame_t *frame);
-i64 genie_padding1(const frame_t *frame);
-i64 genie_padding2(const frame_t *frame);
-i64 genie_dilation0(const frame_t *frame);
-i64 genie_dilation1(const frame_t *frame);
-i64 genie_dilation2(const frame_t *frame);
-const void *genie_x(const frame_t *frame, i64 image, i64 channel);
-i64 genie_x_dtype(const frame_t *frame);
-i64 genie_x_channel_stride(const frame_t *frame);
-i64 genie_x_stride0(const frame_t *frame);
-i64 genie_x_stride1(const frame_t *frame);
-i64 genie_x_stride2(const frame_t *frame);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t value);
 
 // The taps of one dimension: coordinates first, first + step, .. below end. `extent` counts them with the padding.

@@ -6,25 +6,13 @@
 #else
 #include "codegen/templates/lanes.h"
 #endif
+#include "codegen/templates/image.h"
 
 i64 genie_is_linear(const frame_t *frame);
 i64 genie_is_centered(const frame_t *frame);  // of the nearest element: that below the pixel's centre
 i64 genie_aligns_corners(const frame_t *frame);
 i64 genie_channels(const frame_t *frame);
 i64 genie_block_channels(const frame_t *frame);
-// Spatial sizes, outermost first; absent dimensions have size 1.
-i64 genie_x_size0(const frame_t *frame);
-i64 genie_x_size1(const frame_t *frame);
-i64 genie_x_size2(const frame_t *frame);
-i64 genie_y_size0(const frame_t *frame);
-i64 genie_y_size1(const frame_t *frame);
-i64 genie_y_size2(const frame_t *frame);
-const void *genie_x(const frame_t *frame, i64 image, i64 channel);
-i64 genie_x_dtype(const frame_t *frame);
-i64 genie_x_channel_stride(const frame_t *frame);
-i64 genie_x_stride0(const frame_t *frame);
-i64 genie_x_stride1(const frame_t *frame);
-i64 genie_x_stride2(const frame_t *frame);
 void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t value);
 
 // The elements of one dimension that an output coordinate reads: (1 - upper) at low, upper at high; in elements of

@@ -7,6 +7,7 @@
 #include "runtime/base/checked_math.h"
 #include "runtime/device/cpu/cpu_feature.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/device_check.h"
 #include "runtime/device/device_registry.h"
 
 typedef struct cpu_device {
@@ -133,12 +134,7 @@ static genie_status_t map_code(cpu_module_t *module, const void *code, uint64_t 
 
 static genie_status_t fill_module(genie_device_t *device, cpu_module_t *module, const void *code, uint64_t code_bytes,
                                   const uint64_t *kernel_offsets, uint32_t kernel_count, uint64_t scratch_bytes) {
-  for (uint32_t i = 0; i < kernel_count; ++i) {
-    if (kernel_offsets[i] >= code_bytes && kernel_offsets[i] != GENIE_DEVICE_NO_CODE) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "kernel %u starts at byte %llu of %llu bytes of code", i,
-                               (unsigned long long)kernel_offsets[i], (unsigned long long)code_bytes);
-    }
-  }
+  GENIE_RETURN_IF_ERROR(genie_device_check_code(code, code_bytes, kernel_offsets, kernel_count));
   void *offsets = NULL;
   GENIE_RETURN_IF_ERROR(
       genie_allocator_allocate_array(device->allocator, kernel_count, sizeof(*kernel_offsets), &offsets));

@@ -3,6 +3,7 @@
 //
 // Uses of its own: a plan runs on it in no time (what does the executor itself cost?), and a plan of any target loads
 // on it (is this plan whole?), because it has every feature.
+#include "runtime/device/device_check.h"
 #include "runtime/device/device_registry.h"
 
 // A device embeds genie_device_t as its first member, so that a cast gets from one to the other. A real device keeps
@@ -51,16 +52,7 @@ static genie_status_t module_load(genie_device_t *device, const void *code, uint
                                   const uint64_t *kernel_offsets, uint32_t kernel_count, uint64_t scratch_bytes,
                                   genie_device_module_t **out_module) {
   (void)scratch_bytes;
-  if (code == NULL && code_bytes > 0) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%llu bytes of code at no address",
-                             (unsigned long long)code_bytes);
-  }
-  for (uint32_t i = 0; i < kernel_count; ++i) {
-    if (kernel_offsets[i] >= code_bytes && kernel_offsets[i] != GENIE_DEVICE_NO_CODE) {
-      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "kernel %u starts at byte %llu of %llu bytes of code", i,
-                               (unsigned long long)kernel_offsets[i], (unsigned long long)code_bytes);
-    }
-  }
+  GENIE_RETURN_IF_ERROR(genie_device_check_code(code, code_bytes, kernel_offsets, kernel_count));
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(allocate_object(device, sizeof(null_module_t), &memory));
   null_module_t *module = memory;

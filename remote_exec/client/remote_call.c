@@ -297,6 +297,9 @@ genie_status_t genie_remote_call_send(genie_remote_session_t *session, genie_rem
                                       const genie_tensor_t *inputs, const int64_t *symbols) {
   call->id = ++session->last_call_id;
   call->pending = all_nodes(session);
+  if (call->pending == 0) {
+    return GENIE_OK;  // all places are in this process: nothing is in flight
+  }
   GENIE_RETURN_IF_ERROR(enter(session, call));
   for (uint32_t i = 0; i < session->node_count; ++i) {
     const genie_status_t status = send_to_node(session, i, call, inputs, symbols);

@@ -1,10 +1,8 @@
 #include "remote_exec/client/remote_session.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "runtime/base/string_builder.h"
 
@@ -13,40 +11,6 @@ static genie_remote_session_t *remote_of(genie_session_t *session) {
 }
 
 // ---- Setup ----
-
-// "~/.config/genie/NAME" in `out_path`; makes the folder.
-static genie_status_t find_config_path(const char *name, char *out_path, size_t size) {
-  const char *home = getenv("HOME");
-  if (home == NULL || home[0] != '/') {
-    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "HOME is not set: name the key and known_nodes files");
-  }
-  static const char *const kFolders[] = {"/.config", "/.config/genie"};
-  for (int i = 0; i < 2; ++i) {
-    if ((size_t)snprintf(out_path, size, "%s%s", home, kFolders[i]) >= size ||
-        (mkdir(out_path, 0700) != 0 && errno != EEXIST)) {
-      return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "cannot make the directory %s%s: %s", home, kFolders[i],
-                               strerror(errno));
-    }
-  }
-  snprintf(out_path, size, "%s/.config/genie/%s", home, name);
-  return GENIE_OK;
-}
-
-static genie_status_t load_keys(genie_remote_session_t *session, const genie_remote_options_t *options) {
-  char path[4096];
-  const genie_allocator_t allocator = session->base.allocator;
-  if (options->key != NULL) {
-    GENIE_RETURN_IF_ERROR(genie_identity_load(options->key, allocator, &session->setup.identity));
-  } else {
-    GENIE_RETURN_IF_ERROR(find_config_path("client.pem", path, sizeof(path)));
-    GENIE_RETURN_IF_ERROR(genie_identity_load_or_create(path, allocator, &session->setup.identity));
-  }
-  if (options->known_nodes == NULL) {
-    GENIE_RETURN_IF_ERROR(find_config_path("known_nodes", path, sizeof(path)));
-  }
-  return genie_known_nodes_load(options->known_nodes != NULL ? options->known_nodes : path, !options->is_strict,
-                                allocator, &session->setup.known_nodes);
-}
 
 static genie_status_t allocate(const genie_remote_session_t *session, size_t count, size_t element_bytes,
                                void *out_pointer) {
@@ -93,7 +57,8 @@ static genie_status_t prepare(genie_remote_session_t *session, const genie_sessi
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a session on other nodes needs a pool");
   }
   GENIE_RETURN_IF_ERROR(genie_pool_open(remote->pool, session->base.allocator, &session->setup.pool));
-  GENIE_RETURN_IF_ERROR(load_keys(session, remote));
+  GENIE_RETURN_IF_ERROR(genie_client_keys_init(remote->key, remote->known_nodes, remote->is_strict,
+                                               session->base.allocator, &session->setup.keys));
   GENIE_RETURN_IF_ERROR(allocate_tables(session));
   return genie_placement_resolve(session->base.model->plan, session->setup.pool, remote, session->setup.placements);
 }
@@ -266,8 +231,7 @@ static void destroy(genie_session_t *base) {
   for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
     genie_allocator_free(allocator, tables[i]);
   }
-  genie_known_nodes_destroy(session->setup.known_nodes);
-  genie_identity_destroy(session->setup.identity);
+  genie_client_keys_deinit(&session->setup.keys);
   genie_pool_close(session->setup.pool);
   pthread_cond_destroy(&session->changed);
   pthread_mutex_destroy(&session->mutex);

@@ -8,9 +8,9 @@
 
 #include <pthread.h>
 
+#include "remote_exec/client/client_keys.h"
 #include "remote_exec/client/node_link.h"
 #include "remote_exec/client/placement.h"
-#include "remote_exec/identity/known_nodes.h"
 #include "remote_exec/node/share.h"
 #include "runtime/exec/session.h"
 
@@ -54,8 +54,7 @@ enum { GENIE_REMOTE_MAX_NODES = 64 };
 // What must be kept of the options to open the session again.
 typedef struct genie_remote_setup {
   genie_pool_t *pool;
-  genie_identity_t *identity;
-  genie_known_nodes_t *known_nodes;
+  genie_client_keys_t keys;
   genie_placement_t *placements;  // [place_count]
   bool *is_excluded;              // [pool->node_count] nodes that could not be opened
   uint32_t thread_count;          // of places in this process

@@ -69,13 +69,10 @@ static genie_status_t list_nodes(genie_remote_session_t *session) {
 static genie_status_t connect_node(genie_remote_node_t *node) {
   genie_remote_setup_t *setup = &node->session->setup;
   const genie_pool_node_t *record = pool_node_of(node);
-  _Static_assert(sizeof(genie_fingerprint_t) == sizeof(record->key), "a pool's key is a fingerprint");
   const genie_node_link_options_t options = {.name = record->name,
                                              .address = record->address,
-                                             .identity = setup->identity,
-                                             .trust = record->has_key
-                                                          ? genie_trust_pinned((const genie_fingerprint_t *)record->key)
-                                                          : genie_known_nodes_trust(setup->known_nodes),
+                                             .identity = setup->keys.identity,
+                                             .trust = genie_client_keys_trust(&setup->keys, record),
                                              .lost = on_lost,
                                              .context = node};
   return genie_node_link_connect(&options, genie_deadline_after_ns(kConnectNs), node->session->base.allocator,
@@ -176,7 +173,7 @@ static void add_self(peer_list_t *list, genie_remote_session_t *session, uint32_
   Genie__Wire__Peer *row = add_peer(list);
   row->node = (char *)GENIE_POOL_LOCAL_NODE;
   row->address = (char *)"";
-  row->key = (char *)genie_identity_get_fingerprint(session->setup.identity);
+  row->key = (char *)genie_identity_get_fingerprint(session->setup.keys.identity);
   row->session_id = 1;
   row->places = places;
   row->n_places = place_count;

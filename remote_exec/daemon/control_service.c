@@ -522,6 +522,7 @@ typedef struct device_list {
   Genie__Wire__DeviceInfo *pointers[kDevices];
   char names[kDevices][64];
   size_t count;
+  uint64_t host_memory_bytes;  // that sessions may take
 } device_list_t;
 
 static void add_device(void *context, const char *name, const char *kind, uint32_t ordinal) {
@@ -533,13 +534,14 @@ static void add_device(void *context, const char *name, const char *kind, uint32
     snprintf(list->names[list->count], sizeof(list->names[0]), "%s", name);
     info->name = list->names[list->count];
     info->kind = (char *)kind;
+    info->memory_bytes = strcmp(kind, "cpu") == 0 ? list->host_memory_bytes : 0;
     list->pointers[list->count++] = info;
   }
 }
 
 static genie_status_t answer_info(const control_t *control) {
   const genie_daemon_options_t *options = control->node->options;
-  device_list_t devices = {0};
+  device_list_t devices = {.host_memory_bytes = (uint64_t)options->memory_limit_mib << 20};
   genie_node_list_devices(control->node, add_device, &devices);
   Genie__Wire__NodeInfo info = GENIE__WIRE__NODE_INFO__INIT;
   info.software = (char *)control->node->software;
@@ -553,11 +555,14 @@ static genie_status_t answer_info(const control_t *control) {
 static genie_status_t answer_stats(const control_t *control) {
   const genie_node_t *node = control->node;
   Genie__Wire__NodeStats stats = GENIE__WIRE__NODE_STATS__INIT;
+  genie_store_stats_t store;
   stats.uptime_ns = genie_deadline_clock_ns() - node->start_ns;
   stats.session_count = genie_session_table_count(node->sessions);
   stats.call_count = atomic_load(&node->call_count);
   stats.failed_call_count = atomic_load(&node->failed_call_count);
   stats.memory_used_bytes = genie_budget_used(node->budget, GENIE_BUDGET_MEMORY);
+  genie_store_get_stats(node->store, &store);
+  stats.store_used_bytes = store.disk_bytes;
   return answer(control, GENIE_WIRE_NODE_STATS, &stats.base);
 }
 

@@ -10,6 +10,7 @@
 enum {
   kMaxTriesASegment = 4096,  // assignments of the inside of a segment, for one pair of devices at its ends
   kMaxTries = 20000000,      // nodes run in all enumerations
+  kComparing = 100,          // a label with those that are kept, in nodes run
   kMaxLabels = 512,          // kept for each device of a cut when memory is scarce
 };
 
@@ -164,7 +165,7 @@ static genie_status_t extend(serial_t *serial, uint32_t cut, uint32_t first, uin
     label_t label = before->labels[i];
     label.time_ns += time;
     label.previous = i;
-    serial->tries += last - first + 1;
+    serial->tries += last - first + 1 + kComparing;
     if (add_resident(serial, first, last, label.used)) {
       GENIE_RETURN_IF_ERROR(add_label(serial, to, label, first, last));
     }

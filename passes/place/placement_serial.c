@@ -165,7 +165,7 @@ static genie_status_t extend(serial_t *serial, uint32_t cut, uint32_t first, uin
     label_t label = before->labels[i];
     label.time_ns += time;
     label.previous = i;
-    serial->tries += last - first + 1 + kComparing;
+    serial->tries += serial->model->is_memory_binding ? kComparing : 0;
     if (add_resident(serial, first, last, label.used)) {
       GENIE_RETURN_IF_ERROR(add_label(serial, to, label, first, last));
     }

@@ -291,13 +291,36 @@ static genie_status_t require_all_devices(builder_t *builder) {
   return require_pool_devices(builder, count > 0 ? count : 1);
 }
 
+// The devices of the pool and, last, the client.
+static genie_status_t require_blind_places(builder_t *builder) {
+  const char *mode = builder->options->semantics;
+  if (strcmp(mode, "handle") != 0 && strcmp(mode, "delta") != 0 && strcmp(mode, "off") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--semantics=%.64s: give full, handle, delta or off", mode);
+  }
+  if (builder->pool == NULL || builder->options->places.count > 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "--semantics=%s: places by the memory of a --pool, and takes no --place", mode);
+  }
+  int place = 0;
+  GENIE_RETURN_IF_ERROR(require_all_devices(builder));
+  set(builder, "genie.semantics", genie_ir_string_attr(builder->context, mode));
+  return require_place(builder, "local:cpu0", &place);
+}
+
+static bool is_blind(const genie_compiler_options_t *options) {
+  return options->semantics != NULL && strcmp(options->semantics, "full") != 0;
+}
+
 static genie_status_t build(builder_t *builder) {
   const char *objective = NULL;
   if (builder->options->pool != NULL) {
     GENIE_RETURN_IF_ERROR(genie_pool_open(builder->options->pool, genie_allocator_heap(), &builder->pool));
   }
   GENIE_RETURN_IF_ERROR(read_objective(builder, &objective));
-  if (builder->pool != NULL) {
+  if (is_blind(builder->options)) {
+    objective = NULL;
+    GENIE_RETURN_IF_ERROR(require_blind_places(builder));
+  } else if (builder->pool != NULL) {
     GENIE_RETURN_IF_ERROR(objective != NULL ? require_all_devices(builder) : require_pool_devices(builder, 1));
   }
   if (objective != NULL) {
@@ -315,7 +338,7 @@ static genie_status_t build(builder_t *builder) {
 }
 
 genie_status_t genie_place_options_apply(const genie_compiler_options_t *options, MlirModule module) {
-  if (options->pool == NULL && options->places.count == 0 && options->objective == NULL) {
+  if (options->pool == NULL && options->places.count == 0 && options->objective == NULL && !is_blind(options)) {
     return GENIE_OK;
   }
   builder_t *builder = NULL;

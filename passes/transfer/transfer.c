@@ -10,7 +10,7 @@
 #include "ir/place.h"
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"
-#include "runtime/base/string_builder.h"
+#include "passes/transfer/transfer_name.h"
 
 typedef struct transferer {
   MlirModule module;
@@ -30,10 +30,6 @@ typedef struct transferer {
   MlirOperation reader;  // the op that is being served: what is cloned goes before it
   int place;             // its place
 } transferer_t;
-
-static MlirStringRef text_of(const char *text) {
-  return mlirStringRefCreateFromCString(text);
-}
 
 //===-- Kinds of values -------------------------------------------------------------------------------------------===//
 
@@ -129,35 +125,6 @@ static genie_status_t keep_copy(transferer_t *transferer, MlirValue value, MlirV
   return genie_pointer_map_set(&transferer->copies[transferer->place], value.ptr, transferer->value_count++);
 }
 
-// "encoder.layer.0.output:gelu", or the input's name.
-static genie_status_t name_value(const transferer_t *transferer, MlirValue value, MlirOperation transfer) {
-  genie_string_builder_t text;
-  genie_string_builder_init(genie_allocator_heap(), &text);
-  if (mlirValueIsABlockArgument(value)) {
-    MlirStringRef name;
-    genie_ir_argument_role(transferer->function, mlirBlockArgumentGetArgNumber(value), &name);
-    genie_string_builder_append(&text, name.data, name.length);
-  } else {
-    const MlirOperation op = genie_rewrite_definer(value);
-    const MlirAttribute module = mlirOperationGetAttributeByName(op, text_of("genie.module"));
-    const MlirStringRef kind = mlirIdentifierStr(mlirOperationGetName(op));
-    if (!mlirAttributeIsNull(module) && mlirAttributeIsAString(module)) {
-      const MlirStringRef path = mlirStringAttrGetValue(module);
-      const char *colon = memchr(path.data, ':', path.length);
-      genie_string_builder_format(&text, "%.*s:", (int)(colon != NULL ? colon - path.data : (ptrdiff_t)path.length),
-                                  path.data);
-    }
-    genie_string_builder_append(&text, kind.data + strlen("genie."), kind.length - strlen("genie."));
-  }
-  const genie_status_t status = genie_string_builder_status(&text);
-  if (status == GENIE_OK) {
-    mlirOperationSetDiscardableAttributeByName(
-        transfer, text_of("genie.value"), genie_ir_string_attr(transferer->context, genie_string_builder_get(&text)));
-  }
-  genie_string_builder_deinit(&text);
-  return status;
-}
-
 // The first op of the body for an argument, the one behind its definer for other values.
 static MlirOperation op_behind(const transferer_t *transferer, MlirValue value) {
   const MlirOperation definer = genie_rewrite_definer(value);
@@ -181,7 +148,7 @@ static genie_status_t send(transferer_t *transferer, MlirValue value, MlirValue 
   }
   genie_ir_set_place(transfer, transferer->place);
   *out_copy = genie_rewrite_result(transfer);
-  GENIE_RETURN_IF_ERROR(name_value(transferer, value, transfer));
+  GENIE_RETURN_IF_ERROR(genie_transfer_name(transferer->function, value, transfer));
   return keep_copy(transferer, value, *out_copy);
 }
 

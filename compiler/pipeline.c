@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "compiler/explain.h"
 #include "compiler/place_options.h"
 #include "compiler/source_digest.h"
 #include "compiler/text_file.h"
@@ -267,22 +268,30 @@ static genie_status_t write_depfile(const pipeline_t *pipeline, const char *outp
   return status;
 }
 
-static void print_report(const pipeline_t *pipeline, const char *output) {
+static genie_status_t print_report(const pipeline_t *pipeline, const char *output) {
   const genie_codegen_report_t *r = &pipeline->report;
   if (pipeline->options->json) {
     printf(
         "{\"plan\": \"%s\", \"plan_bytes\": %llu, \"weight_bytes\": %llu, \"code_bytes\": %llu, \"slab_bytes\": %llu, "
-        "\"sum_bytes\": %llu, \"kernels\": %d, \"launches\": %d}\n",
+        "\"sum_bytes\": %llu, \"kernels\": %d, \"launches\": %d",
         output, (unsigned long long)r->plan_bytes, (unsigned long long)r->weight_bytes,
         (unsigned long long)r->code_bytes, (unsigned long long)r->slab_bytes, (unsigned long long)r->sum_bytes,
         r->kernel_count, r->launch_count);
-  } else if (pipeline->options->verbose) {
+    if (pipeline->options->explain) {
+      printf(", \"explain\": ");
+      GENIE_RETURN_IF_ERROR(genie_explain_print(pipeline->module, true, stdout));
+    }
+    printf("}\n");
+    return GENIE_OK;
+  }
+  if (pipeline->options->verbose) {
     fprintf(stderr,
             "%s: %.1f MB (weights %.1f MB, code %.1f kB), temporaries %.2f MB planned of %.2f MB, %d kernels, "
             "%d launches\n",
             output, (double)r->plan_bytes * 1e-6, (double)r->weight_bytes * 1e-6, (double)r->code_bytes * 1e-3,
             (double)r->slab_bytes * 1e-6, (double)r->sum_bytes * 1e-6, r->kernel_count, r->launch_count);
   }
+  return pipeline->options->explain ? genie_explain_print(pipeline->module, false, stdout) : GENIE_OK;
 }
 
 // "model.pt2", or "prefill.pt2, decode.pt2".
@@ -322,8 +331,7 @@ static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase) {
   if (pipeline->options->depfile) {
     GENIE_RETURN_IF_ERROR(write_depfile(pipeline, output));
   }
-  print_report(pipeline, output);
-  return GENIE_OK;
+  return print_report(pipeline, output);
 }
 
 //===-- The run ---------------------------------------------------------------------------------------------------===//

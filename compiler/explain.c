@@ -1,0 +1,272 @@
+#include "compiler/explain.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "ir/place.h"
+#include "passes/cost/cost_model.h"
+
+enum { TEXT_BYTES = 256, PLACE_BYTES = 96 };
+
+typedef struct edge {
+  char value[TEXT_BYTES], phase[64];
+  char producer[TEXT_BYTES], consumer[TEXT_BYTES];  // modules; "" for the caller
+  int from, to;                                     // places, -1 for the caller
+  double bytes;
+  double send_ns;  // 0 for what the caller sends and receives: its link is not in the pool
+} edge_t;
+
+typedef struct place_sums {
+  int kernel_count;
+  double weight_bytes;
+  double compute_ns;
+} place_sums_t;
+
+typedef struct explanation {
+  MlirModule module;
+  genie_cost_machine_t machine;
+  bool is_json;
+  FILE *out;
+  place_sums_t places[GENIE_IR_MAX_PLACES];
+  double crossing_bytes, caller_bytes, send_ns;  // of the current entry
+  json_t *edges;                                 // of the current entry, with JSON
+} explanation_t;
+
+//===-- Reading the IR --------------------------------------------------------------------------------------------===//
+
+static MlirStringRef annotation_of(MlirOperation op, const char *name) {
+  const MlirAttribute value = mlirOperationGetAttributeByName(op, mlirStringRefCreateFromCString(name));
+  return !mlirAttributeIsNull(value) && mlirAttributeIsAString(value) ? mlirStringAttrGetValue(value)
+                                                                      : mlirStringRefCreateFromCString("");
+}
+
+static void copy_text(MlirStringRef text, size_t capacity, char *out_text) {
+  snprintf(out_text, capacity, "%.*s", (int)text.length, text.data);
+}
+
+static void describe_module(MlirOperation op, char out_text[TEXT_BYTES]) {
+  copy_text(annotation_of(op, "genie.module"), TEXT_BYTES, out_text);
+  if (out_text[0] == '\0') {
+    const MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
+    copy_text(name, TEXT_BYTES, out_text);
+  }
+}
+
+static void describe_producer(MlirValue value, char out_text[TEXT_BYTES]) {
+  if (mlirValueIsAOpResult(value)) {
+    describe_module(mlirOpResultGetOwner(value), out_text);
+  }
+}
+
+// The reader that comes first: use lists are in no order that means something, blocks are.
+static void describe_consumer(MlirValue value, char out_text[TEXT_BYTES]) {
+  MlirOperation first = {NULL};
+  for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
+    const MlirOperation user = mlirOpOperandGetOwner(use);
+    if (mlirOperationIsNull(first) || mlirOperationIsBeforeInBlock(user, first)) {
+      first = user;
+    }
+  }
+  if (!mlirOperationIsNull(first)) {
+    describe_module(first, out_text);
+  }
+}
+
+static double bytes_of(MlirOperation function, MlirValue value) {
+  const genie_tensor_type_t type = genie_value_type(value);
+  double bytes = (double)genie_dtype_bytes(type.dtype);
+  for (int i = 0; i < type.rank; ++i) {
+    int64_t minimum = 0;
+    int64_t maximum = 0;
+    genie_dim_bounds(function, type.dims[i], &minimum, &maximum);
+    bytes *= (double)maximum;
+  }
+  return bytes;
+}
+
+static void name_place(const explanation_t *explanation, int place, char out_text[PLACE_BYTES]) {
+  if (place < 0) {
+    snprintf(out_text, PLACE_BYTES, "caller");
+    return;
+  }
+  copy_text(genie_ir_place_name(explanation->module, place), PLACE_BYTES, out_text);
+  if (out_text[0] == '\0') {
+    snprintf(out_text, PLACE_BYTES, "local");
+  }
+}
+
+//===-- Edges -----------------------------------------------------------------------------------------------------===//
+
+static void print_edge(explanation_t *explanation, const edge_t *edge) {
+  char from[PLACE_BYTES], to[PLACE_BYTES];
+  name_place(explanation, edge->from, from);
+  name_place(explanation, edge->to, to);
+  if (explanation->is_json) {
+    json_array_append_new(explanation->edges, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:f}", "value",
+                                                        edge->value, "from", from, "to", to, "phase", edge->phase,
+                                                        "producer", edge->producer, "consumer", edge->consumer, "bytes",
+                                                        (json_int_t)edge->bytes, "predicted_ms", edge->send_ns * 1e-6));
+    return;
+  }
+  fprintf(explanation->out, "  %-14s %-14s %12.0f B %9.3f ms  %-10s %s", from, to, edge->bytes, edge->send_ns * 1e-6,
+          edge->phase[0] == '\0' ? "-" : edge->phase, edge->value);
+  if (edge->producer[0] != '\0' || edge->consumer[0] != '\0') {
+    fprintf(explanation->out, "  (%s -> %s)", edge->producer[0] == '\0' ? "caller" : edge->producer,
+            edge->consumer[0] == '\0' ? "caller" : edge->consumer);
+  }
+  fputc('\n', explanation->out);
+}
+
+static void add_edge(explanation_t *explanation, edge_t *edge) {
+  if (edge->from >= 0 && edge->to >= 0) {
+    edge->send_ns = genie_cost_transfer_ns(&explanation->machine, edge->from, edge->to, edge->bytes);
+    explanation->crossing_bytes += edge->bytes;
+    explanation->send_ns += edge->send_ns;
+  } else {
+    explanation->caller_bytes += edge->bytes;
+  }
+  print_edge(explanation, edge);
+}
+
+static void add_inputs(explanation_t *explanation, MlirOperation function, MlirBlock body) {
+  for (intptr_t i = 0; i < mlirBlockGetNumArguments(body); ++i) {
+    MlirStringRef name;
+    const MlirValue argument = mlirBlockGetArgument(body, i);
+    if (genie_ir_argument_role(function, i, &name) == GENIE_IR_ARGUMENT_INPUT) {
+      edge_t edge = {.from = -1, .to = genie_ir_value_place(argument), .bytes = bytes_of(function, argument)};
+      copy_text(name, sizeof edge.value, edge.value);
+      describe_consumer(argument, edge.consumer);
+      add_edge(explanation, &edge);
+    }
+  }
+}
+
+static void add_transfer(explanation_t *explanation, MlirOperation function, MlirOperation op) {
+  const MlirValue value = mlirOperationGetOperand(op, 0);
+  edge_t edge = {.from = genie_ir_value_place(value), .to = genie_ir_place(op), .bytes = bytes_of(function, value)};
+  copy_text(annotation_of(op, "genie.value"), sizeof edge.value, edge.value);
+  copy_text(annotation_of(op, "genie.phase"), sizeof edge.phase, edge.phase);
+  describe_producer(value, edge.producer);
+  describe_consumer(mlirOperationGetResult(op, 0), edge.consumer);
+  add_edge(explanation, &edge);
+}
+
+static void add_outputs(explanation_t *explanation, MlirOperation function, MlirOperation terminator) {
+  const MlirAttribute all = mlirOperationGetAttributeByName(function, mlirStringRefCreateFromCString("res_attrs"));
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(terminator); ++i) {
+    const MlirValue value = mlirOperationGetOperand(terminator, i);
+    edge_t edge = {.from = genie_ir_value_place(value), .to = -1, .bytes = bytes_of(function, value)};
+    snprintf(edge.value, sizeof edge.value, "output_%d", (int)i);
+    if (!mlirAttributeIsNull(all)) {
+      const MlirAttribute name = mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(all, i),
+                                                                    mlirStringRefCreateFromCString("genie.output"));
+      if (!mlirAttributeIsNull(name) && mlirAttributeIsAString(name)) {
+        copy_text(mlirStringAttrGetValue(name), sizeof edge.value, edge.value);
+      }
+    }
+    describe_producer(value, edge.producer);
+    add_edge(explanation, &edge);
+  }
+}
+
+//===-- Places ----------------------------------------------------------------------------------------------------===//
+
+static void sum_kernel(explanation_t *explanation, MlirOperation op) {
+  place_sums_t *sums = &explanation->places[genie_ir_place(op)];
+  ++sums->kernel_count;
+  sums->weight_bytes += genie_cost_work_of(op).weight_bytes;
+  sums->compute_ns += genie_ir_has(op, "genie.cost_ns") ? (double)genie_ir_i64(op, "genie.cost_ns") : 0;
+}
+
+static void sum_kernels(explanation_t *explanation) {
+  MlirOperation function = mlirBlockGetFirstOperation(mlirModuleGetBody(explanation->module));
+  for (; !mlirOperationIsNull(function); function = mlirOperationGetNextInBlock(function)) {
+    if (!genie_op_is(function, "func.func")) {
+      continue;
+    }
+    const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(function, 0));
+    for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+         op = mlirOperationGetNextInBlock(op)) {
+      if (genie_op_is(op, "genie.kernel")) {
+        sum_kernel(explanation, op);
+      }
+    }
+  }
+}
+
+static void print_places(const explanation_t *explanation, json_t *report) {
+  json_t *rows = explanation->is_json ? json_array() : NULL;
+  for (int i = 0; i < genie_ir_place_count(explanation->module); ++i) {
+    char name[PLACE_BYTES];
+    const place_sums_t *sums = &explanation->places[i];
+    name_place(explanation, i, name);
+    if (explanation->is_json) {
+      json_array_append_new(
+          rows, json_pack("{s:s, s:i, s:I, s:f, s:b}", "name", name, "kernels", sums->kernel_count, "weight_bytes",
+                          (json_int_t)sums->weight_bytes, "predicted_ms", sums->compute_ns * 1e-6, "is_measured",
+                          (int)explanation->machine.places[i].is_measured));
+    } else {
+      fprintf(explanation->out, "place %-14s %5d kernels %14.0f B of weights %9.3f ms predicted%s\n", name,
+              sums->kernel_count, sums->weight_bytes, sums->compute_ns * 1e-6,
+              explanation->machine.places[i].is_measured ? "" : " from typical figures");
+    }
+  }
+  if (explanation->is_json) {
+    json_object_set_new(report, "places", rows);
+  }
+}
+
+//===-- Entries ---------------------------------------------------------------------------------------------------===//
+
+static void print_totals(const explanation_t *explanation, MlirStringRef name, json_t *entries) {
+  if (explanation->is_json) {
+    json_array_append_new(
+        entries, json_pack("{s:s%, s:o, s:I, s:I, s:f}", "name", name.data, name.length, "edges", explanation->edges,
+                           "crossing_bytes", (json_int_t)explanation->crossing_bytes, "caller_bytes",
+                           (json_int_t)explanation->caller_bytes, "transfer_ms", explanation->send_ns * 1e-6));
+    return;
+  }
+  fprintf(explanation->out, "  total: %.0f B between places, %.3f ms predicted; %.0f B from and to the caller\n",
+          explanation->crossing_bytes, explanation->send_ns * 1e-6, explanation->caller_bytes);
+}
+
+static void explain_entry(explanation_t *explanation, MlirOperation function, json_t *entries) {
+  const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(function, 0));
+  const MlirStringRef name = annotation_of(function, "sym_name");
+  explanation->crossing_bytes = explanation->caller_bytes = explanation->send_ns = 0;
+  if (explanation->is_json) {
+    explanation->edges = json_array();
+  } else {
+    fprintf(explanation->out, "entry %.*s\n", (int)name.length, name.data);
+  }
+  add_inputs(explanation, function, body);
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (genie_op_is(op, "genie.transfer")) {
+      add_transfer(explanation, function, op);
+    }
+  }
+  add_outputs(explanation, function, mlirBlockGetTerminator(body));
+  print_totals(explanation, name, entries);
+}
+
+genie_status_t genie_explain_print(MlirModule module, bool is_json, FILE *out) {
+  explanation_t explanation = {.module = module, .is_json = is_json, .out = out};
+  GENIE_RETURN_IF_ERROR(genie_cost_machine_read(module, &explanation.machine));
+  json_t *report = is_json ? json_object() : NULL;
+  json_t *entries = is_json ? json_array() : NULL;
+  sum_kernels(&explanation);
+  print_places(&explanation, report);
+  MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module));
+  for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
+    if (genie_op_is(op, "func.func")) {
+      explain_entry(&explanation, op, entries);
+    }
+  }
+  if (is_json) {
+    json_object_set_new(report, "entries", entries);
+    json_dumpf(report, out, JSON_COMPACT);
+    json_decref(report);
+  }
+  return GENIE_OK;
+}

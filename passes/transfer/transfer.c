@@ -12,6 +12,10 @@
 #include "passes/graph/rewrite.h"
 #include "passes/transfer/transfer_name.h"
 
+// Pointwise ops that are rather computed again than their result sent.
+// Weights that such an op reads: larger ones would be at a further place only for it.
+enum { MAX_REBUILT_OPS = 12, MAX_REBUILT_WEIGHT_BYTES = 1 << 16 };
+
 typedef struct transferer {
   MlirModule module;
   MlirContext context;
@@ -197,6 +201,31 @@ static bool crosses(const transferer_t *transferer, MlirValue value) {
   return genie_pointer_map_get(&transferer->crossing[transferer->place], value.ptr) >= 0;
 }
 
+// True when `value` is at the reader's place, or will be for other readers.
+static bool is_there(const transferer_t *transferer, MlirValue value) {
+  return is_input_free(transferer, value) || !mlirValueIsNull(find_copy(transferer, value)) ||
+         crosses(transferer, value) || (!is_view(value) && genie_ir_value_place(value) == transferer->place);
+}
+
+// True when views and at most `budget` pointwise ops make `value` from what is there.
+static bool can_rebuild(const transferer_t *transferer, MlirValue value, int *budget) {
+  const MlirOperation op = genie_rewrite_definer(value);
+  if (mlirOperationIsNull(op) || mlirOperationGetNumResults(op) != 1 ||
+      mlirOperationGetNumOperands(op) > GENIE_IR_MAX_RANK ||
+      !(genie_rewrite_is_view(op) || (genie_op_has_rule(op, "pointwise") && (*budget)-- > 0))) {
+    return false;
+  }
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
+    const MlirValue operand = mlirOperationGetOperand(op, i);
+    const bool is_large =
+        is_input_free(transferer, operand) && bytes_of(transferer, operand) > MAX_REBUILT_WEIGHT_BYTES;
+    if (is_large || (!is_there(transferer, operand) && !can_rebuild(transferer, operand, budget))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // What stands for `value` at the reader's place.
 static genie_status_t bring(transferer_t *transferer, MlirValue value, MlirValue *out_here) {
   const MlirValue known = find_copy(transferer, value);
@@ -210,7 +239,10 @@ static genie_status_t bring(transferer_t *transferer, MlirValue value, MlirValue
   const MlirValue root = root_of(value);
   const bool is_root_here = is_input_free(transferer, root) || genie_ir_value_place(root) == transferer->place;
   if (!is_view(value)) {
-    return is_root_here ? GENIE_OK : send(transferer, value, out_here);
+    int budget = MAX_REBUILT_OPS;
+    return is_root_here                              ? GENIE_OK
+           : can_rebuild(transferer, value, &budget) ? clone(transferer, value, out_here)
+                                                     : send(transferer, value, out_here);
   }
   if (!is_root_here && !crosses(transferer, root) && mlirValueEqual(smallest_of(transferer, value), value)) {
     MlirValue there;

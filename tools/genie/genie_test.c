@@ -195,6 +195,8 @@ static void test_each_command_answers(void **state) {
   assert_non_null(strstr(RUN("inspect", "p.gplan", "--summary")->out, "size s0: 1 to 8"));
   assert_non_null(strstr(RUN("inspect", "p.gplan", "--json")->out, "\"slab_bytes\": 64"));
   assert_non_null(strstr(RUN("verify", "p.gplan")->out, "valid"));
+  assert_non_null(
+      strstr(RUN("verify", "p.gplan", "--run")->out, "dynamic: caller to local:cpu0: 96 bytes planned, 96"));
   const finished_t *finished = RUN("bench", "p.gplan", "--entry", "dynamic", "--size", "s0=3", "--runs", "7", "--json");
   assert_done(finished);
   assert_non_null(strstr(finished->out, "\"runs\": 7"));

@@ -109,8 +109,10 @@ static genie_status_t run_entry(genie_command_t *command, const verify_options_t
   genie_call_options_t call_options = options->call;
   call_options.entry = entry;
   const genie_call_fill_t fill = {.is_enabled = true, .seed = 1, .integer_bound = 1};
+  const genie_session_options_t session_options = {0};
   genie_call_t call;
-  genie_status_t status = genie_call_init(command, path, &options->trust, &call_options, &fill, false, &call);
+  genie_status_t status =
+      genie_call_init(command, path, &options->trust, &call_options, &fill, &session_options, &call);
   if (status == GENIE_OK) {
     status = genie_call_run(&call);
   }

@@ -43,10 +43,28 @@ func.func @whole(%x: tensor<4x8xf32> {genie.input = "x"}, %w: tensor<8x8xf32> {g
 // CHECK-LABEL: func.func @input(%arg0: tensor<4xf32> {genie.input = "x", genie.place = 1 : i64}
 func.func @input(%x: tensor<4xf32> {genie.input = "x"}) -> (tensor<4xf32> {genie.output = "y"}) {
   // CHECK: %[[T:.*]] = genie.transfer %arg0 {genie.place = 0 : i64, genie.value = "x", place = "local:cpu0"}
-  // CHECK: genie.relu %arg0
+  // CHECK: genie.softmax %arg0
   // CHECK: genie.transfer
   // CHECK: genie.add %[[T]]
-  %0 = genie.relu %x {genie.module = "b:B"} : (tensor<4xf32>) -> tensor<4xf32>
+  %0 = genie.softmax %x {genie.module = "b:B", axis = 0 : i64} : (tensor<4xf32>) -> tensor<4xf32>
   %1 = genie.add %x, %0 {genie.module = "a:A"} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %1 : tensor<4xf32>
+}
+// A mask of an input that crosses anyway is made again, not sent.
+// CHECK-LABEL: func.func @mask
+func.func @mask(%m: tensor<4xi64> {genie.input = "m"}, %x: tensor<4xf32> {genie.input = "x"}) -> (tensor<4xf32> {genie.output = "y"}, tensor<4xf32> {genie.output = "z"}, tensor<4xf32> {genie.output = "w"}) {
+  // CHECK-DAG: genie.transfer %arg0
+  // CHECK-DAG: genie.transfer {{.*}}genie.value = "a:softmax"
+  // CHECK-NOT: genie.transfer
+  // CHECK: genie.ne {{.*}}genie.place = 1
+  // CHECK-NOT: genie.transfer
+  // CHECK: return
+  %zero = genie.constant dense<0> : tensor<i64>
+  %0 = genie.ne %m, %zero {genie.module = "a:A"} : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
+  %s = genie.softmax %x {genie.module = "a:A", axis = 0 : i64} : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = genie.where %0, %s, %s {genie.module = "a:A"} : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = genie.where %0, %1, %1 {genie.module = "b:B"} : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = genie.cast %m {dtype = "f32", genie.module = "b:B"} : (tensor<4xi64>) -> tensor<4xf32>
+  %4 = genie.neg %s {genie.module = "b:B"} : (tensor<4xf32>) -> tensor<4xf32>
+  return %2, %3, %4 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }

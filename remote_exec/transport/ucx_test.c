@@ -16,6 +16,7 @@
 static const uint64_t kSecond = 1000000000u;
 
 static genie_ucx_fabric_t *fabric;
+static uint8_t *arena;  // registered: it outlives the fabric
 
 static genie_deadline_ns_t soon(void) {
   return genie_deadline_after_ns(10 * kSecond);
@@ -106,7 +107,7 @@ static void *sending_main(void *argument) {
 static void registered_memory_is_carried(void **state) {
   (void)state;
   enum { kBytes = 1 << 22 };
-  uint8_t *arena = aligned_alloc(4096, 2 * kBytes);
+  arena = aligned_alloc(4096, 2 * kBytes);
   expect(genie_ucx_fabric_register(fabric, arena, 2 * kBytes, GENIE_UCX_MEMORY_HOST), GENIE_STATUS_OK);
   genie_channel_t *first = NULL;
   genie_channel_t *second = NULL;
@@ -151,6 +152,7 @@ static int run_own_tests(void) {
   expect(genie_ucx_fabric_create(&options, genie_allocator_heap(), &fabric), GENIE_STATUS_OK);
   const int failures = cmocka_run_group_tests(tests, NULL, NULL);
   genie_ucx_fabric_destroy(fabric);
+  free(arena);
   return failures;
 }
 

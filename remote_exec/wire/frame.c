@@ -201,6 +201,37 @@ genie_status_t genie_wire_credit_read(const void *header, size_t header_bytes, g
   return GENIE_OK;
 }
 
+genie_status_t genie_wire_batch_read(const void *header, size_t header_bytes, genie_wire_batch_t *out_batch) {
+  if (header_bytes != sizeof(*out_batch)) {
+    return malformed("BATCH", "has another size");
+  }
+  memcpy(out_batch, header, sizeof(*out_batch));
+  return out_batch->count > 0 && out_batch->reserved == 0 ? GENIE_OK
+                                                          : malformed("BATCH", "is empty, or uses a reserved field");
+}
+
+size_t genie_wire_batch_item_bytes(size_t header_bytes, size_t payload_bytes) {
+  return sizeof(genie_wire_batch_item_t) + ((header_bytes + payload_bytes + kAlignment - 1) & ~(size_t)7);
+}
+
+genie_status_t genie_wire_batch_next(const uint8_t *bytes, size_t size_bytes, size_t *offset,
+                                     genie_wire_batch_item_t *out_item, const uint8_t **out_header,
+                                     const uint8_t **out_payload) {
+  const size_t left = size_bytes - *offset;
+  if (left < sizeof(*out_item)) {
+    return malformed("BATCH", "has fewer messages than it states");
+  }
+  memcpy(out_item, bytes + *offset, sizeof(*out_item));
+  if (out_item->header_bytes == 0 || out_item->header_bytes > left || out_item->payload_bytes > left ||
+      genie_wire_batch_item_bytes(out_item->header_bytes, out_item->payload_bytes) > left) {
+    return malformed("BATCH", "a message of it is larger than it");
+  }
+  *out_header = bytes + *offset + sizeof(*out_item);
+  *out_payload = *out_header + out_item->header_bytes;
+  *offset += genie_wire_batch_item_bytes(out_item->header_bytes, out_item->payload_bytes);
+  return GENIE_OK;
+}
+
 static genie_wire_prefix_t prefix_of(genie_wire_kind_t kind, size_t header_bytes) {
   return (genie_wire_prefix_t){.kind = (uint16_t)kind, .header_bytes = (uint32_t)header_bytes};
 }
@@ -288,4 +319,8 @@ void genie_wire_heartbeat_init(uint64_t sequence, uint64_t sent_ns, genie_wire_h
 
 void genie_wire_credit_init(uint64_t bytes, genie_wire_credit_t *out_credit) {
   *out_credit = (genie_wire_credit_t){.prefix = prefix_of(GENIE_WIRE_CREDIT, sizeof(*out_credit)), .bytes = bytes};
+}
+
+void genie_wire_batch_init(uint32_t count, genie_wire_batch_t *out_batch) {
+  *out_batch = (genie_wire_batch_t){.prefix = prefix_of(GENIE_WIRE_BATCH, sizeof(*out_batch)), .count = count};
 }

@@ -87,6 +87,19 @@ typedef struct genie_wire_credit {
   uint64_t bytes;
 } genie_wire_credit_t;
 
+// BATCH: `count` small messages in one. The payload is, for each, a genie_wire_batch_item_t, its header and its
+// payload, and zeros up to a multiple of 8.
+typedef struct genie_wire_batch {
+  genie_wire_prefix_t prefix;
+  uint32_t count;
+  uint32_t reserved;  // 0
+} genie_wire_batch_t;
+
+typedef struct genie_wire_batch_item {
+  uint32_t header_bytes;
+  uint32_t payload_bytes;
+} genie_wire_batch_item_t;
+
 _Static_assert(sizeof(genie_wire_prefix_t) == 8, "layout");
 _Static_assert(sizeof(genie_wire_slot_t) == 16, "layout");
 _Static_assert(sizeof(genie_wire_call_t) == 48, "layout");
@@ -95,6 +108,7 @@ _Static_assert(sizeof(genie_wire_cancel_t) == 32, "layout");
 _Static_assert(sizeof(genie_wire_tensor_t) == 48, "layout");
 _Static_assert(sizeof(genie_wire_heartbeat_t) == 24, "layout");
 _Static_assert(sizeof(genie_wire_credit_t) == 16, "layout");
+_Static_assert(sizeof(genie_wire_batch_t) == 16, "layout");
 
 // A CALL header in place, or one to encode (frame's counts then say how long the arrays are).
 typedef struct genie_wire_call_view {
@@ -132,6 +146,14 @@ genie_status_t genie_wire_heartbeat_read(const void *header, size_t header_bytes
                                          genie_wire_heartbeat_t *out_heartbeat) GENIE_MUST_USE;
 genie_status_t genie_wire_credit_read(const void *header, size_t header_bytes,
                                       genie_wire_credit_t *out_credit) GENIE_MUST_USE;
+genie_status_t genie_wire_batch_read(const void *header, size_t header_bytes,
+                                     genie_wire_batch_t *out_batch) GENIE_MUST_USE;
+
+// The next message of a BATCH's payload `bytes[*offset .. size_bytes)`, and moves the offset behind it.
+// INVALID_ARGUMENT.
+genie_status_t genie_wire_batch_next(const uint8_t *bytes, size_t size_bytes, size_t *offset,
+                                     genie_wire_batch_item_t *out_item, const uint8_t **out_header,
+                                     const uint8_t **out_payload) GENIE_MUST_USE;
 
 // Each writes a header to `buffer` and fills in the prefix and reserved fields itself. OUT_OF_RANGE when it is larger
 // than `capacity` or a count is over its limit.
@@ -145,5 +167,9 @@ void genie_wire_tensor_init(uint64_t session_id, uint64_t call_id, uint32_t tran
                             const uint64_t *checksum, genie_wire_tensor_t *out_tensor);
 void genie_wire_heartbeat_init(uint64_t sequence, uint64_t sent_ns, genie_wire_heartbeat_t *out_heartbeat);
 void genie_wire_credit_init(uint64_t bytes, genie_wire_credit_t *out_credit);
+void genie_wire_batch_init(uint32_t count, genie_wire_batch_t *out_batch);
+
+// The bytes that a message takes in a BATCH's payload.
+size_t genie_wire_batch_item_bytes(size_t header_bytes, size_t payload_bytes);
 
 #endif  // GENIE_REMOTE_EXEC_WIRE_FRAME_H_

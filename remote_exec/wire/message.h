@@ -12,6 +12,7 @@ enum { GENIE_WIRE_TOKEN_BYTES = 32, GENIE_WIRE_MAX_HEADER_BYTES = 65536 };
 #define GENIE_WIRE_MAX_PLAN_BYTES ((uint64_t)1 << 30)
 #define GENIE_WIRE_MAX_CHUNK_BYTES ((uint64_t)64 << 20)
 #define GENIE_WIRE_MAX_PROBE_BYTES ((uint64_t)64 << 20)
+#define GENIE_WIRE_MAX_BATCH_BYTES ((uint64_t)64 << 10)
 #define GENIE_WIRE_MAX_TENSOR_BYTES ((uint64_t)1 << 40)
 
 typedef enum genie_wire_kind {

@@ -35,6 +35,22 @@ static void try_result(const uint8_t *header, size_t header_bytes, uint64_t payl
   genie_status_free(status);
 }
 
+static void try_batch(const uint8_t *bytes, size_t size_bytes) {
+  genie_wire_batch_item_t item;
+  const uint8_t *header = NULL;
+  const uint8_t *payload = NULL;
+  genie_status_t status = GENIE_OK;
+  volatile uint8_t last = 0;
+  for (size_t offset = 0; status == GENIE_OK && offset < size_bytes;) {
+    status = genie_wire_batch_next(bytes, size_bytes, &offset, &item, &header, &payload);
+    if (status == GENIE_OK) {
+      last = item.payload_bytes > 0 ? payload[item.payload_bytes - 1] : header[item.header_bytes - 1];
+    }
+  }
+  (void)last;
+  genie_status_free(status);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
   uint64_t payload_bytes = 0;
   if (size_bytes < sizeof(payload_bytes) || size_bytes > GENIE_WIRE_MAX_HEADER_BYTES) {
@@ -44,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
   const size_t header_bytes = size_bytes - sizeof(payload_bytes);
   uint8_t *header = malloc(header_bytes + 1);
   memcpy(header, data + sizeof(payload_bytes), header_bytes);
+  try_batch(header, header_bytes);
   genie_wire_prefix_t prefix;
   const genie_status_t status = genie_wire_prefix_read(header, header_bytes, payload_bytes, GENIE_WIRE_FROM_EITHER,
                                                        GENIE_WIRE_ROLE_NONE, &prefix);
@@ -52,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     genie_wire_tensor_t tensor;
     genie_wire_heartbeat_t heartbeat;
     genie_wire_credit_t credit;
+    genie_wire_batch_t batch;
     switch (prefix.kind) {
       case GENIE_WIRE_CALL:
         try_call(header, header_bytes, payload_bytes);
@@ -70,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
         break;
       case GENIE_WIRE_CREDIT:
         genie_status_free(genie_wire_credit_read(header, header_bytes, &credit));
+        break;
+      case GENIE_WIRE_BATCH:
+        genie_status_free(genie_wire_batch_read(header, header_bytes, &batch));
         break;
       default:
         break;

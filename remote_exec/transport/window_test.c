@@ -191,6 +191,5 @@ int main(void) {
       cmocka_unit_test(several_senders_lose_nothing),
       cmocka_unit_test(credit_that_was_never_taken_is_an_error),
   };
-  return genie_channel_conformance_run("window over loopback", open_wide) +
-         cmocka_run_group_tests(tests, NULL, NULL);
+  return genie_channel_conformance_run("window over loopback", open_wide) + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,8 @@ enum {
 // "cudnn.sdpa": o = softmax(scale q k^T) v, in one kernel.
 //
 // Slices: q [B, H, L, E] (read), k [B, G, S, E] (read), v [B, G, S, D] (read), o [B, H, L, D] (write); each by its
-// strides, the last dimension dense. H is a multiple of G. IS_CAUSAL keeps key j for query i where j <= i.
+// strides, the last dimension dense. H is a multiple of G. IS_CAUSAL keeps key j for query i where j <= i; cuDNN's
+// single operation has no such mask yet, and a device answers UNIMPLEMENTED.
 enum {
   GENIE_LIBRARY_SDPA_B,
   GENIE_LIBRARY_SDPA_H,

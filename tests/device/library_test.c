@@ -348,6 +348,100 @@ static void test_convolutions(void **state) {
   }
 }
 
+// ---- Attention ----
+
+typedef struct sdpa_case {
+  int64_t batch, heads, kv_heads, queries, keys, length;
+  genie_dtype_t type;
+} sdpa_case_t;
+
+// Rows of all heads follow each other: [batch, rows, heads, length].
+static double *expect_sdpa(const sdpa_case_t *c, double scale, const tensor_t *q, const tensor_t *k,
+                           const tensor_t *v) {
+  double *expected = malloc((size_t)q->count * sizeof(double));
+  double *weights = malloc((size_t)c->keys * sizeof(double));
+  for (int64_t row = 0; row < c->batch * c->queries * c->heads; ++row) {
+    const int64_t batch = row / (c->queries * c->heads), kv_head = row % c->heads / (c->heads / c->kv_heads);
+    double sum = 0;
+    for (int64_t key = 0; key < c->keys; ++key) {
+      const int64_t at = ((batch * c->keys + key) * c->kv_heads + kv_head) * c->length;
+      double score = 0;
+      for (int64_t i = 0; i < c->length; ++i) {
+        score += load(q->host, c->type, row * c->length + i) * load(k->host, c->type, at + i);
+      }
+      weights[key] = __builtin_exp(score * scale);
+      sum += weights[key];
+    }
+    for (int64_t i = 0; i < c->length; ++i) {
+      double value = 0;
+      for (int64_t key = 0; key < c->keys; ++key) {
+        value +=
+            weights[key] * load(v->host, c->type, ((batch * c->keys + key) * c->kv_heads + kv_head) * c->length + i);
+      }
+      expected[row * c->length + i] = value / sum;
+    }
+  }
+  free(weights);
+  return expected;
+}
+
+static void run_sdpa(const sdpa_case_t *c) {
+  const double scale = 1 / __builtin_sqrt((double)c->length);
+  tensor_t q = make_tensor(c->type, c->batch * c->queries * c->heads * c->length);
+  tensor_t k = make_tensor(c->type, c->batch * c->keys * c->kv_heads * c->length);
+  tensor_t v = make_tensor(c->type, c->batch * c->keys * c->kv_heads * c->length);
+  tensor_t o = make_tensor(c->type, q.count);
+  void *args[] = {q.memory.address, k.memory.address, v.memory.address, o.memory.address};
+  const int64_t q_row = c->heads * c->length, kv_row = c->kv_heads * c->length;
+  int64_t dims[GENIE_LIBRARY_SDPA_DIM_COUNT] = {c->batch,
+                                                c->heads,
+                                                c->kv_heads,
+                                                c->queries,
+                                                c->keys,
+                                                c->length,
+                                                c->length,
+                                                q_row * c->queries,
+                                                c->length,
+                                                q_row,
+                                                kv_row * c->keys,
+                                                c->length,
+                                                kv_row,
+                                                kv_row * c->keys,
+                                                c->length,
+                                                kv_row,
+                                                q_row * c->queries,
+                                                c->length,
+                                                q_row,
+                                                c->type,
+                                                0};
+  memcpy(&dims[GENIE_LIBRARY_SDPA_SCALE_BITS], &scale, sizeof(scale));
+  const genie_device_launch_t launch = {
+      .args = args, .dims = dims, .arg_count = 4, .dim_count = GENIE_LIBRARY_SDPA_DIM_COUNT, .task_count = 1};
+  char what[160];
+  snprintf(what, sizeof(what), "attention of %lld x %lld heads (%lld), %lld queries, %lld keys of %lld, %s",
+           (long long)c->batch, (long long)c->heads, (long long)c->kv_heads, (long long)c->queries, (long long)c->keys,
+           (long long)c->length, genie_dtype_name(c->type));
+  double *expected = expect_sdpa(c, scale, &q, &k, &v);
+  run_and_compare("cudnn.sdpa", &launch, &o, expected, what);
+  free(expected);
+  tensor_t *tensors[] = {&q, &k, &v, &o};
+  for (size_t i = 0; i < sizeof(tensors) / sizeof(tensors[0]); ++i) {
+    free_tensor(tensors[i]);
+  }
+}
+
+static void test_attention(void **state) {
+  (void)state;
+  static const sdpa_case_t kCases[] = {
+      {1, 12, 12, 128, 128, 64, GENIE_DTYPE_F16},
+      {2, 12, 12, 197, 197, 64, GENIE_DTYPE_F16},
+      {1, 8, 2, 64, 96, 64, GENIE_DTYPE_BF16},
+  };
+  for (size_t i = 0; i < sizeof(kCases) / sizeof(kCases[0]); ++i) {
+    run_sdpa(&kCases[i]);
+  }
+}
+
 // ---- What a context costs ----
 
 static long resident_mb(void) {
@@ -381,7 +475,7 @@ int main(int argc, char **argv) {
   printf("resident with one context: %ld MB\n", resident_mb());
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),
                                      cmocka_unit_test(test_an_empty_product_does_nothing),
-                                     cmocka_unit_test(test_convolutions)};
+                                     cmocka_unit_test(test_convolutions), cmocka_unit_test(test_attention)};
   const int failure_count = cmocka_run_group_tests_name("libraries", tests, NULL, NULL);
   printf("resident with libraries: %ld MB\n", resident_mb());
   device->ops->stream_destroy(device, stream);

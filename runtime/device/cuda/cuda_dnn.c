@@ -43,6 +43,7 @@ enum {
   DNN_GRAPH = 15,
   DNN_PACK = 16,
   DNN_TENSOR = 17,
+  DNN_OPERATION_SDPA = 41,  // since 9.13
   // cudnnBackendAttributeName_t
   DNN_POINTWISE_MODE = 0,
   DNN_POINTWISE_PRECISION = 1,
@@ -78,10 +79,16 @@ enum {
   DNN_TENSOR_STRIDES = 903,
   DNN_TENSOR_ID = 906,
   DNN_TENSOR_IS_VIRTUAL = 907,
+  DNN_TENSOR_IS_BY_VALUE = 908,
   DNN_PACK_IDS = 1000,
   DNN_PACK_POINTERS = 1001,
   DNN_PACK_WORKSPACE = 1003,
   DNN_ENGINE_NUMERICAL_NOTES = 1303,
+  DNN_OPERATION_SDPA_Q = 2800,
+  DNN_OPERATION_SDPA_K = 2801,
+  DNN_OPERATION_SDPA_V = 2802,
+  DNN_OPERATION_SDPA_O = 2803,
+  DNN_OPERATION_SDPA_SCALE = 2805,
   // cudnnPointwiseMode_t, cudnnConvolutionMode_t, cudnnBackendHeurMode_t, cudnnBackendNumericalNote_t
   DNN_ADD = 0,
   DNN_RELU = 100,
@@ -134,10 +141,12 @@ typedef struct dnn_plan {
   uint32_t object_count;
   dnn_object_t plan;  // among the objects
   int64_t workspace_bytes;
+  bool has_scale;
+  float scale;  // a tensor by value
 } dnn_plan_t;
 
 // Tensors of the call are known by their slice's position, others by numbers from here on.
-enum { kFirstVirtualId = 100 };
+enum { kScaleId = 50, kFirstVirtualId = 100 };
 
 static genie_status_t check(dnn_status_t status, const char *what) {
   if (status == 0) {
@@ -231,11 +240,10 @@ static void finalize(dnn_builder_t *builder, dnn_object_t object, const char *wh
   }
 }
 
-// [n, channels, h, w], channels last in memory.
-static dnn_object_t make_tensor(dnn_builder_t *builder, int64_t id, int type, const int64_t dims[kRank]) {
-  const int64_t strides[kRank] = {dims[1] * dims[2] * dims[3], 1, dims[1] * dims[3], dims[1]};
+static dnn_object_t make_strided(dnn_builder_t *builder, int64_t id, int type, const int64_t dims[kRank],
+                                 const int64_t strides[kRank]) {
   const int64_t alignment = kAlignment;
-  const bool is_virtual = id >= kFirstVirtualId;
+  const bool is_virtual = id >= kFirstVirtualId, is_by_value = id == kScaleId;
   dnn_object_t tensor = make(builder, DNN_TENSOR);
   set(builder, tensor, DNN_TENSOR_TYPE, DNN_TYPE_DATA_TYPE, 1, &type);
   set(builder, tensor, DNN_TENSOR_DIMS, DNN_TYPE_I64, kRank, dims);
@@ -245,8 +253,17 @@ static dnn_object_t make_tensor(dnn_builder_t *builder, int64_t id, int type, co
   if (is_virtual) {
     set(builder, tensor, DNN_TENSOR_IS_VIRTUAL, DNN_TYPE_BOOL, 1, &is_virtual);
   }
+  if (is_by_value) {
+    set(builder, tensor, DNN_TENSOR_IS_BY_VALUE, DNN_TYPE_BOOL, 1, &is_by_value);
+  }
   finalize(builder, tensor, "a tensor");
   return tensor;
+}
+
+// [n, channels, h, w], channels last in memory.
+static dnn_object_t make_tensor(dnn_builder_t *builder, int64_t id, int type, const int64_t dims[kRank]) {
+  const int64_t strides[kRank] = {dims[1] * dims[2] * dims[3], 1, dims[1] * dims[3], dims[1]};
+  return make_strided(builder, id, type, dims, strides);
 }
 
 // y = mode(x) or mode(x, b), in f32.
@@ -304,7 +321,7 @@ static genie_status_t type_of(int64_t dtype, int *out_type) {
       return GENIE_OK;
     }
   }
-  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "no convolution of element type %lld", (long long)dtype);
+  return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "cuDNN: element type %lld", (long long)dtype);
 }
 
 static int64_t output_size(int64_t size, int64_t padding, int64_t kernel, int64_t stride, int64_t dilation) {
@@ -471,7 +488,7 @@ static void choose(dnn_builder_t *builder, dnn_object_t *operations, uint32_t op
     choose_from(builder, graph, DNN_HEURISTIC_FALLBACK, must_be_exact);
   }
   if (builder->status == GENIE_OK && builder->plan->plan == NULL) {
-    builder->status = genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "cuDNN has no engine for this convolution");
+    builder->status = genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "cuDNN has no engine for this call");
   }
 }
 
@@ -502,28 +519,92 @@ genie_status_t genie_cuda_dnn_conv_create(genie_cuda_device_t *device, void *lib
   return GENIE_OK;
 }
 
+// ---- Attention ----
+
+static dnn_object_t make_heads(dnn_builder_t *builder, const int64_t *dims, int64_t slice, int type, int heads_dim,
+                               int rows_dim, int length_dim, int first_stride_dim) {
+  const int64_t sizes[kRank] = {dims[GENIE_LIBRARY_SDPA_B], dims[heads_dim], dims[rows_dim], dims[length_dim]};
+  const int64_t strides[kRank] = {dims[first_stride_dim], dims[first_stride_dim + 1], dims[first_stride_dim + 2], 1};
+  return make_strided(builder, slice, type, sizes, strides);
+}
+
+static dnn_object_t make_attention(dnn_builder_t *builder, const int64_t *dims, int type) {
+  static const int64_t kOnes[kRank] = {1, 1, 1, 1};
+  dnn_object_t q = make_heads(builder, dims, 0, type, GENIE_LIBRARY_SDPA_H, GENIE_LIBRARY_SDPA_L, GENIE_LIBRARY_SDPA_E,
+                              GENIE_LIBRARY_SDPA_Q_BATCH_STRIDE);
+  dnn_object_t k = make_heads(builder, dims, 1, type, GENIE_LIBRARY_SDPA_G, GENIE_LIBRARY_SDPA_S, GENIE_LIBRARY_SDPA_E,
+                              GENIE_LIBRARY_SDPA_K_BATCH_STRIDE);
+  dnn_object_t v = make_heads(builder, dims, 2, type, GENIE_LIBRARY_SDPA_G, GENIE_LIBRARY_SDPA_S, GENIE_LIBRARY_SDPA_D,
+                              GENIE_LIBRARY_SDPA_V_BATCH_STRIDE);
+  dnn_object_t o = make_heads(builder, dims, 3, type, GENIE_LIBRARY_SDPA_H, GENIE_LIBRARY_SDPA_L, GENIE_LIBRARY_SDPA_D,
+                              GENIE_LIBRARY_SDPA_O_BATCH_STRIDE);
+  dnn_object_t scale = make_strided(builder, kScaleId, DNN_F32, kOnes, kOnes);
+  dnn_object_t operation = make(builder, DNN_OPERATION_SDPA);
+  set(builder, operation, DNN_OPERATION_SDPA_Q, DNN_TYPE_OBJECT, 1, &q);
+  set(builder, operation, DNN_OPERATION_SDPA_K, DNN_TYPE_OBJECT, 1, &k);
+  set(builder, operation, DNN_OPERATION_SDPA_V, DNN_TYPE_OBJECT, 1, &v);
+  set(builder, operation, DNN_OPERATION_SDPA_O, DNN_TYPE_OBJECT, 1, &o);
+  set(builder, operation, DNN_OPERATION_SDPA_SCALE, DNN_TYPE_OBJECT, 1, &scale);
+  finalize(builder, operation, "the operation of an attention");
+  return operation;
+}
+
+static genie_status_t check_attention(const int64_t *dims) {
+  for (int i = 0; i < GENIE_LIBRARY_SDPA_TYPE; ++i) {
+    if (dims[i] < (i == GENIE_LIBRARY_SDPA_B || i == GENIE_LIBRARY_SDPA_L ? 0 : 1)) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "dim %d is %lld", i, (long long)dims[i]);
+    }
+  }
+  if (dims[GENIE_LIBRARY_SDPA_IS_CAUSAL] != 0) {
+    return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "cuDNN's attention in one operation has no causal mask");
+  }
+  return GENIE_OK;
+}
+
 genie_status_t genie_cuda_dnn_sdpa_create(genie_cuda_device_t *device, void *library,
                                           const genie_device_launch_t *launch, void **out_plan) {
-  (void)library;
-  (void)launch;
-  (void)out_plan;
-  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "%s: attention by cuDNN is not done; Genie has kernels for it",
-                           device->name);
+  void *memory = NULL;
+  int type = 0;
+  double scale = 0;
+  GENIE_RETURN_IF_ERROR(check_attention(launch->dims));
+  GENIE_RETURN_IF_ERROR(type_of(launch->dims[GENIE_LIBRARY_SDPA_TYPE], &type));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(device->base.allocator, 1, sizeof(dnn_plan_t), &memory));
+  dnn_builder_t builder = {.dnn = library, .plan = memory, .next_id = kFirstVirtualId};
+  memcpy(&scale, &launch->dims[GENIE_LIBRARY_SDPA_SCALE_BITS], sizeof(scale));
+  builder.plan->has_scale = true;
+  builder.plan->scale = (float)scale;
+  if (launch->dims[GENIE_LIBRARY_SDPA_B] > 0 && launch->dims[GENIE_LIBRARY_SDPA_L] > 0) {
+    dnn_object_t operation = make_attention(&builder, launch->dims, type);
+    choose(&builder, &operation, 1, false);
+  }
+  if (builder.status != GENIE_OK) {
+    genie_cuda_dnn_plan_destroy(device, library, builder.plan);
+    return builder.status;
+  }
+  *out_plan = builder.plan;
+  return GENIE_OK;
 }
 
 // ---- Calls ----
 
-static genie_status_t execute(const dnn_t *dnn, const dnn_plan_t *plan, const genie_device_launch_t *launch,
+static genie_status_t execute(const dnn_t *dnn, dnn_plan_t *plan, const genie_device_launch_t *launch,
                               void *workspace) {
   int64_t ids[8];
+  void *pointers[8];
+  int64_t count = 0;
   dnn_object_t pack = NULL;
-  for (uint32_t i = 0; i < launch->arg_count; ++i) {
-    ids[i] = i;
+  for (; count < launch->arg_count; ++count) {
+    ids[count] = count;
+    pointers[count] = launch->args[count];
+  }
+  if (plan->has_scale) {
+    ids[count] = kScaleId;
+    pointers[count++] = &plan->scale;
   }
   GENIE_RETURN_IF_ERROR(check(dnn->object_create(DNN_PACK, &pack), "a list of tensors"));
-  dnn_status_t status = dnn->object_set(pack, DNN_PACK_IDS, DNN_TYPE_I64, launch->arg_count, ids);
+  dnn_status_t status = dnn->object_set(pack, DNN_PACK_IDS, DNN_TYPE_I64, count, ids);
   if (status == 0) {
-    status = dnn->object_set(pack, DNN_PACK_POINTERS, DNN_TYPE_POINTER, launch->arg_count, launch->args);
+    status = dnn->object_set(pack, DNN_PACK_POINTERS, DNN_TYPE_POINTER, count, pointers);
   }
   if (status == 0) {
     status = dnn->object_set(pack, DNN_PACK_WORKSPACE, DNN_TYPE_POINTER, 1, &workspace);
@@ -541,7 +622,7 @@ static genie_status_t execute(const dnn_t *dnn, const dnn_plan_t *plan, const ge
 genie_status_t genie_cuda_dnn_plan_run(genie_cuda_device_t *device, void *library, genie_cuda_stream_t *stream,
                                        void *opaque, const genie_device_launch_t *launch) {
   const dnn_t *dnn = library;
-  const dnn_plan_t *plan = opaque;
+  dnn_plan_t *plan = opaque;
   void *workspace = NULL;
   if (plan->plan == NULL) {
     return GENIE_OK;

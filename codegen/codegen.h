@@ -24,10 +24,14 @@ typedef struct genie_codegen_report {
 } genie_codegen_report_t;
 
 // States the targets of `module`: writes its attribute `genie.target` from a comma-separated list of "x86-64-v3",
-// "x86-64-v4" and "host". Passes read the attribute's `name` and `vector_bytes`, those of the most capable target
-// listed; `targets` holds all of them, least demanding first. INVALID_ARGUMENT names an unknown target and those that
-// exist.
+// "x86-64-v4", "host", "cuda:sm_80" and "cuda:sm_90". Passes read the attribute's `name` and `vector_bytes`, those of
+// the most capable target listed; `targets` holds all of them, least demanding first. INVALID_ARGUMENT names an unknown
+// target and those that exist.
 genie_status_t genie_codegen_set_targets(MlirModule module, const char *targets) GENIE_MUST_USE;
+
+// States in `genie.target`, which is there, whether products and convolutions on CUDA devices may be calls of cuBLASLt
+// and cuDNN, and whether those may round f32 to TF32. Without it neither is allowed.
+void genie_codegen_set_libraries(MlirModule module, bool has_libraries, bool allows_tf32);
 
 // Kernels of `module` as machine code for the module's targets, and the module rewritten as one `gplan.plan`: the
 // phases "kernels" and "plan". `out_code` is taken by genie_codegen_emit().

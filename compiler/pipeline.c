@@ -415,11 +415,20 @@ static genie_status_t run_stage(pipeline_t *pipeline, int index) {
 static genie_status_t set_targets(pipeline_t *pipeline) {
   const MlirOperation operation = mlirModuleGetOperation(pipeline->module);
   const MlirStringRef name = mlirStringRefCreateFromCString("genie.target");
-  if (pipeline->options->target == NULL && !mlirAttributeIsNull(mlirOperationGetAttributeByName(operation, name))) {
+  const char *target = pipeline->options->target;
+  if (target == NULL && !mlirAttributeIsNull(mlirOperationGetAttributeByName(operation, name))) {
     return GENIE_OK;
   }
-  return genie_codegen_set_targets(pipeline->module,
-                                   pipeline->options->target != NULL ? pipeline->options->target : "host");
+  GENIE_RETURN_IF_ERROR(genie_codegen_set_targets(pipeline->module, target != NULL ? target : "host"));
+  const char *libraries = pipeline->options->libraries != NULL ? pipeline->options->libraries : "auto";
+  if (strcmp(libraries, "auto") != 0 && strcmp(libraries, "none") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--libraries=%s: give auto or none", libraries);
+  }
+  const bool is_cuda = target != NULL && strstr(target, "cuda:sm_") != NULL;
+  if (is_cuda) {
+    genie_codegen_set_libraries(pipeline->module, strcmp(libraries, "auto") == 0, pipeline->options->allow_tf32);
+  }
+  return GENIE_OK;
 }
 
 static genie_status_t run(pipeline_t *pipeline) {

@@ -16,12 +16,17 @@ static MlirStringRef kind_in(MlirAttribute dictionary, const char *name) {
                                                                       : mlirStringRefCreateFromCString("cpu");
 }
 
-bool genie_op_is_on(MlirOperation op, const char *kind) {
-  const int64_t place = genie_ir_has(op, "genie.place") ? genie_ir_i64(op, "genie.place") : 0;
+static MlirOperation module_of(MlirOperation op) {
   MlirOperation module = op;
   for (MlirOperation parent = op; !mlirOperationIsNull(parent); parent = mlirOperationGetParentOperation(parent)) {
     module = parent;
   }
+  return module;
+}
+
+bool genie_op_is_on(MlirOperation op, const char *kind) {
+  const int64_t place = genie_ir_has(op, "genie.place") ? genie_ir_i64(op, "genie.place") : 0;
+  const MlirOperation module = module_of(op);
   const MlirAttribute places = attribute_of(module, "genie.places");
   MlirStringRef found = kind_in(attribute_of(module, "genie.target"), "device_kind");
   if (!mlirAttributeIsNull(places) && mlirAttributeIsAArray(places) && place >= 0 &&
@@ -29,4 +34,22 @@ bool genie_op_is_on(MlirOperation op, const char *kind) {
     found = kind_in(mlirArrayAttrGetElement(places, place), "kind");
   }
   return mlirStringRefEqual(found, mlirStringRefCreateFromCString(kind));
+}
+
+// Entry `name` of the module's `genie.target`; false where it is absent.
+static bool target_flag(MlirOperation op, const char *name) {
+  const MlirAttribute target = attribute_of(module_of(op), "genie.target");
+  if (mlirAttributeIsNull(target) || !mlirAttributeIsADictionary(target)) {
+    return false;
+  }
+  const MlirAttribute value = mlirDictionaryAttrGetElementByName(target, mlirStringRefCreateFromCString(name));
+  return !mlirAttributeIsNull(value) && mlirAttributeIsABool(value) && mlirBoolAttrGetValue(value);
+}
+
+bool genie_op_may_call_libraries(MlirOperation op) {
+  return genie_op_is_on(op, "cuda") && target_flag(op, "libraries");
+}
+
+bool genie_op_allows_tf32(MlirOperation op) {
+  return target_flag(op, "allow_tf32");
 }

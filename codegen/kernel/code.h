@@ -8,6 +8,8 @@
 
 #include "codegen/codegen.h"
 
+enum { GENIE_CODE_MAX_LIBRARY_ARGUMENTS = 8 };
+
 // One distinct kernel. Equal kernels of a module (the layers of a transformer) share one.
 typedef struct genie_code_kernel {
   const char *name;           // "softmax_3", unique in the code object
@@ -17,6 +19,11 @@ typedef struct genie_code_kernel {
   int output_count;
   int dim_count;           // run-time sizes that the frame carries
   uint64_t scratch_bytes;  // private memory of each worker, for the upper bounds of all symbols
+  // A function of a vendor's library, which template_name names: no target has code for it, dims are its parameters,
+  // and its operands are `arguments` [argument_count], each the number of an input or, behind the inputs, of an output.
+  bool is_library;
+  int argument_count;
+  int arguments[GENIE_CODE_MAX_LIBRARY_ARGUMENTS];
   // For each output, a bit mask of inputs (bit i: input i below 64) whose memory it may take over: the kernel is right
   // when exactly that one input and this output have the same address. All other arguments are disjoint from outputs.
   uint64_t in_place[GENIE_IR_MAX_RESULTS];

@@ -10,6 +10,7 @@
 #include "codegen/kernel/hook.h"
 #include "codegen/kernel/image.h"
 #include "codegen/kernel/kernel_key.h"
+#include "codegen/kernel/library_call.h"
 #include "codegen/kernel/optimise.h"
 #include "ir/device_kind.h"
 #include "runtime/base/arena.h"
@@ -37,6 +38,8 @@ typedef struct kernel {
   uint64_t scratch_bytes;
   uint64_t in_place[GENIE_IR_MAX_RESULTS];
   bool is_cuda, is_lowered;  // the kind of its place's device
+  bool is_library;
+  int argument_count, arguments[GENIE_CODE_MAX_LIBRARY_ARGUMENTS];
   genie_cuda_code_kernel_t block;
 } kernel_t;
 
@@ -205,7 +208,6 @@ static void record_block(kernel_t *kernel, const genie_lowering_t *lowering) {
       .threads = lowering->threads,
       .frame_entries = state->input_count + state->output_count + state->dim_count,
       .shared_bytes = lowering->shared_bytes,
-      .is_programmatic = lowering->is_programmatic,
   };
   snprintf(kernel->block.symbol, sizeof(kernel->block.symbol), "%.48s", kernel->name);
 }
@@ -238,10 +240,57 @@ static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t
 static genie_status_t define_block_hooks(genie_lowering_t *lowering) {
   const struct genie_lowering_state *state = lowering->state;
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_threads", lowering->threads));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, "genie_grid_wait"));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_emulated_args", state->input_count + state->output_count));
   return genie_lower_define_i64(lowering, "genie_emulated_dims", state->dim_count);
+}
+
+// With programmatic launch a kernel starts while those before it finish: it lets the next one start at once, and waits
+// itself before it touches memory, unless its template knows a better place.
+static void define_grid_control(genie_lowering_t *lowering, const genie_target_t *target) {
+  static const char wait[] = "griddepcontrol.wait;", release[] = "griddepcontrol.launch_dependents;";
+  if (!target->has_programmatic_launch) {
+    (void)genie_lower_define_nothing(lowering, "genie_grid_wait");
+    return;
+  }
+  struct genie_lowering_state *state = lowering->state;
+  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(state->llvm), NULL, 0, false);
+  LLVMValueRef wait_asm =
+      LLVMGetInlineAsm(type, wait, sizeof(wait) - 1, "~{memory}", 9, true, false, LLVMInlineAsmDialectATT, false);
+  LLVMValueRef release_asm =
+      LLVMGetInlineAsm(type, release, sizeof(release) - 1, "~{memory}", 9, true, false, LLVMInlineAsmDialectATT, false);
+  genie_hook_t hook;
+  const bool waits_itself = genie_hook_begin(lowering, "genie_grid_wait", &hook);
+  if (waits_itself) {
+    LLVMBuildCall2(state->builder, type, wait_asm, NULL, 0, "");
+    LLVMBuildRetVoid(state->builder);
+    genie_hook_end(&hook);
+  }
+  LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(LLVMGetNamedFunction(state->module, "genie_kernel"));
+  LLVMPositionBuilderBefore(state->builder, LLVMGetFirstInstruction(entry));
+  LLVMBuildCall2(state->builder, type, release_asm, NULL, 0, "");
+  if (!waits_itself) {
+    LLVMBuildCall2(state->builder, type, wait_asm, NULL, 0, "");
+  }
+}
+
+// Whether the kernel is a call of a library, which then is recorded.
+static bool take_library_call(kernel_t *kernel, genie_lowering_t *lowering) {
+  genie_library_call_t call = {.function = NULL};
+  const bool is_call = genie_op_may_call_libraries(lowering->op) &&
+                       ((strcmp(kernel->family, "gemm") == 0 && genie_gemm_library_call(lowering, &call)) ||
+                        (strcmp(kernel->family, "conv") == 0 && genie_conv_library_call(lowering, &call)));
+  if (!is_call) {
+    return false;
+  }
+  struct genie_lowering_state *state = lowering->state;
+  snprintf(state->template_name, sizeof(state->template_name), "%s", call.function);
+  state->dim_count = call.dim_count;
+  memcpy(state->dims, call.dims, (size_t)call.dim_count * sizeof(*call.dims));
+  kernel->is_library = true;
+  kernel->argument_count = call.argument_count;
+  memcpy(kernel->arguments, call.arguments, sizeof(kernel->arguments));
+  return true;
 }
 
 static genie_status_t lower_kernel(compile_t *compile, int index, const genie_target_t *target,
@@ -276,12 +325,20 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
   if (state.input_count + state.output_count > GENIE_HOOK_MAX_ARGS || state.output_count > GENIE_IR_MAX_RESULTS) {
     return genie_lower_unimplemented(&lowering, "too many operands or results");
   }
+  if (target->is_cuda && take_library_call(kernel, &lowering)) {
+    return record(kernel, index, &lowering);
+  }
   genie_status_t status = kernel->lower(&lowering);
   if (status == GENIE_OK && state.module == NULL) {
     status = genie_status_make(GENIE_STATUS_INTERNAL, "the lowering of family %s chose no template", kernel->family);
   }
   if (status == GENIE_OK) {
     status = define_block_hooks(&lowering);
+  }
+  if (status == GENIE_OK && target->is_cuda) {
+    define_grid_control(&lowering, target);
+  } else if (status == GENIE_OK) {
+    status = genie_lower_define_nothing(&lowering, "genie_grid_wait");
   }
   if (status == GENIE_OK) {
     status = record(kernel, index, &lowering);
@@ -300,6 +357,9 @@ static genie_status_t compile_kernel(compile_t *compile, int index, int target_i
   const double start = now_ms();
   LLVMModuleRef module = NULL;
   GENIE_RETURN_IF_ERROR(lower_kernel(compile, index, target, &module));
+  if (module == NULL) {  // a library's
+    return GENIE_OK;
+  }
   const double lowered = now_ms();
   const kernel_t *kernel = &compile->kernels[index];
   const genie_optimise_block_t block = {kernel->block.threads, kernel->block.frame_entries};
@@ -339,7 +399,9 @@ static genie_status_t emit_cuda_image(compile_t *compile, int target_index, LLVM
     return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for an image of kernels");
   }
   for (int i = 0; i < compile->kernel_count; ++i) {
-    kernels[i] = compile->kernels[i].is_cuda ? &compile->kernels[i].block : NULL;
+    compile->kernels[i].block.is_programmatic = target->has_programmatic_launch;
+    const bool has_code = compile->kernels[i].is_cuda && !compile->kernels[i].is_library;
+    kernels[i] = has_code ? &compile->kernels[i].block : NULL;
   }
   const double start = now_ms();
   LLVMModuleRef copy = LLVMCloneModule(storage->modules[target_index]);
@@ -455,7 +517,10 @@ static genie_status_t publish_kernels(compile_t *compile, genie_codegen_code_t *
         .output_count = (int)mlirOperationGetNumResults(kernel->op),
         .dim_count = kernel->dim_count,
         .scratch_bytes = kernel->scratch_bytes,
+        .is_library = kernel->is_library,
+        .argument_count = kernel->argument_count,
     };
+    memcpy(code->kernels[i].arguments, kernel->arguments, sizeof(kernel->arguments));
     memcpy(code->kernels[i].in_place, kernel->in_place, sizeof(kernel->in_place));
   }
   return GENIE_OK;

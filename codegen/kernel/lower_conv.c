@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "codegen/kernel/gpu_block.h"
+#include "codegen/kernel/hook.h"
+#include "codegen/kernel/library_call.h"
 #include "codegen/kernel/operand.h"
+#include "ir/device_kind.h"
+#include "runtime/plan/library_call.h"
 
 enum {
   SPATIAL = 3,
@@ -321,6 +325,87 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c,
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_transposed", c->is_transposed));
   GENIE_RETURN_IF_ERROR(define_weight_strides(lowering, c));
   return define_hooks(lowering, c, SPATIAL);
+}
+
+//===-- Library calls ---------------------------------------------------------------------------------------------===//
+
+// Whether the view is dense in the order (0, 2, 3, 1): images, or a weight, whose channels are innermost.
+static bool is_channels_last(const genie_strided_view_t *view) {
+  static const int order[] = {1, 3, 2, 0};
+  MlirContext context = mlirAffineExprGetContext(view->offset);
+  MlirAffineExpr stride = genie_dim_constant(context, 1);
+  if (view->rank != 4 || !is_number(view->offset, 0)) {
+    return false;
+  }
+  for (int i = 0; i < 4; ++i) {
+    const int d = order[i];
+    if (!is_number(view->dims[d], 1) && !mlirAffineExprEqual(view->strides[d], stride)) {
+      return false;
+    }
+    stride = genie_dim_mul(view->dims[d], stride);
+  }
+  return true;
+}
+
+static bool is_library_conv(const genie_lowering_t *lowering, const conv_t *c) {
+  return !c->is_transposed && c->spatial == 2 && c->groups == 1 && c->weight.width == 0 &&
+         c->x.dtype == c->weight.dtype && c->x.dtype != GENIE_DTYPE_F64 && c->channels % 8 == 0 && c->n % 8 == 0 &&
+         is_channels_last(&c->x.view) && is_channels_last(&c->weight.view) &&
+         genie_region_argument(lowering, c->x.view.root) >= 0 &&
+         genie_region_argument(lowering, c->weight.view.root) >= 0;
+}
+
+static void fill_conv(const genie_lowering_t *lowering, const conv_t *c, const genie_library_epilogue_t *epilogue,
+                      genie_library_call_t *call) {
+  MlirContext context = lowering->context;
+  call->function = "cudnn.conv";
+  call->argument_count = 3;
+  call->arguments[0] = genie_region_argument(lowering, c->x.view.root);
+  call->arguments[1] = genie_region_argument(lowering, c->weight.view.root);
+  call->arguments[2] = lowering->state->input_count;
+  int64_t high[SPATIAL];
+  read_numbers(lowering->anchor, "padding_high", c->spatial, 0, high);
+  const int64_t numbers[] = {
+      [GENIE_LIBRARY_CONV_C] = c->channels,
+      [GENIE_LIBRARY_CONV_K] = c->n,
+      [GENIE_LIBRARY_CONV_R] = c->kernel[1],
+      [GENIE_LIBRARY_CONV_S] = c->kernel[2],
+      [GENIE_LIBRARY_CONV_STRIDE_H] = c->stride[1],
+      [GENIE_LIBRARY_CONV_STRIDE_W] = c->stride[2],
+      [GENIE_LIBRARY_CONV_PAD_TOP] = c->padding[1],
+      [GENIE_LIBRARY_CONV_PAD_LEFT] = c->padding[2],
+      [GENIE_LIBRARY_CONV_PAD_BOTTOM] = high[1],
+      [GENIE_LIBRARY_CONV_PAD_RIGHT] = high[2],
+      [GENIE_LIBRARY_CONV_DILATION_H] = c->dilation[1],
+      [GENIE_LIBRARY_CONV_DILATION_W] = c->dilation[2],
+      [GENIE_LIBRARY_CONV_GROUPS] = c->groups,
+      [GENIE_LIBRARY_CONV_TYPE] = c->x.dtype,
+      [GENIE_LIBRARY_CONV_FLAGS] = genie_library_append_epilogue(lowering, epilogue, call),
+      [GENIE_LIBRARY_CONV_ACTIVATION] = epilogue->activation,
+      [GENIE_LIBRARY_CONV_MATH] =
+          genie_op_allows_tf32(lowering->op) ? GENIE_LIBRARY_MATH_TF32 : GENIE_LIBRARY_MATH_EXACT,
+  };
+  for (int i = 0; i < GENIE_LIBRARY_CONV_DIM_COUNT; ++i) {
+    call->dims[i] = genie_dim_constant(context, numbers[i]);
+  }
+  call->dims[GENIE_LIBRARY_CONV_N] = c->result.dims[0];
+  call->dims[GENIE_LIBRARY_CONV_H] = c->x_size[1];
+  call->dims[GENIE_LIBRARY_CONV_W] = c->x_size[2];
+  call->dim_count = GENIE_LIBRARY_CONV_DIM_COUNT;
+}
+
+bool genie_conv_library_call(genie_lowering_t *lowering, genie_library_call_t *out_call) {
+  conv_t c = {0};
+  genie_library_epilogue_t epilogue;
+  const genie_status_t status = read_conv(lowering, &c);
+  const bool is_readable = status == GENIE_OK;
+  genie_status_free(status);
+  if (!is_readable || !is_library_conv(lowering, &c) || !genie_library_read_epilogue(lowering, c.bias, 1, &epilogue) ||
+      !is_channels_last(&epilogue.result) || epilogue.activation > GENIE_LIBRARY_ACTIVATION_RELU) {
+    return false;
+  }
+  fill_conv(lowering, &c, &epilogue, out_call);
+  return true;
 }
 
 genie_status_t genie_lower_conv(genie_lowering_t *lowering) {

@@ -2,9 +2,14 @@
 #include <string.h>
 
 #include "codegen/kernel/gpu_block.h"
+#include "codegen/kernel/hook.h"
+#include "codegen/kernel/library_call.h"
 #include "codegen/kernel/operand.h"
+#include "ir/device_kind.h"
+#include "runtime/plan/library_call.h"
 
 enum { GPU_GEMV_ROWS = 8, GPU_GEMV_COLUMNS = 8, GPU_TILE = 64 };  // templates/cuda
+enum { LEAST_LIBRARY_WORK = 1 << 20 };                            // multiplications
 enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12, CACHED_BYTES = 8 << 20 };
 
 // The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
@@ -185,12 +190,20 @@ static genie_status_t define_gpu_operands(genie_lowering_t *lowering, const prod
   return genie_lower_define_i64(lowering, "genie_b_is_vector_n", genie_operand_has_groups(&p->b, n_dim));
 }
 
+// Whether the operand is the same in every call, so that no launch writes it.
+static bool is_weight(const genie_lowering_t *lowering, const genie_operand_t *operand) {
+  MlirValue root = operand->view.root;
+  return mlirValueIsABlockArgument(root) &&
+         genie_ir_is_compile_time(mlirOperationGetOperand(lowering->op, mlirBlockArgumentGetArgNumber(root)));
+}
+
 static genie_status_t lower_gpu_gemv(genie_lowering_t *lowering, const product_t *p, bool is_double) {
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemv", is_double));
   lowering->threads = GPU_GEMV_COLUMNS / 2 * GENIE_GPU_WARP;
   lowering->grid = genie_dim_mul(p->batch, genie_lower_ceildiv(p->n, GPU_GEMV_COLUMNS));
   const int64_t rows = genie_lower_maximum(lowering, p->m);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_rows", rows < 1 ? 1 : rows));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_weight", is_weight(lowering, &p->b)));
   GENIE_RETURN_IF_ERROR(define_gpu_operands(lowering, p));
   return define_operands(lowering, p);
 }
@@ -212,6 +225,136 @@ static genie_status_t lower_gpu(genie_lowering_t *lowering, const product_t *p) 
   }
   const bool is_gemv = is_one(p->b_k_stride) && genie_lower_maximum(lowering, p->m) <= GPU_GEMV_ROWS;
   return is_gemv ? lower_gpu_gemv(lowering, p, is_double) : lower_gpu_tiles(lowering, p, is_double);
+}
+
+//===-- Library calls ---------------------------------------------------------------------------------------------===//
+
+// A matrix as a library sees it: rows of contiguous elements.
+typedef struct matrix {
+  MlirAffineExpr row_stride, batch_stride;
+  bool is_transposed;
+} matrix_t;
+
+// `rows` and `columns` are the strides along the dimensions that are rows and columns of the matrix not transposed.
+static bool read_matrix(MlirAffineExpr rows, MlirAffineExpr columns, MlirAffineExpr batch_stride, matrix_t *out) {
+  *out = (matrix_t){.row_stride = rows, .batch_stride = batch_stride};
+  if (is_one(columns)) {
+    return true;
+  }
+  out->row_stride = columns;
+  out->is_transposed = true;
+  return is_one(rows);
+}
+
+// The step from one matrix of a batch to the next where all batch dimensions but one are 1: dimensions [0, rank) of
+// `view` are the last of them.
+static bool read_batch_stride(const product_t *p, const genie_strided_view_t *view, int rank, MlirAffineExpr zero,
+                              MlirAffineExpr *out_stride) {
+  int count = 0;
+  *out_stride = zero;
+  for (int d = 0; d < p->batch_rank; ++d) {
+    const int own = d - (p->batch_rank - rank);
+    if (is_one(p->result.dims[d])) {
+      continue;
+    }
+    ++count;
+    *out_stride = own < 0 || is_one(view->dims[own]) ? zero : view->strides[own];
+  }
+  return count <= 1;
+}
+
+static bool is_whole_argument(const genie_lowering_t *lowering, const genie_operand_t *operand) {
+  int64_t offset = -1;
+  return operand->width == 0 && genie_region_argument(lowering, operand->view.root) >= 0 &&
+         genie_dim_is_constant(operand->view.offset, &offset) && offset == 0;
+}
+
+static bool is_library_type(const product_t *p) {
+  return genie_operand_is_narrow_pair(&p->a, &p->b) ||
+         (p->a.dtype == p->b.dtype && (p->a.dtype == GENIE_DTYPE_F32 || p->a.dtype == GENIE_DTYPE_F64));
+}
+
+// A call pays where the product is large; a few rows stream their weight in gemv.
+static bool is_worth_a_call(const genie_lowering_t *lowering, const product_t *p) {
+  const double work = (double)genie_lower_maximum(lowering, p->batch) * (double)genie_lower_maximum(lowering, p->m) *
+                      (double)genie_lower_maximum(lowering, p->n) * (double)genie_lower_maximum(lowering, p->k);
+  return genie_lower_maximum(lowering, p->m) > GPU_GEMV_ROWS && work >= LEAST_LIBRARY_WORK &&
+         genie_lower_minimum(lowering, p->k) >= 1;
+}
+
+typedef struct library_product {
+  matrix_t a, b, d;
+  genie_library_epilogue_t epilogue;
+} library_product_t;
+
+static bool read_library_product(const genie_lowering_t *lowering, const product_t *p, library_product_t *l) {
+  MlirAffineExpr zero = genie_dim_constant(lowering->context, 0), a_batch, b_batch, d_batch, d_rows;
+  const genie_strided_view_t *a = &p->a.view, *b = &p->b.view, *d = &l->epilogue.result;
+  const int last = p->result.rank - 1;
+  if (!genie_library_read_epilogue(lowering, p->bias, last, &l->epilogue)) {
+    return false;
+  }
+  const int a_rank = a->rank == p->result.rank ? p->batch_rank : a->rank - 2;
+  const int b_rank = b->rank - 2 < p->batch_rank ? b->rank - 2 : p->batch_rank;
+  int64_t offset = -1;
+  const int d_outer = count_outer_dims(lowering->context, d, last, &d_rows);
+  return read_batch_stride(p, a, a_rank, zero, &a_batch) && read_batch_stride(p, b, b_rank, zero, &b_batch) &&
+         read_batch_stride(p, d, p->batch_rank, zero, &d_batch) && d_outer <= p->batch_rank &&
+         genie_dim_is_constant(d->offset, &offset) && offset == 0 &&
+         read_matrix(p->a_m_stride, p->a_k_stride, a_batch, &l->a) &&
+         read_matrix(p->b_k_stride, p->b_n_stride, b_batch, &l->b) && is_one(d->strides[last]) &&
+         read_matrix(d_rows, d->strides[last], d_batch, &l->d);
+}
+
+static void fill_matmul(const genie_lowering_t *lowering, const product_t *p, const library_product_t *l,
+                        genie_library_call_t *call) {
+  MlirContext context = lowering->context;
+  call->function = "cublaslt.matmul";
+  call->argument_count = 3;
+  call->arguments[0] = genie_region_argument(lowering, p->a.view.root);
+  call->arguments[1] = genie_region_argument(lowering, p->b.view.root);
+  call->arguments[2] = lowering->state->input_count;
+  const int flags = genie_library_append_epilogue(lowering, &l->epilogue, call);
+  const bool is_tf32 = genie_op_allows_tf32(lowering->op);
+  const double alpha = 1.0;
+  int64_t alpha_bits;
+  memcpy(&alpha_bits, &alpha, sizeof(alpha_bits));
+  const int64_t d_type = genie_lower_dtype(mlirOperationGetResult(lowering->anchor, 0));
+  MlirAffineExpr *dims = call->dims;
+  dims[GENIE_LIBRARY_MATMUL_BATCH] = p->batch;
+  dims[GENIE_LIBRARY_MATMUL_M] = p->m;
+  dims[GENIE_LIBRARY_MATMUL_N] = p->n;
+  dims[GENIE_LIBRARY_MATMUL_K] = p->k;
+  dims[GENIE_LIBRARY_MATMUL_A_ROW_STRIDE] = l->a.row_stride;
+  dims[GENIE_LIBRARY_MATMUL_A_BATCH_STRIDE] = l->a.batch_stride;
+  dims[GENIE_LIBRARY_MATMUL_B_ROW_STRIDE] = l->b.row_stride;
+  dims[GENIE_LIBRARY_MATMUL_B_BATCH_STRIDE] = l->b.batch_stride;
+  dims[GENIE_LIBRARY_MATMUL_D_ROW_STRIDE] = l->d.row_stride;
+  dims[GENIE_LIBRARY_MATMUL_D_BATCH_STRIDE] = l->d.batch_stride;
+  dims[GENIE_LIBRARY_MATMUL_A_IS_TRANSPOSED] = genie_dim_constant(context, l->a.is_transposed);
+  dims[GENIE_LIBRARY_MATMUL_B_IS_TRANSPOSED] = genie_dim_constant(context, l->b.is_transposed);
+  dims[GENIE_LIBRARY_MATMUL_TYPE] = genie_dim_constant(context, p->a.dtype);
+  dims[GENIE_LIBRARY_MATMUL_D_TYPE] = genie_dim_constant(context, d_type);
+  dims[GENIE_LIBRARY_MATMUL_FLAGS] = genie_dim_constant(context, flags);
+  dims[GENIE_LIBRARY_MATMUL_ACTIVATION] = genie_dim_constant(context, l->epilogue.activation);
+  dims[GENIE_LIBRARY_MATMUL_MATH] =
+      genie_dim_constant(context, is_tf32 ? GENIE_LIBRARY_MATH_TF32 : GENIE_LIBRARY_MATH_EXACT);
+  dims[GENIE_LIBRARY_MATMUL_ALPHA_BITS] = genie_dim_constant(context, alpha_bits);
+  call->dim_count = GENIE_LIBRARY_MATMUL_DIM_COUNT;
+}
+
+bool genie_gemm_library_call(genie_lowering_t *lowering, genie_library_call_t *out_call) {
+  product_t p = {0};
+  library_product_t l = {0};
+  const genie_status_t status = read_product(lowering, &p);
+  const bool is_readable = status == GENIE_OK;
+  genie_status_free(status);
+  if (!is_readable || !is_library_type(&p) || !is_whole_argument(lowering, &p.a) ||
+      !is_whole_argument(lowering, &p.b) || !is_worth_a_call(lowering, &p) || !read_library_product(lowering, &p, &l)) {
+    return false;
+  }
+  fill_matmul(lowering, &p, &l, out_call);
+  return true;
 }
 
 genie_status_t genie_lower_gemm(genie_lowering_t *lowering) {

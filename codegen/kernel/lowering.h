@@ -61,7 +61,6 @@ typedef struct genie_lowering {
   // Decided by the family's lowering, of a kernel for a GPU, where there is no scratch.
   int threads;            // of a block; default 256. The hook genie_threads() says it
   uint32_t shared_bytes;  // of dynamic shared memory
-  bool is_programmatic;   // the template waits for earlier launches itself (cuda_image.h)
 
   struct genie_lowering_state *state;  // private to codegen/kernel
 } genie_lowering_t;

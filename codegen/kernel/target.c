@@ -9,8 +9,9 @@
 #include "codegen/codegen.h"
 
 static const genie_target_t target_table[] = {
-#define GENIE_TARGET(name, device_kind, cpu, features, vector_bytes, vector_count, needs) \
-  {name, device_kind, cpu, features, needs, vector_bytes, vector_count, device_kind[1] == 'u', name[5] == 'e'},
+#define GENIE_TARGET(name, device_kind, cpu, features, vector_bytes, vector_count, needs)                  \
+  {name,           device_kind,   cpu, features, needs, vector_bytes, vector_count, device_kind[1] == 'u', \
+   name[8] == '9', name[5] == 'e'},
 #include "codegen/kernel/target.def"
 #undef GENIE_TARGET
 };
@@ -129,8 +130,23 @@ genie_status_t genie_codegen_set_targets(MlirModule module, const char *text) {
       named(context, "vector_bytes", genie_ir_i64_attr(context, best->vector_bytes)),
   };
   mlirOperationSetAttributeByName(op, mlirStringRefCreateFromCString("genie.target"),
-                                  mlirDictionaryAttrGet(context, 4, entries));
+                                  mlirDictionaryAttrGet(context, sizeof(entries) / sizeof(entries[0]), entries));
   return GENIE_OK;
+}
+
+void genie_codegen_set_libraries(MlirModule module, bool has_libraries, bool allows_tf32) {
+  MlirOperation op = mlirModuleGetOperation(module);
+  MlirContext context = mlirOperationGetContext(op);
+  const MlirStringRef name = mlirStringRefCreateFromCString("genie.target");
+  const MlirAttribute target = mlirOperationGetAttributeByName(op, name);
+  MlirNamedAttribute entries[16];
+  intptr_t count = 0;
+  for (intptr_t i = 0; i < mlirDictionaryAttrGetNumElements(target) && count < 12; ++i) {
+    entries[count++] = mlirDictionaryAttrGetElement(target, i);
+  }
+  entries[count++] = named(context, "libraries", mlirBoolAttrGet(context, has_libraries));
+  entries[count++] = named(context, "allow_tf32", mlirBoolAttrGet(context, allows_tf32));
+  mlirOperationSetAttributeByName(op, name, mlirDictionaryAttrGet(context, count, entries));
 }
 
 genie_status_t genie_target_list(MlirModule module, int capacity, genie_target_t *out_targets, int *out_count) {

@@ -15,7 +15,8 @@ typedef struct genie_target {
   char features[2048];  // LLVM's, "+avx2,-sse4a,..."
   char needs[512];      // of a device: CPU features as in /proc/cpuinfo, "sm_90"
   int vector_bytes, vector_count;
-  bool is_cuda;      // code for a GPU
+  bool is_cuda;  // code for a GPU
+  bool has_programmatic_launch;
   bool is_emulated;  // the templates of GPUs, compiled for a CPU
 } genie_target_t;
 

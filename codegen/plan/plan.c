@@ -414,7 +414,7 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
   }
   const int place = genie_ir_place(kernel_op);
   const genie_code_kernel_t *kernel = &code->kernels[launch->kernel];
-  const int arg_count = kernel->input_count + kernel->output_count;
+  const int arg_count = kernel->is_library ? kernel->argument_count : kernel->input_count + kernel->output_count;
   MlirValue *operands = NULL;
   GENIE_RETURN_IF_ERROR(
       allocate(&builder->plan->arena, (size_t)(arg_count + kernel->dim_count + 1), sizeof(MlirValue), &operands));
@@ -423,14 +423,15 @@ static genie_status_t build_launch(const entry_builder_t *builder, MlirOperation
   }
   GENIE_RETURN_IF_ERROR(require_affine(builder, launch->grid, &operands[arg_count + kernel->dim_count]));
   for (int i = 0; i < arg_count; ++i) {
-    const bool is_output = i >= kernel->input_count;
-    const MlirValue value =
-        is_output ? mlirOperationGetResult(kernel_op, i - kernel->input_count) : mlirOperationGetOperand(kernel_op, i);
+    const int argument = kernel->is_library ? kernel->arguments[i] : i;
+    const bool is_output = argument >= kernel->input_count;
+    const MlirValue value = is_output ? mlirOperationGetResult(kernel_op, argument - kernel->input_count)
+                                      : mlirOperationGetOperand(kernel_op, argument);
     GENIE_RETURN_IF_ERROR(
         require_slice(builder, genie_entry_plan_buffer(builder->entry, value, place), is_output, &operands[i]));
   }
   const MlirStringRef path = module_path_of(kernel_op);
-  genie_gplan_op_t op = {.name = "gplan.launch",
+  genie_gplan_op_t op = {.name = kernel->is_library ? "gplan.library_call" : "gplan.launch",
                          .location = mlirOperationGetLocation(kernel_op),
                          .operand_count = arg_count + kernel->dim_count + 1,
                          .operands = operands,
@@ -597,7 +598,8 @@ static void build_targets_and_kernels(plan_builder_t *builder) {
     genie_gplan_op_t op = {.name = "gplan.kernel", .location = builder->location};
     genie_gplan_set_string(&op, "name", kernel->name, strlen(kernel->name));
     genie_gplan_set_string(&op, "template_name", kernel->template_name, strlen(kernel->template_name));
-    genie_gplan_set_i64(&op, "args", (uint64_t)(kernel->input_count + kernel->output_count));
+    const int args = kernel->is_library ? kernel->argument_count : kernel->input_count + kernel->output_count;
+    genie_gplan_set_i64(&op, "args", (uint64_t)args);
     genie_gplan_set_i64(&op, "dims", (uint64_t)kernel->dim_count);
     genie_gplan_set_i64(&op, "scratch", kernel->scratch_bytes);
     genie_gplan_build(&op, builder->body, (MlirOperation){NULL});

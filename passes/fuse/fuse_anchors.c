@@ -4,6 +4,7 @@
 
 #include "ir/strided_view.h"
 #include "passes/fuse/fuse_graph.h"
+#include "passes/fuse/library_epilogue.h"
 
 enum { MAX_EPILOGUE = 40, MAX_EPILOGUE_PRODUCER_WEIGHT = 1 };
 
@@ -161,7 +162,7 @@ static void grow_epilogue(genie_fuse_graph_t *graph, int group) {
   int pending_count = 0;
   while (pending_count < MAX_EPILOGUE) {
     const int user = next_user(graph, group);
-    if (user < 0 || !is_epilogue_op(graph, group, user, space) ||
+    if (user < 0 || !is_epilogue_op(graph, group, user, space) || !genie_fuse_library_admits(graph, group, user) ||
         (has_prologue_exit && genie_fuse_graph_is_split(graph, group, user))) {
       break;
     }

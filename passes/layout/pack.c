@@ -1,5 +1,6 @@
 // pack: weights that templates want in panels are packed when the plan is made: genie.pack outside the kernel, and
-// genie.unpack inside, where the anchor reads it.
+// genie.unpack inside, where the anchor reads it. GPUs read products' weights as they are stored, and convolutions'
+// channels-last.
 #include "ir/pack.h"
 
 #include <assert.h>
@@ -142,14 +143,76 @@ static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
   return GENIE_OK;
 }
 
+//===-- Convolutions on GPUs --------------------------------------------------------------------------------------===//
+
+// The physical order of a weight [O, C, spatial..] whose channels are innermost, and the way back.
+static void channels_innermost(int rank, int64_t *out_to, int64_t *out_back) {
+  out_to[0] = out_back[0] = 0;
+  for (int d = 2; d < rank; ++d) {
+    out_to[d - 1] = d;
+    out_back[d] = d - 1;
+  }
+  out_to[rank - 1] = 1;
+  out_back[1] = rank - 1;
+}
+
+static genie_status_t permute(MlirOperation before, MlirValue value, const int64_t *permutation, MlirValue *out_value) {
+  const genie_tensor_type_t type = genie_value_type(value);
+  const MlirContext context = mlirOperationGetContext(before);
+  int64_t dims[GENIE_IR_MAX_RANK];
+  for (int d = 0; d < type.rank; ++d) {
+    dims[d] = genie_dim_value(type.dims[permutation[d]]);
+  }
+  const genie_ir_attribute_t attribute = {"permutation", genie_ir_i64_array_attr(context, type.rank, permutation)};
+  return genie_rewrite_make_typed(before, "genie.permute", 1, &value, 1, &attribute,
+                                  genie_type_make_static(context, type.dtype, type.rank, dims), out_value);
+}
+
+// The weight of a convolution lies channels-last, as tensor cores and libraries read it: a permuted copy that is made
+// with the plan, seen through a view that permutes it back.
+static genie_status_t turn_weight(packer_t *packer, MlirOperation kernel, MlirOperation conv, MlirValue weight) {
+  const MlirValue argument = mlirOperationGetOperand(conv, 1);
+  const int rank = genie_value_type(weight).rank;
+  int64_t to[GENIE_IR_MAX_RANK], back[GENIE_IR_MAX_RANK];
+  channels_innermost(rank, to, back);
+  int known = genie_pointer_map_get(&packer->packed_of, weight.ptr);
+  if (known < 0) {
+    known = packer->count++;
+    GENIE_RETURN_IF_ERROR(permute(kernel, weight, to, &packer->packed[known]));
+    GENIE_RETURN_IF_ERROR(genie_pointer_map_set(&packer->packed_of, weight.ptr, known));
+  }
+  const MlirValue turned = packer->packed[known];
+  mlirOperationSetOperand(kernel, mlirBlockArgumentGetArgNumber(argument), turned);
+  mlirBlockArgumentSetType(argument, mlirValueGetType(turned));
+  MlirValue view;
+  GENIE_RETURN_IF_ERROR(permute(mlirBlockGetFirstOperation(mlirOperationGetBlock(conv)), argument, back, &view));
+  mlirValueReplaceAllUsesOfWith(argument, view);
+  mlirOperationSetOperand(mlirOpResultGetOwner(view), 0, argument);  // it read itself
+  return GENIE_OK;
+}
+
+static genie_status_t turn_kernel(packer_t *packer, MlirOperation kernel) {
+  const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    const MlirValue weight = genie_op_is(op, "genie.conv") && genie_ir_i64(op, "groups") == 1
+                                 ? packable_weight(kernel, op)
+                                 : (MlirValue){NULL};
+    if (!mlirValueIsNull(weight) && genie_type_is_static(mlirValueGetType(weight))) {
+      return turn_weight(packer, kernel, op, weight);
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t pack_all(packer_t *packer, genie_arena_t *arena) {
   genie_op_list_t list;
   GENIE_RETURN_IF_ERROR(genie_rewrite_list_ops(genie_rewrite_body(packer->function), arena, &list));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(arena, (size_t)list.count, sizeof(MlirValue), (void **)&packer->packed));
   for (int i = 0; i < list.count; ++i) {
-    // The templates of GPUs read weights as they are stored.
-    if (genie_op_is(list.ops[i], "genie.kernel") && !genie_op_is_on(list.ops[i], "cuda")) {
-      GENIE_RETURN_IF_ERROR(pack_kernel(packer, list.ops[i]));
+    if (genie_op_is(list.ops[i], "genie.kernel")) {
+      GENIE_RETURN_IF_ERROR(genie_op_is_on(list.ops[i], "cuda") ? turn_kernel(packer, list.ops[i])
+                                                                : pack_kernel(packer, list.ops[i]));
     }
   }
   return GENIE_OK;

@@ -16,7 +16,7 @@ enum { MAX_THREADS = 1024, STACK_BYTES = 256 << 10, WARP = 32, LANE_BYTES = 64 }
 typedef struct fiber {
   void *stack_pointer;
   bool is_done;
-  int arrivals;  // barriers or exchanges that it has come to
+  int barriers, exchanges;  // that it has come to
 } fiber_t;
 
 static struct {
@@ -84,29 +84,25 @@ static void run_block(genie_emulator_thread_fn_t function, const void *frame, in
   pthread_mutex_unlock(&emulator.lock);
 }
 
-// Waits until all of [first, end) that still run have come as often as this thread.
-static void wait_for(int first, int end) {
-  const int arrivals = ++emulator.fibers[emulator.running].arrivals;
-  for (bool is_waiting = true; is_waiting;) {
-    is_waiting = false;
-    for (int t = first; t < end; ++t) {
-      is_waiting = is_waiting || (!emulator.fibers[t].is_done && emulator.fibers[t].arrivals < arrivals);
-    }
-    if (is_waiting) {
+static void block_barrier(void) {
+  const int barriers = ++emulator.fibers[emulator.running].barriers;
+  for (int t = 0; t < emulator.threads; ++t) {
+    while (!emulator.fibers[t].is_done && emulator.fibers[t].barriers < barriers) {
       yield();
     }
   }
 }
 
-static void block_barrier(void) {
-  wait_for(0, emulator.threads);
-}
-
 static const void *warp_exchange(const void *value, int bytes) {
   const int thread = emulator.running, warp = thread / WARP;
-  char (*round)[LANE_BYTES] = emulator.lanes[warp][emulator.fibers[thread].arrivals % 2];
+  const int exchanges = ++emulator.fibers[thread].exchanges;
+  char (*round)[LANE_BYTES] = emulator.lanes[warp][exchanges % 2];
   memcpy(round[thread % WARP], value, (size_t)bytes);
-  wait_for(warp * WARP, (warp + 1) * WARP);
+  for (int t = warp * WARP; t < (warp + 1) * WARP; ++t) {
+    while (!emulator.fibers[t].is_done && emulator.fibers[t].exchanges < exchanges) {
+      yield();
+    }
+  }
   return round;
 }
 

@@ -6,7 +6,9 @@
 enum { GEMV_COLUMNS = 2, GEMV_AHEAD = 4, MOST_ROWS = 8 };
 
 i64 genie_rows(const frame_t *frame);  // the greatest m, at most MOST_ROWS
+// Waits for the launches before this one. Only weights may be read earlier.
 void genie_grid_wait(const frame_t *frame);
+i64 genie_b_is_weight(const frame_t *frame);
 
 typedef uint32_t words_t __attribute__((ext_vector_type(4)));
 enum { GROUP_BYTES = 16 };
@@ -91,8 +93,13 @@ GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const ch
   const int group = GROUP_BYTES / (int)storage_bytes((int)genie_b_dtype(frame));
   const i64 step = (i64)GEMV_AHEAD * WARP * group;
   words_t weights[GEMV_AHEAD][GEMV_COLUMNS], next[GEMV_AHEAD][GEMV_COLUMNS];
+  if (!genie_b_is_weight(frame)) {
+    genie_grid_wait(frame);
+  }
   load_weights(frame, b, n, 0, group, weights);
-  genie_grid_wait(frame);
+  if (genie_b_is_weight(frame)) {
+    genie_grid_wait(frame);
+  }
 #pragma clang loop unroll(disable)
   for (i64 k = 0; k < genie_k(frame); k += step) {
     load_weights(frame, b, n, k + step, group, next);

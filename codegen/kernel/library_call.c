@@ -57,7 +57,7 @@ static int activation_of(MlirOperation op) {
   const MlirStringRef approximate =
       genie_op_is(op, "genie.gelu") ? genie_ir_string(op, "approximate") : mlirStringRefCreate("", 0);
   return approximate.length == 4 && memcmp(approximate.data, "tanh", 4) == 0 ? GENIE_LIBRARY_ACTIVATION_GELU_TANH
-                                                                              : GENIE_LIBRARY_ACTIVATION_NONE;
+                                                                             : GENIE_LIBRARY_ACTIVATION_NONE;
 }
 
 static bool take_addend(const genie_lowering_t *lowering, MlirValue addend, int bias_dim,

@@ -1,6 +1,6 @@
 // PTX of the row and pointwise families: neighbours are loaded and stored at once, nothing is called, nothing is in local
 // memory.
-// RUN: geniec %s --emit=asm --target cuda:sm_80,cuda:sm_90 --opt-level 3 | FileCheck %s
+// RUN: geniec %s --emit=asm --target cuda:sm_80,cuda:sm_90 --libraries none --opt-level 3 | FileCheck %s
 
 // CHECK: # target cuda:sm_80
 // CHECK: .target sm_80
@@ -12,6 +12,8 @@
 // CHECK-NOT: call
 // CHECK: .entry pointwise_0(
 // CHECK: .reqntid 256
+// CHECK: griddepcontrol.launch_dependents
+// CHECK: griddepcontrol.wait
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK: st.global.v4.b32
 // CHECK-NOT: .local
@@ -23,6 +25,7 @@
 // CHECK-NOT: .local
 // CHECK-NOT: call
 // CHECK: .entry gemv_f32_2(
+// CHECK: griddepcontrol.wait
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK-NOT: .local

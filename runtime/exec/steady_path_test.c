@@ -67,7 +67,8 @@ int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) 
   return __real_pthread_cond_wait(condition, mutex);
 }
 
-// Every entry, at sizes that change from call to call, with the caller's memory and the session's, aligned and not.
+// Every entry, on one place and on two, at sizes that change from call to call, with the caller's memory and the
+// session's, aligned and not.
 static int run_all(genie_session_t *session) {
   _Alignas(64) static float x[32];
   _Alignas(64) static float y[32];
@@ -80,6 +81,8 @@ static int run_all(genie_session_t *session) {
     failure_count += genie_session_run(session, SAMPLE_STATIC, &matrix, 1, &given, 1) != GENIE_OK;
     failure_count += genie_session_run(session, SAMPLE_DYNAMIC, &rows, 1, &(genie_tensor_t){0}, 1) != GENIE_OK;
     failure_count += genie_session_run(session, SAMPLE_COUNT, &vector, 1, &(genie_tensor_t){0}, 1) != GENIE_OK;
+    genie_tensor_t two[2] = {0};
+    failure_count += genie_session_run(session, SAMPLE_FAR, &rows, 1, two, 2) != GENIE_OK;
   }
   return failure_count;
 }
@@ -91,7 +94,7 @@ static void test_a_run_allocates_nothing_and_takes_no_lock(void **state) {
   genie_session_t *session = NULL;
   const genie_session_options_t options = {.thread_count = 2};
   snprintf(path, sizeof(path), "/tmp/genie-steady-path-test-%d.gplan", (int)getpid());
-  assert_int_equal(genie_sample_plan_write(path, NULL), GENIE_OK);
+  assert_int_equal(genie_sample_plan_write(path, &(genie_sample_options_t){.has_places = true}), GENIE_OK);
   assert_int_equal(genie_model_open(path, NULL, &model), GENIE_OK);
   assert_int_equal(genie_session_create(model, &options, &session), GENIE_OK);
   assert_true(atomic_load(&allocation_count) > 0);  // the redirection works

@@ -11,7 +11,12 @@ typedef struct printer {
   uint32_t *tensor_values;
   uint32_t *slice_values;  // NONE: not yet printed in this entry
   uint32_t next_value;
+  uint32_t place;  // that is printed; NONE: all
 } printer_t;
+
+static bool is_shown(const printer_t *printer, uint32_t place) {
+  return printer->place == GENIE_PLAN_NONE || printer->place == place;
+}
 
 #define PRINT(...) genie_string_builder_format(printer->text, __VA_ARGS__)
 
@@ -104,6 +109,9 @@ static void print_kernel(const printer_t *printer, const genie_plan_kernel_t *ke
 
 static void print_tensor(printer_t *printer, uint32_t index, const char *indent, const char *role) {
   const genie_plan_tensor_t *tensor = &printer->plan->tensors[index];
+  if (!is_shown(printer, tensor->place)) {
+    return;
+  }
   printer->tensor_values[index] = print_result(printer, indent);
   PRINT("gplan.%s ", role);
   print_string(printer, tensor->name);
@@ -214,7 +222,8 @@ static void print_instruction(printer_t *printer, const genie_plan_instruction_t
 static void print_transfers(const printer_t *printer, uint32_t entry) {
   for (uint32_t i = 0; i < printer->plan->transfer_count; ++i) {
     const genie_plan_transfer_t *transfer = &printer->plan->transfers[i];
-    if (transfer->entry == entry) {
+    if (transfer->entry == entry &&
+        (is_shown(printer, transfer->source_place) || is_shown(printer, transfer->destination_place))) {
       PRINT("      gplan.transfer ");
       print_string(printer, transfer->name);
       PRINT(" phase ");
@@ -242,7 +251,10 @@ static void print_entry(printer_t *printer, uint32_t index) {
   }
   print_transfers(printer, index);
   for (uint32_t i = 0; i < entry->instruction_count; ++i) {
-    print_instruction(printer, &plan->instructions[entry->first_instruction + i]);
+    const genie_plan_instruction_t *instruction = &plan->instructions[entry->first_instruction + i];
+    if (is_shown(printer, instruction->place)) {
+      print_instruction(printer, instruction);
+    }
   }
   PRINT("    }\n");
 }
@@ -254,7 +266,9 @@ static void print_plan(printer_t *printer) {
     print_target(printer, &plan->targets[i]);
   }
   for (uint32_t i = 0; i < plan->place_count; ++i) {
-    print_place(printer, &plan->places[i]);
+    if (is_shown(printer, i)) {
+      print_place(printer, &plan->places[i]);
+    }
   }
   for (uint32_t i = 0; i < plan->kernel_count; ++i) {
     print_kernel(printer, &plan->kernels[i]);
@@ -274,12 +288,18 @@ static void print_plan(printer_t *printer) {
 }
 
 genie_status_t genie_plan_disassemble(const genie_plan_t *plan, genie_string_builder_t *out_text) {
+  return genie_plan_disassemble_place(plan, GENIE_PLAN_NONE, out_text);
+}
+
+genie_status_t genie_plan_disassemble_place(const genie_plan_t *plan, uint32_t place,
+                                            genie_string_builder_t *out_text) {
   void *memory = NULL;
   const size_t count = (size_t)plan->expr_count + plan->tensor_count + plan->slice_count;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(plan->allocator, count + 1, sizeof(uint32_t), &memory));
   uint32_t *values = memory;
   printer_t printer = {.plan = plan,
                        .text = out_text,
+                       .place = place,
                        .expr_values = values,
                        .tensor_values = values + plan->expr_count,
                        .slice_values = values + plan->expr_count + plan->tensor_count};

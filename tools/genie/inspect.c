@@ -1,5 +1,6 @@
 // genie inspect: the plan as text, or its interface and sizes.
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/plan/disassemble.h"
 #include "runtime/plan/manifest.h"
@@ -9,6 +10,7 @@
 
 typedef struct inspect_options {
   genie_trust_options_t trust;
+  const char *place;
   bool is_summary;
   bool is_json;
 } inspect_options_t;
@@ -22,6 +24,11 @@ static const genie_config_option_t kOptions[] = {
      .kind = GENIE_CONFIG_FLAG,
      .offset = offsetof(inspect_options_t, is_json),
      .help = "print the summary as JSON"},
+    {.name = "--place",
+     .kind = GENIE_CONFIG_STRING,
+     .offset = offsetof(inspect_options_t, place),
+     .value = "NODE:DEVICE",
+     .help = "print one place alone: what it holds, sends and receives, and its list of instructions"},
     GENIE_TRUST_OPTIONS(inspect_options_t, trust),
 };
 
@@ -217,6 +224,33 @@ static genie_status_t summarise(const char *path, const inspect_options_t *optio
   return status;
 }
 
+static genie_status_t find_place(const genie_plan_t *plan, const char *name, uint32_t *out_place) {
+  genie_string_builder_t names;
+  genie_string_builder_init(plan->allocator, &names);
+  for (uint32_t i = 0; i < plan->place_count; ++i) {
+    const char *place = genie_plan_string(plan, plan->places[i].name);
+    if (strcmp(place, name) == 0) {
+      *out_place = i;
+      genie_string_builder_deinit(&names);
+      return GENIE_OK;
+    }
+    genie_string_builder_format(&names, " %s", place);
+  }
+  const genie_status_t status = genie_status_make(GENIE_STATUS_NOT_FOUND, "no place '%.64s'; the plan has%s", name,
+                                                  genie_string_builder_get(&names));
+  genie_string_builder_deinit(&names);
+  return status;
+}
+
+static genie_status_t disassemble(const inspect_options_t *options, const genie_plan_t *plan,
+                                  genie_string_builder_t *text) {
+  uint32_t place = GENIE_PLAN_NONE;
+  if (options->place != NULL) {
+    GENIE_RETURN_IF_ERROR(find_place(plan, options->place, &place));
+  }
+  return genie_plan_disassemble_place(plan, place, text);
+}
+
 genie_status_t genie_command_inspect(genie_command_t *command) {
   inspect_options_t options = {0};
   genie_config_list_t positional;
@@ -231,7 +265,7 @@ genie_status_t genie_command_inspect(genie_command_t *command) {
   GENIE_RETURN_IF_ERROR(genie_plan_open(positional.values[0], &plan_options, command->allocator, &plan));
   genie_string_builder_init(command->allocator, &text);
   genie_status_t status = options.is_summary || options.is_json ? summarise(positional.values[0], &options, plan, &text)
-                                                                : genie_plan_disassemble(plan, &text);
+                                                                : disassemble(&options, plan, &text);
   if (status == GENIE_OK) {
     status = genie_string_builder_status(&text);
   }

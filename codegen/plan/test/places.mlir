@@ -4,6 +4,8 @@
 // RUN: geniec %t.mlir --place 'a=local:cpu0' --place 'b=local:cpu1' -o %t.gplan
 // RUN: genie inspect %t.gplan | diff %t.plan -
 // RUN: FileCheck %s < %t.plan
+// RUN: genie inspect %t.gplan --place local:cpu1 | FileCheck --check-prefix=FAR %s
+// RUN: not genie inspect %t.gplan --place local:cpu7 2>&1 | FileCheck --check-prefix=NONE %s
 // Each place has a slab and states; a weight that two read is a tensor of each over the same bytes; what crosses is sent
 // behind the kernel that makes it and received before the one that reads it.
 
@@ -24,6 +26,15 @@
 // CHECK: gplan.send place 1 stream 0 %{{.*}} transfer 1
 // CHECK: gplan.receive place 0 stream 0 %{{.*}} transfer 1
 // CHECK: gplan.launch place 0
+
+// FAR-NOT: local:cpu0
+// FAR: gplan.place "local:cpu1"
+// FAR-NOT: place 0
+// FAR: gplan.transfer
+// FAR: gplan.receive place 1
+// FAR-NOT: place 0
+// FAR: gplan.send place 1
+// NONE: no place 'local:cpu7'; the plan has local:cpu0 local:cpu1
 genie.weight @w {file = "WEIGHTS", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<8x8xf32>
 genie.state @s : tensor<4x8xf32>
 func.func @main(%x: tensor<4x8xf32> {genie.input = "x"}, %w: tensor<8x8xf32> {genie.weight = @w}, %s: tensor<4x8xf32> {genie.state = @s}) -> (tensor<4x8xf32> {genie.output = "y"}, tensor<4x8xf32> {genie.output = "z"}) {

@@ -80,12 +80,57 @@ typedef struct mask_search {
   int steps_left;
 } mask_search_t;
 
-// The comparison keeps keys up to the query: key <= query, or query >= key; with `keeps_true` false, its complement.
+static bool splat_of(const genie_semantic_graph_t *graph, int node, double *out_number) {
+  node = genie_semantic_skip_views(graph, node);
+  return !mlirValueIsNull(graph->nodes[node].value) && genie_ir_splat_value(graph->nodes[node].value, out_number);
+}
+
+// What is added to places, as far as it is known: of iota + 3 it is 3.
+static double offset_of(const genie_semantic_graph_t *graph, int node) {
+  double offset = 0;
+  for (node = genie_semantic_skip_views(graph, node); node >= graph->argument_count;) {
+    double number;
+    const bool is_add = genie_semantic_node_is(graph, node, "genie.add");
+    if (genie_semantic_node_is(graph, node, "genie.iota")) {
+      return offset + genie_ir_f64(graph->nodes[node].op, "start");
+    }
+    if (!is_add && !genie_semantic_node_is(graph, node, "genie.sub")) {
+      return offset;
+    }
+    const int lhs = genie_semantic_operand(graph, node, 0), rhs = genie_semantic_operand(graph, node, 1);
+    const bool is_left_number = is_add && splat_of(graph, lhs, &number);
+    if (!is_left_number && !splat_of(graph, rhs, &number)) {
+      return offset;
+    }
+    offset += is_add ? number : -number;
+    node = genie_semantic_skip_views(graph, is_left_number ? rhs : lhs);
+  }
+  return offset;
+}
+
+// Places of keys run along the last dimension alone.
+static bool runs_along_keys(const genie_semantic_graph_t *graph, int node) {
+  const int rank = genie_semantic_type(graph, node).rank;
+  return rank >= 1 && genie_semantic_size_from_end(graph, node, 1) != 1 &&
+         (rank == 1 || genie_semantic_size_from_end(graph, node, 2) == 1);
+}
+
+// Places of queries do not run along the last dimension, and are no mere number.
+static bool runs_along_queries(const genie_semantic_graph_t *graph, int node) {
+  double number;
+  return !splat_of(graph, node, &number) &&
+         (genie_semantic_type(graph, node).rank == 0 || genie_semantic_size_from_end(graph, node, 1) == 1);
+}
+
+// The comparison keeps keys up to the query: key <= query, or query >= key; with `keeps_true` false, its complement. A
+// window that reaches beyond the query (key <= query + 4) is not causal.
 static bool compares_places(const genie_semantic_graph_t *graph, int node, bool keeps_true) {
   static const struct {
     const char *name;
     bool is_less;
-  } COMPARISONS[] = {{"genie.le", true}, {"genie.lt", true}, {"genie.ge", false}, {"genie.gt", false}};
+    bool is_strict;
+  } COMPARISONS[] = {
+      {"genie.le", true, false}, {"genie.lt", true, true}, {"genie.ge", false, false}, {"genie.gt", false, true}};
   for (size_t i = 0; i < sizeof COMPARISONS / sizeof COMPARISONS[0]; ++i) {
     if (!genie_semantic_node_is(graph, node, COMPARISONS[i].name)) {
       continue;
@@ -96,19 +141,13 @@ static bool compares_places(const genie_semantic_graph_t *graph, int node, bool 
     }
     const bool is_key_left = COMPARISONS[i].is_less == keeps_true;
     const int key = is_key_left ? lhs : rhs, query = is_key_left ? rhs : lhs;
-    // Keys run along the last dimension, queries do not.
-    return genie_semantic_type(graph, key).rank >= 1 && genie_semantic_size_from_end(graph, key, 1) != 1 &&
-           (genie_semantic_type(graph, query).rank == 0 || genie_semantic_size_from_end(graph, query, 1) == 1) &&
-           genie_semantic_type(graph, node).rank >= 2;
+    const double reach = offset_of(graph, query) - offset_of(graph, key);
+    if (reach > (COMPARISONS[i].is_strict == keeps_true ? 1 : 0)) {
+      return false;
+    }
+    return runs_along_keys(graph, key) && runs_along_queries(graph, query);
   }
   return false;
-}
-
-static bool splat_of(const genie_semantic_graph_t *graph, int node, double *out_number) {
-  while (genie_semantic_is_view(graph, node)) {
-    node = genie_semantic_operand(graph, node, 0);
-  }
-  return !mlirValueIsNull(graph->nodes[node].value) && genie_ir_splat_value(graph->nodes[node].value, out_number);
 }
 
 static bool find(mask_search_t *search, int node, bool keeps_true);
@@ -135,7 +174,7 @@ static bool find_in_where(mask_search_t *search, int node) {
   return find_in_operands(search, node, 1, true);
 }
 
-// x * large negative number, and 1 - x: each turns what is kept.
+// x * large negative number, and 1 - x: each turns what is kept. A positive scale keeps it.
 static bool find_turned(mask_search_t *search, int node, bool is_sub, bool keeps_true) {
   const genie_semantic_graph_t *graph = search->graph;
   double number;
@@ -143,6 +182,9 @@ static bool find_turned(mask_search_t *search, int node, bool is_sub, bool keeps
     if (splat_of(graph, genie_semantic_operand(graph, node, side), &number) &&
         (is_sub ? number == 1 : number <= -1e4)) {
       return find(search, genie_semantic_operand(graph, node, 1 - side), !keeps_true);
+    }
+    if (!is_sub && splat_of(graph, genie_semantic_operand(graph, node, side), &number) && number > 0) {
+      return find(search, genie_semantic_operand(graph, node, 1 - side), keeps_true);
     }
   }
   return false;

@@ -22,6 +22,7 @@ typedef struct phases {
   guess_t *guesses;
   bool *is_returned;
   bool has_head, has_decode, has_prefill;
+  bool is_language_model;  // without attention: recurrent, or of states in space
 } phases_t;
 
 static bool has_several_modalities(const genie_semantic_graph_t *graph, int node) {
@@ -178,9 +179,14 @@ static void anchor_others(phases_t *phases) {
       set_anchor(phases, node, RANK_SAMPLE, 0.9, "chooses tokens");
     } else if (n->modality != 0 && !has_several_modalities(graph, node) &&
                genie_semantic_node_is(graph, node, "genie.conv")) {
-      set_anchor(phases, node, RANK_ENCODE, 0.85, "a convolution over an input");
+      set_anchor(phases, node, phases->is_language_model ? RANK_PREFILL : RANK_ENCODE,
+                 phases->is_language_model ? 0.75 : 0.85, "a convolution over an input");
     } else if (genie_semantic_node_is(graph, node, "genie.lstm") || genie_semantic_node_is(graph, node, "genie.gru")) {
-      set_anchor(phases, node, RANK_ENCODE, 0.8, "a recurrence over a whole input");
+      const bool is_one_way = !genie_ir_bool(n->op, "bidirectional");
+      set_anchor(phases, node, phases->is_language_model && is_one_way ? RANK_PREFILL : RANK_ENCODE, 0.8,
+                 "a recurrence over a whole input");
+    } else if (phases->is_language_model && genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "head")) {
+      set_anchor(phases, node, RANK_PREFILL, 0.75, "scores all tokens of a sequence that no attention reads");
     }
   }
 }
@@ -320,6 +326,7 @@ genie_status_t genie_recognise_phases(genie_semantic_graph_t *graph) {
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
     phases.has_head |= genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "head");
   }
+  phases.is_language_model = phases.has_head && graph->attention_count == 0;
   GENIE_RETURN_IF_ERROR(find_returned(&phases));
   anchor_attention(&phases);
   anchor_others(&phases);

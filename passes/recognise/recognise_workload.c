@@ -20,7 +20,7 @@ static census_t take_census(const genie_semantic_graph_t *graph) {
     census.convolutions += genie_semantic_node_is(graph, node, "genie.conv") && !n->is_fixed;
     census.recurrences +=
         genie_semantic_node_is(graph, node, "genie.lstm") || genie_semantic_node_is(graph, node, "genie.gru");
-    census.fusions += genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "fusion");
+    census.fusions += !n->is_argument && !n->is_fixed && genie_semantic_joins_modalities(graph, node);
     for (int i = 0; i < 4; ++i) {
       census.phases[i] += genie_semantic_is(graph, node, GENIE_SEMANTIC_PHASE, PHASES[i]);
     }
@@ -42,7 +42,8 @@ static genie_semantic_vote_t by_modality(genie_semantic_graph_t *graph, const ce
   }
   if ((census->inputs & (census->inputs - 1)) != 0) {
     return verdict("multi-modal", census->fusions > 0 ? 0.95 : 0.8,
-                   genie_semantic_format(graph, "%s enter and meet in %d ops", names, census->fusions));
+                   genie_semantic_format(graph, "%s enter and meet in %d %s", names, census->fusions,
+                                         census->fusions == 1 ? "op" : "ops"));
   }
   if (census->phases[3] > 0) {
     return verdict("llm-decode", 0.98, "one query reads a cache that the call adds one place to");

@@ -146,6 +146,8 @@ int genie_semantic_skip_views(const genie_semantic_graph_t *graph, int node);
 int genie_semantic_skip_elementwise(const genie_semantic_graph_t *graph, int node);
 // True of an op that computes each element by itself from elements of its operands.
 bool genie_semantic_is_pointwise(const genie_semantic_graph_t *graph, int node);
+// True if no operand depends on all the modalities of the result.
+bool genie_semantic_joins_modalities(const genie_semantic_graph_t *graph, int node);
 // How many keys an attention has; -1 if that is dynamic.
 int64_t genie_semantic_attention_keys(const genie_semantic_graph_t *graph, const genie_semantic_attention_t *attention);
 // True of a layer_norm, rms_norm, group_norm or batch_norm.

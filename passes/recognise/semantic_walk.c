@@ -55,6 +55,16 @@ bool genie_semantic_is_norm(const genie_semantic_graph_t *graph, int node) {
   return node >= graph->argument_count && is_one_of(graph->nodes[node].op, sizeof NAMES / sizeof NAMES[0], NAMES);
 }
 
+bool genie_semantic_joins_modalities(const genie_semantic_graph_t *graph, int node) {
+  const unsigned whole = graph->nodes[node].modality;
+  bool is_known = false;
+  for (int i = 0; i < graph->nodes[node].operand_count; ++i) {
+    const int operand = genie_semantic_operand(graph, node, i);
+    is_known |= graph->nodes[operand].modality == whole && !graph->nodes[operand].is_fixed;
+  }
+  return (whole & (whole - 1)) != 0 && !is_known;
+}
+
 int64_t genie_semantic_attention_keys(const genie_semantic_graph_t *graph,
                                       const genie_semantic_attention_t *attention) {
   return genie_semantic_size_from_end(graph, attention->key, attention->scores >= 0 ? 1 : 2);

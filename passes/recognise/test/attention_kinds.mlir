@@ -34,6 +34,40 @@ func.func @causal_and_grouped(%q: tensor<1x4x6x8xf32> {genie.input = "q"}, %pad:
   return %y : tensor<1x4x6x8xf32>
 }
 
+// A window on both sides of the query is not causal, though each side is a comparison of places.
+// CHECK-LABEL: func.func @window_on_both_sides
+// CHECK: genie.attention {{.*}}genie.attention = "self", genie.confidence
+func.func @window_on_both_sides(%q: tensor<1x4x64x8xf32> {genie.input = "q"}, %pad: tensor<1x1x1x64xi1> {genie.input = "pad"}) -> (tensor<1x4x64x8xf32> {genie.output = "y"}) {
+  %i = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<64xi64>
+  %row = genie.reshape %i : (tensor<64xi64>) -> tensor<64x1xi64>
+  %column = genie.reshape %i : (tensor<64xi64>) -> tensor<1x64xi64>
+  %four = genie.constant dense<4> : tensor<i64>
+  %after = genie.add %row, %four : (tensor<64x1xi64>, tensor<i64>) -> tensor<64x1xi64>
+  %before = genie.sub %row, %four : (tensor<64x1xi64>, tensor<i64>) -> tensor<64x1xi64>
+  %le = genie.le %column, %after : (tensor<1x64xi64>, tensor<64x1xi64>) -> tensor<64x64xi1>
+  %ge = genie.ge %column, %before : (tensor<1x64xi64>, tensor<64x1xi64>) -> tensor<64x64xi1>
+  %window = genie.bitwise_and %le, %ge : (tensor<64x64xi1>, tensor<64x64xi1>) -> tensor<64x64xi1>
+  %mask = genie.bitwise_and %window, %pad : (tensor<64x64xi1>, tensor<1x1x1x64xi1>) -> tensor<1x1x64x64xi1>
+  %y = genie.attention %q, %q, %q, %mask {scale = 1.0 : f64} : (tensor<1x4x64x8xf32>, tensor<1x4x64x8xf32>, tensor<1x4x64x8xf32>, tensor<1x1x64x64xi1>) -> tensor<1x4x64x8xf32>
+  return %y : tensor<1x4x64x8xf32>
+}
+
+// Nor is a distance between the two.
+// CHECK-LABEL: func.func @distance
+// CHECK: genie.attention {{.*}}genie.attention = "self", genie.confidence
+func.func @distance(%q: tensor<1x4x64x8xf32> {genie.input = "q"}, %pad: tensor<1x1x1x64xi1> {genie.input = "pad"}) -> (tensor<1x4x64x8xf32> {genie.output = "y"}) {
+  %i = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<64xi64>
+  %row = genie.reshape %i : (tensor<64xi64>) -> tensor<64x1xi64>
+  %column = genie.reshape %i : (tensor<64xi64>) -> tensor<1x64xi64>
+  %apart = genie.sub %row, %column : (tensor<64x1xi64>, tensor<1x64xi64>) -> tensor<64x64xi64>
+  %distance = genie.abs %apart : (tensor<64x64xi64>) -> tensor<64x64xi64>
+  %four = genie.constant dense<4> : tensor<i64>
+  %near = genie.le %distance, %four : (tensor<64x64xi64>, tensor<i64>) -> tensor<64x64xi1>
+  %mask = genie.bitwise_and %near, %pad : (tensor<64x64xi1>, tensor<1x1x1x64xi1>) -> tensor<1x1x64x64xi1>
+  %y = genie.attention %q, %q, %q, %mask {scale = 1.0 : f64} : (tensor<1x4x64x8xf32>, tensor<1x4x64x8xf32>, tensor<1x4x64x8xf32>, tensor<1x1x64x64xi1>) -> tensor<1x4x64x8xf32>
+  return %y : tensor<1x4x64x8xf32>
+}
+
 // A fixed matrix with nothing above its diagonal; one that keeps later keys is none.
 // CHECK-LABEL: func.func @fixed_masks
 // CHECK: genie.attention {{.*}}genie.attention = "self,causal"

@@ -113,6 +113,14 @@ def options_page():
     return "\n".join(out)
 
 
+def daemon_page():
+    rows = []
+    for _, _, _, spelling, value, variable, _, _, _, text in rows_of("remote_exec/daemon/options.def", "GENIED_OPTION"):
+        rows.append([code(spelling), *("" if cell == "NULL" else code(cell) for cell in (value, variable)), escape(text)])
+    head = "# Options of genied\n\nAn option on the command line wins over its variable, and that over the default.\n\n"
+    return head + table(["option", "value", "variable", "meaning"], rows)
+
+
 def numbers_page():
     def numbered(path, macro, name, number, rest=()):
         for row in rows_of(path, macro):
@@ -165,6 +173,7 @@ def semantics_page():
 
 
 PAGES = {
+    "genied.md": ("remote_exec/daemon/options.def", daemon_page),
     "metrics.md": ("remote_exec/metrics/metric.def", metrics_page),
     "ops.md": ("ir/genie_ops.td", ops_page),
     "passes.md": ("passes/passes.def", passes_page),

@@ -442,9 +442,10 @@ static genie_status_t connect_peer(const control_t *control, genie_node_session_
   }
   memcpy(hello.token, peer->token.data, sizeof(hello.token));
   snprintf(hello.software, sizeof(hello.software), "%s", control->node->software);
+  const genie_stream_options_t options = {.local_address = control->node->options->data_interface};
   GENIE_RETURN_IF_ERROR(genie_stream_connect(peer->address, control->node->identity,
-                                             genie_trust_pinned(&session->peers[index].key), NULL, deadline, allocator,
-                                             &channel));
+                                             genie_trust_pinned(&session->peers[index].key), &options, deadline,
+                                             allocator, &channel));
   const genie_status_t status = genie_connection_greet(channel, &hello, deadline, NULL);
   if (status != GENIE_OK) {
     genie_channel_close(channel);

@@ -15,6 +15,7 @@ typedef struct genie_stream_options {
   uint64_t spin_ns;            // default 50 us; GENIE_STREAM_NO_SPIN: none
   uint64_t max_payload_bytes;  // default GENIE_CHANNEL_MAX_PAYLOAD_BYTES
   uint64_t user_timeout_ms;    // how long sent bytes may stay unacknowledged, default 3000
+  const char *local_address;   // of a connect: the numeric address of this machine to leave from; NULL: as routed
 } genie_stream_options_t;
 
 #define GENIE_STREAM_NO_SPIN UINT64_MAX

@@ -37,12 +37,12 @@ static genie_stream_options_t complete_options(const genie_stream_options_t *opt
 }
 
 static genie_status_t stream_connect(genie_stream_channel_t *stream, const char *address,
-                                     const genie_identity_t *identity, uint64_t user_timeout_ms,
+                                     const genie_identity_t *identity, const genie_stream_options_t *options,
                                      genie_deadline_ns_t deadline) {
   SSL_CTX *context = NULL;
   int descriptor = -1;
-  GENIE_RETURN_IF_ERROR(
-      genie_stream_socket_connect(address, user_timeout_ms, &stream->flow.wake, deadline, &descriptor));
+  GENIE_RETURN_IF_ERROR(genie_stream_socket_connect(address, options->local_address, options->user_timeout_ms,
+                                                    &stream->flow.wake, deadline, &descriptor));
   genie_status_t status = genie_stream_tls_context_create(identity, /*is_server=*/false, &context);
   if (status != GENIE_OK) {
     close(descriptor);
@@ -60,7 +60,7 @@ genie_status_t genie_stream_connect(const char *address, const genie_identity_t 
   genie_stream_channel_t *stream = NULL;
   GENIE_RETURN_IF_ERROR(genie_stream_channel_create(&complete, address, trust, genie_identity_get_fingerprint(identity),
                                                     /*is_client=*/true, allocator, &stream));
-  const genie_status_t status = stream_connect(stream, address, identity, complete.user_timeout_ms, deadline);
+  const genie_status_t status = stream_connect(stream, address, identity, &complete, deadline);
   if (status != GENIE_OK) {
     genie_channel_close(&stream->base);
     return status;

@@ -1,5 +1,6 @@
 #include "remote_exec/transport/stream_socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -88,13 +89,34 @@ static int connect_error(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 ? error : errno;
 }
 
-static genie_status_t connect_one(const char *name, const struct addrinfo *target, uint64_t user_timeout_ms,
-                                  genie_wake_t *wake, genie_deadline_ns_t deadline, int *out_socket) {
+// Makes a socket leave from one of this machine's addresses, which is of the same family.
+static genie_status_t bind_local(int descriptor, int family, const char *local_address) {
+  struct sockaddr_in v4 = {.sin_family = AF_INET};
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+  const bool is_v4 = family == AF_INET && inet_pton(AF_INET, local_address, &v4.sin_addr) == 1;
+  const bool is_v6 = family == AF_INET6 && inet_pton(AF_INET6, local_address, &v6.sin6_addr) == 1;
+  const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+  if ((!is_v4 && !is_v6) || bind(descriptor, address, is_v4 ? sizeof(v4) : sizeof(v6)) != 0) {
+    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "cannot connect from %.64s: %s", local_address,
+                             is_v4 || is_v6 ? strerror(errno) : "no address of the other side's family");
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t connect_one(const char *name, const struct addrinfo *target, const char *local_address,
+                                  uint64_t user_timeout_ms, genie_wake_t *wake, genie_deadline_ns_t deadline,
+                                  int *out_socket) {
   const int descriptor = socket(target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "%s: no socket: %s", name, strerror(errno));
   }
   genie_stream_socket_configure(descriptor, user_timeout_ms);
+  const genie_status_t bound =
+      local_address == NULL ? GENIE_OK : bind_local(descriptor, target->ai_family, local_address);
+  if (bound != GENIE_OK) {
+    close(descriptor);
+    return genie_status_annotate(bound, "%s", name);
+  }
   int error = connect(descriptor, target->ai_addr, target->ai_addrlen) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     const genie_wait_result_t waited = genie_wake_poll(wake, descriptor, POLLOUT, deadline);
@@ -114,14 +136,14 @@ static genie_status_t connect_one(const char *name, const struct addrinfo *targe
   return GENIE_OK;
 }
 
-genie_status_t genie_stream_socket_connect(const char *address, uint64_t user_timeout_ms, genie_wake_t *wake,
-                                           genie_deadline_ns_t deadline, int *out_socket) {
+genie_status_t genie_stream_socket_connect(const char *address, const char *local_address, uint64_t user_timeout_ms,
+                                           genie_wake_t *wake, genie_deadline_ns_t deadline, int *out_socket) {
   struct addrinfo *list = NULL;
   GENIE_RETURN_IF_ERROR(resolve(address, 0, &list));
   genie_status_t status = genie_status_make(GENIE_STATUS_NOT_FOUND, "%s: the host has no address", address);
   for (const struct addrinfo *target = list; target != NULL && status != GENIE_OK; target = target->ai_next) {
     genie_status_free(status);
-    status = connect_one(address, target, user_timeout_ms, wake, deadline, out_socket);
+    status = connect_one(address, target, local_address, user_timeout_ms, wake, deadline, out_socket);
   }
   freeaddrinfo(list);
   return status;

@@ -8,9 +8,10 @@
 #include "remote_exec/transport/wake.h"
 
 // Connects to `address` by its deadline, trying each of the addresses that its host has. Resolving a name is not
-// bounded by the deadline.
-genie_status_t genie_stream_socket_connect(const char *address, uint64_t user_timeout_ms, genie_wake_t *wake,
-                                           genie_deadline_ns_t deadline, int *out_socket) GENIE_MUST_USE;
+// bounded by the deadline. `local_address`, when not NULL, is the numeric address of this machine to leave from.
+genie_status_t genie_stream_socket_connect(const char *address, const char *local_address, uint64_t user_timeout_ms,
+                                           genie_wake_t *wake, genie_deadline_ns_t deadline,
+                                           int *out_socket) GENIE_MUST_USE;
 
 genie_status_t genie_stream_socket_listen(const char *address, int *out_socket) GENIE_MUST_USE;
 

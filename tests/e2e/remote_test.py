@@ -1,11 +1,9 @@
 """Plans on daemons: what one gives is what the same plan gives in this process, to the bit."""
 
 import json
-import re
 import subprocess
 import time
 
-import numpy
 import pytest
 import safetensors.numpy
 
@@ -122,3 +120,19 @@ def test_bench_measures_a_remote_plan(plan_of, pool, mlp):
     done = pool.genie("bench", plan_of(mlp.path), *ON_NODE1, "--runs", "50", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["runs"] == 50
+
+
+def test_connections_between_nodes_leave_from_the_data_interface(geniec, mlp, tmp_path):
+    """127.9.9.9 is of no machine here but of every loopback, and no route would choose it."""
+    with nodes.Pool([], tmp_path / "pool", has_namespaces=False) as pool:
+        pool.add("node1", "--data-interface", "127.9.9.9")
+        pool.add("node2")
+        plan = tmp_path / "split.gplan"
+        rules = [argument for rule in ("*=node1:cpu0", "2=node2:cpu0") for argument in ("--place", rule)]
+        assert geniec(mlp.path, "-o", plan, "--pool", pool.path, *rules).returncode == 0
+        with subprocess.Popen(pool.command("bench", plan, "--seconds", "3"), stdout=subprocess.DEVNULL) as traffic:
+            deadline = time.monotonic() + 2.5
+            while "127.9.9.9:" not in (seen := subprocess.run(["ss", "-tn"], capture_output=True, text=True).stdout):
+                assert time.monotonic() < deadline, seen
+                time.sleep(0.05)
+            assert traffic.wait() == 0

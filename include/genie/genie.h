@@ -313,7 +313,8 @@ typedef struct genie_session_traffic {
 // Edges of an entry: its inputs, what crosses between places, its outputs. 0 when `entry` is out of range.
 GENIE_API uint32_t genie_session_traffic_count(const genie_session_t *session, uint32_t entry);
 
-// OUT_OF_RANGE: no such edge. UNIMPLEMENTED: the session's places do not report their counts.
+// OUT_OF_RANGE: no such edge. In a session on other nodes what crosses between places is asked for at the node where it
+// arrives, which may fail as a run does; submitted calls count there alone.
 GENIE_API genie_status_t genie_session_traffic(const genie_session_t *session, uint32_t entry, uint32_t index,
                                                genie_session_traffic_t *out_traffic) GENIE_MUST_USE;
 

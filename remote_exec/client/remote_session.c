@@ -34,6 +34,9 @@ static genie_status_t allocate_tables(genie_remote_session_t *session) {
   }
   GENIE_RETURN_IF_ERROR(allocate(session, plan->expr_count, sizeof(*session->values), &session->values));
   GENIE_RETURN_IF_ERROR(allocate(session, plan->tensor_count, sizeof(*session->tensor_node), &session->tensor_node));
+  GENIE_RETURN_IF_ERROR(allocate(session, plan->tensor_count, sizeof(*session->counts), &session->counts));
+  GENIE_RETURN_IF_ERROR(allocate(session, plan->symbol_count, sizeof(*session->last_symbols), &session->last_symbols));
+  GENIE_RETURN_IF_ERROR(allocate(session, plan->entry_count, sizeof(*session->has_run), &session->has_run));
   GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->buffers), &session->buffers));
   GENIE_RETURN_IF_ERROR(
       allocate(session, session->buffer_count, sizeof(*session->buffer_bytes), &session->buffer_bytes));
@@ -181,6 +184,7 @@ static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_ten
     }
   }
   GENIE_RETURN_IF_ERROR(status);
+  genie_remote_traffic_add(session, entry, inputs, outputs, symbols);
   ++base->run_count;
   base->last_run_ns = genie_session_now_ns() - begin_ns;
   return GENIE_OK;
@@ -226,8 +230,9 @@ static void destroy(genie_session_t *base) {
     genie_allocator_free(allocator, session->buffers[i]);
   }
   void *const tables[] = {
-      session->values, session->tensor_node, session->buffers, session->buffer_bytes,     session->header,
-      session->slots,  session->wanted,      session->pieces,  session->setup.placements, session->setup.is_excluded};
+      session->counts,  session->last_symbols,     session->has_run,          session->values, session->tensor_node,
+      session->buffers, session->buffer_bytes,     session->header,           session->slots,  session->wanted,
+      session->pieces,  session->setup.placements, session->setup.is_excluded};
   for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
     genie_allocator_free(allocator, tables[i]);
   }
@@ -246,6 +251,7 @@ static const genie_session_ops_t kOps = {.destroy = destroy,
                                          .write_state = write_state,
                                          .get_stats = get_stats,
                                          .reconnect = reconnect,
+                                         .count_traffic = genie_remote_traffic_count,
                                          .submit = genie_remote_session_submit};
 
 genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,

@@ -51,6 +51,11 @@ typedef struct genie_remote_call {
 
 enum { GENIE_REMOTE_MAX_NODES = 64 };
 
+// What the caller and the session gave each other in an input or output.
+typedef struct genie_remote_count {
+  uint64_t last_bytes, total_bytes;
+} genie_remote_count_t;
+
 // What must be kept of the options to open the session again.
 typedef struct genie_remote_setup {
   genie_pool_t *pool;
@@ -80,6 +85,9 @@ struct genie_remote_session {
   uint32_t *wanted;
   struct iovec *pieces;
   uint64_t last_call_id;
+  genie_remote_count_t *counts;  // [tensor_count] of inputs and outputs, in runs that were not submitted
+  int64_t *last_symbols;         // [symbol_count] of the plan's, in the last such run of each entry
+  bool *has_run;                 // [entry_count]
 
   pthread_mutex_t mutex;  // of all below
   pthread_cond_t changed;
@@ -128,6 +136,17 @@ genie_status_t genie_remote_session_check(genie_remote_session_t *session) GENIE
 // Ends a call that is in flight with this status, unless it has ended: results that come later are dropped, and the
 // nodes are told. Takes the status. Any thread.
 void genie_remote_call_give_up(genie_remote_session_t *session, genie_remote_call_t *call, genie_status_t status);
+
+// ---- Traffic: remote_traffic.c ----
+
+// Notes what a run took and gave.
+void genie_remote_traffic_add(genie_remote_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                              const genie_tensor_t *outputs, const int64_t *symbols);
+
+// Counts of an edge; those of a transfer are asked for at the node where it arrives.
+genie_status_t genie_remote_traffic_count(const genie_session_t *session, uint32_t entry,
+                                          const genie_traffic_edge_t *edge,
+                                          genie_session_traffic_t *traffic) GENIE_MUST_USE;
 
 // ---- Submissions: remote_submission.c ----
 

@@ -518,6 +518,24 @@ static genie_status_t close_by_request(control_t *control, const Genie__Wire__Cl
   return answer(control, GENIE_WIRE_SESSION_CLOSED, &closed.base);
 }
 
+static genie_status_t answer_traffic(control_t *control, const Genie__Wire__GetTraffic *request) {
+  opened_t *opened = NULL;
+  Genie__Wire__Traffic traffic = GENIE__WIRE__TRAFFIC__INIT;
+  traffic.session_id = request->session_id;
+  traffic.transfer = request->transfer;
+  genie_status_t status = find_session(control, request->session_id, &opened);
+  if (status == GENIE_OK && opened->session->share == NULL) {
+    status = genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the session is not ready");
+  }
+  if (status == GENIE_OK) {
+    pthread_mutex_lock(&opened->session->run_mutex);
+    status = genie_share_traffic(opened->session->share, request->transfer, &traffic.last_bytes, &traffic.total_bytes);
+    pthread_mutex_unlock(&opened->session->run_mutex);
+  }
+  return status == GENIE_OK ? answer(control, GENIE_WIRE_TRAFFIC, &traffic.base)
+                            : answer_failure(control, request->session_id, status);
+}
+
 typedef struct device_list {
   Genie__Wire__DeviceInfo infos[kDevices];
   Genie__Wire__DeviceInfo *pointers[kDevices];
@@ -608,6 +626,8 @@ static genie_status_t take_control(control_t *control, const genie_wire_control_
       return connect_peers(control, message->connect_peers);
     case GENIE_WIRE_CLOSE_SESSION:
       return close_by_request(control, message->close_session);
+    case GENIE_WIRE_GET_TRAFFIC:
+      return answer_traffic(control, message->get_traffic);
     case GENIE_WIRE_GET_NODE_INFO:
       return answer_info(control);
     case GENIE_WIRE_GET_NODE_STATS:

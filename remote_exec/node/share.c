@@ -571,3 +571,18 @@ void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char
 genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index) {
   return share->hosted[index].program;
 }
+
+genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint64_t *out_last_bytes,
+                                   uint64_t *out_total_bytes) {
+  const genie_plan_t *plan = share->model->plan;
+  const genie_plan_transfer_t *record = transfer < plan->transfer_count ? &plan->transfers[transfer] : NULL;
+  for (uint32_t i = 0; record != NULL && i < share->hosted_count; ++i) {
+    const uint32_t place = genie_share_place_index(share, i);
+    if (place == record->destination_place || place == record->source_place) {
+      *out_last_bytes = genie_place_program_transfer_bytes(share->hosted[i].program, transfer);
+      *out_total_bytes = genie_place_program_total_bytes(share->hosted[i].program, transfer);
+      return GENIE_OK;
+    }
+  }
+  return genie_status_make(GENIE_STATUS_NOT_FOUND, "no place here sends or receives transfer %u", transfer);
+}

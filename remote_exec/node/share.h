@@ -81,6 +81,11 @@ uint32_t genie_share_place_index(const genie_share_t *share, uint32_t index);
 // The program of hosted place `index`: for its state and its figures, between runs.
 genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index);
 
+// Payload of a transfer that a hosted place sends or receives: of the last run of its entry, and of all; between runs.
+// NOT_FOUND: no hosted place does.
+genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint64_t *out_last_bytes,
+                                   uint64_t *out_total_bytes) GENIE_MUST_USE;
+
 // Channel figures of the attached peer `index`; false when there are not so many. `out_name` is borrowed.
 bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **out_name,
                             genie_channel_stats_t *out_stats);

@@ -27,6 +27,8 @@ typedef struct genie_wire_control {
     const Genie__Wire__PeersConnected *peers_connected;
     const Genie__Wire__CloseSession *close_session;
     const Genie__Wire__SessionClosed *session_closed;
+    const Genie__Wire__GetTraffic *get_traffic;
+    const Genie__Wire__Traffic *traffic;
     const Genie__Wire__GetNodeInfo *get_node_info;
     const Genie__Wire__NodeInfo *node_info;
     const Genie__Wire__GetNodeStats *get_node_stats;

@@ -350,3 +350,7 @@ uint64_t genie_place_program_transfer_bytes(const genie_place_program_t *program
   const genie_transfer_count_t *count = &program->transfers[transfer];
   return record->source_place == program->place ? count->sent_bytes : count->received_bytes;
 }
+
+uint64_t genie_place_program_total_bytes(const genie_place_program_t *program, uint32_t transfer) {
+  return program->transfers[transfer].total_bytes;
+}

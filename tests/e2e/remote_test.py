@@ -83,6 +83,16 @@ def test_a_split_plan_equals_the_process(split, split_plan, genie_tool, pool, tm
     assert_same_bits(remote, local)
 
 
+@pytest.mark.parametrize("split", ["there_and_back", "with_the_process", "encoder"])
+def test_what_crosses_is_what_the_plan_says(split, split_plan, pool):
+    model, rules = SPLITS[split]
+    done = pool.genie("verify", split_plan(archives.zoo(model).path, *rules), "--run", "--json")
+    assert done.returncode == 0, done.stderr
+    edges = json.loads(done.stdout)["traffic"]
+    between = [edge for edge in edges if "caller" not in (edge["from"], edge["to"])]
+    assert between and all(edge["counted_bytes"] == edge["planned_bytes"] > 0 for edge in edges)
+
+
 def test_weights_travel_once(plan_of, pool, tmp_path):
     archive = archives.zoo("mlp")
     plan = plan_of(archive.path)

@@ -1,5 +1,8 @@
 // attention: blocks of queries and keys, or a stream over the keys for a few queries.
+#include <string.h>
+
 #include "codegen/kernel/gpu_block.h"
+#include "codegen/kernel/hook.h"
 #include "codegen/kernel/operand.h"
 
 enum {
@@ -119,6 +122,12 @@ static genie_status_t define_hooks(genie_lowering_t *lowering, const operands_t 
   const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
   const genie_lower_space_t space =
       genie_lower_space_split(mlirValueGetType(mlirOperationGetResult(lowering->anchor, 0)), 4, arg_dims);
+  if (lowering->target->is_cuda) {
+    int64_t d = 0;
+    const bool has_pairs = strncmp(lowering->state->template_name, "attention_mma", 13) == 0 &&
+                           genie_dim_is_constant(o->d, &d) && d % 2 == 0;
+    return genie_gpu_define_stores(lowering, "genie_store", has_pairs ? 2 : 1, &space);
+  }
   return genie_lower_define_store(lowering, "genie_store", &space);
 }
 
@@ -201,10 +210,35 @@ static genie_status_t lower_gpu_blocked(genie_lowering_t *lowering, const operan
   return define_hooks(lowering, o);
 }
 
+// Narrow floats in heads of whole tiles.
+static bool fits_tensor_cores(const operands_t *o) {
+  int64_t e = 0, d = 0;
+  return genie_operand_is_narrow_pair(&o->q, &o->key) && genie_operand_is_narrow_pair(&o->q, &o->value) &&
+         genie_dim_is_constant(o->e, &e) && genie_dim_is_constant(o->d, &d) && e > 0 && e % 16 == 0 && e <= 128 &&
+         d > 0 && d % 8 == 0 && d <= 128;
+}
+
+static genie_status_t lower_gpu_mma(genie_lowering_t *lowering, const operands_t *o) {
+  enum { ROWS = 64, PAD = 8, THREADS = 128 };
+  int64_t e = 0, d = 0;
+  genie_dim_is_constant(o->e, &e);
+  genie_dim_is_constant(o->d, &d);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_mma", false));
+  lowering->threads = THREADS;
+  lowering->shared_bytes = (uint32_t)(2 * (ROWS * (e + PAD) + d * (ROWS + PAD)));
+  lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, ROWS));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_steps", e / 16));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_tiles", d / 8));
+  return define_hooks(lowering, o);
+}
+
 static genie_status_t lower_gpu(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
   const bool is_few = genie_lower_maximum(lowering, o->queries) <= FEW_QUERIES;
-  return is_few && fits_decode(lowering, o, element_bytes) ? lower_gpu_decode(lowering, o, element_bytes == 8)
-                                                           : lower_gpu_blocked(lowering, o, element_bytes);
+  if (is_few && fits_decode(lowering, o, element_bytes)) {
+    return lower_gpu_decode(lowering, o, element_bytes == 8);
+  }
+  lowering->shared_bytes = 0;
+  return fits_tensor_cores(o) ? lower_gpu_mma(lowering, o) : lower_gpu_blocked(lowering, o, element_bytes);
 }
 
 genie_status_t genie_lower_attention(genie_lowering_t *lowering) {

@@ -1,6 +1,6 @@
 // softmax(scale * q k^T + mask) v of bf16 or f16 on tensor cores, in blocks of 64 queries and 64 keys, with the running
-// maximum and sum of each row (FlashAttention-2, arXiv 2307.08691): a warp has 16 queries, whose scores and results stay in
-// registers. The grid is (batch, head) x blocks of queries. A row whose keys are all masked gives zeros.
+// maximum and sum of each row (FlashAttention-2, arXiv 2307.08691): a warp has 16 queries, whose scores and results
+// stay in registers. The grid is (batch, head) x blocks of queries. A row whose keys are all masked gives zeros.
 //
 // Dynamic shared memory: keys, at first queries, [64][e + 8] | values by column [d][64 + 8]
 #include "codegen/templates/cuda/attention_hooks.h"
@@ -106,8 +106,8 @@ GENIE_INLINE void score(const block_t *b, const rows_t *rows, i64 key, float sco
     }
     GENIE_UNROLL
     for (int c = 0; c < 4; ++c) {
-      scores[j][c] = masked_score(b->frame, b->batch, b->head, b->query + row + c / 2 * 8, key + j * 8 + column + c % 2,
-                                  sums[c]);
+      scores[j][c] =
+          masked_score(b->frame, b->batch, b->head, b->query + row + c / 2 * 8, key + j * 8 + column + c % 2, sums[c]);
     }
   }
 }

@@ -26,6 +26,9 @@ struct genie_node_link {
   pthread_cond_t changed;
   genie_wire_control_t answers[kAnswers];  // that nobody took yet, oldest first
   uint32_t answer_count;
+  void *expected;  // where the next payload of `expected_bytes` goes, or NULL
+  uint64_t expected_bytes;
+  bool is_receiving;  // the thread writes to `expected`
   bool is_closing;
   bool is_lost;
   char failure[kMessageBytes];
@@ -44,11 +47,28 @@ static genie_status_t keep_answer(genie_node_link_t *link, const genie_wire_cont
   return has_room ? GENIE_OK : genie_status_make(GENIE_STATUS_INTERNAL, "the node sends answers that nobody asked for");
 }
 
+static genie_status_t receive_payload(genie_node_link_t *link, uint64_t payload_bytes) {
+  const genie_deadline_ns_t deadline = genie_liveness_transfer_deadline(payload_bytes);
+  pthread_mutex_lock(&link->mutex);
+  void *memory = link->expected_bytes == payload_bytes ? link->expected : NULL;
+  link->is_receiving = memory != NULL;
+  pthread_mutex_unlock(&link->mutex);
+  if (memory == NULL) {
+    return genie_channel_skip_payload(link->channel, payload_bytes, deadline);
+  }
+  const genie_status_t status = genie_channel_receive_payload(link->channel, memory, payload_bytes, deadline);
+  pthread_mutex_lock(&link->mutex);
+  link->is_receiving = false;
+  link->expected = NULL;
+  pthread_cond_broadcast(&link->changed);
+  pthread_mutex_unlock(&link->mutex);
+  return status;
+}
+
 static genie_status_t take_message(genie_node_link_t *link, const genie_wire_prefix_t *prefix, size_t header_bytes,
                                    uint64_t payload_bytes) {
   if (payload_bytes > 0) {
-    GENIE_RETURN_IF_ERROR(
-        genie_channel_skip_payload(link->channel, payload_bytes, genie_liveness_transfer_deadline(payload_bytes)));
+    GENIE_RETURN_IF_ERROR(receive_payload(link, payload_bytes));
   }
   if (prefix->kind == GENIE_WIRE_HEARTBEAT) {
     return GENIE_OK;
@@ -286,6 +306,22 @@ genie_status_t genie_node_link_request(genie_node_link_t *link, genie_wire_kind_
                                        genie_deadline_ns_t deadline, genie_wire_control_t *out_answer) {
   GENIE_RETURN_IF_ERROR(genie_node_link_send(link, request, message, NULL, 0));
   return genie_node_link_receive(link, kind, kind, deadline, out_answer);
+}
+
+void genie_node_link_expect_payload(genie_node_link_t *link, void *memory, uint64_t size_bytes) {
+  pthread_mutex_lock(&link->mutex);
+  link->expected = memory;
+  link->expected_bytes = size_bytes;
+  pthread_mutex_unlock(&link->mutex);
+}
+
+void genie_node_link_forget_payload(genie_node_link_t *link) {
+  pthread_mutex_lock(&link->mutex);
+  while (link->is_receiving) {
+    pthread_cond_wait(&link->changed, &link->mutex);
+  }
+  link->expected = NULL;
+  pthread_mutex_unlock(&link->mutex);
 }
 
 void genie_node_link_cancel(genie_node_link_t *link, uint64_t session_id, uint64_t call_id) {

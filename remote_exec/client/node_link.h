@@ -39,7 +39,8 @@ genie_status_t genie_node_link_send(genie_node_link_t *link, genie_wire_kind_t k
                                     const void *payload, uint64_t payload_bytes) GENIE_MUST_USE;
 
 // Waits for the next answer. ERROR messages come back as the status that they carry, with the node's name; any other
-// kind than `kind` or `other_kind` is INTERNAL. Deinitialise what it gives. Payloads of answers are dropped.
+// kind than `kind` or `other_kind` is INTERNAL. Deinitialise what it gives. Payloads of answers that
+// nobody expects are dropped.
 genie_status_t genie_node_link_receive(genie_node_link_t *link, genie_wire_kind_t kind, genie_wire_kind_t other_kind,
                                        genie_deadline_ns_t deadline, genie_wire_control_t *out_answer) GENIE_MUST_USE;
 
@@ -47,6 +48,12 @@ genie_status_t genie_node_link_receive(genie_node_link_t *link, genie_wire_kind_
 genie_status_t genie_node_link_request(genie_node_link_t *link, genie_wire_kind_t request,
                                        const ProtobufCMessage *message, genie_wire_kind_t kind,
                                        genie_deadline_ns_t deadline, genie_wire_control_t *out_answer) GENIE_MUST_USE;
+
+// Where the payload of the next answer that has one of `size_bytes` goes; before its request is sent.
+void genie_node_link_expect_payload(genie_node_link_t *link, void *memory, uint64_t size_bytes);
+
+// Takes the expectation back when the answer was another.
+void genie_node_link_forget_payload(genie_node_link_t *link);
 
 // Asks the node to end a call. Nothing is waited for.
 void genie_node_link_cancel(genie_node_link_t *link, uint64_t session_id, uint64_t call_id);

@@ -199,20 +199,6 @@ static genie_status_t infer_outputs(genie_session_t *base, uint32_t entry, const
 
 // ---- The rest ----
 
-static genie_status_t no_state_access(void) {
-  return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "states of a session on other nodes cannot be read or written");
-}
-
-static genie_status_t read_state(genie_session_t *base, const char *name, void *out_data, uint64_t size_bytes) {
-  (void)base, (void)name, (void)out_data, (void)size_bytes;
-  return no_state_access();
-}
-
-static genie_status_t write_state(genie_session_t *base, const char *name, const void *data, uint64_t size_bytes) {
-  (void)base, (void)name, (void)data, (void)size_bytes;
-  return no_state_access();
-}
-
 static void get_stats(const genie_session_t *base, genie_session_stats_t *out_stats) {
   const genie_remote_session_t *session = (const genie_remote_session_t *)base;
   *out_stats = (genie_session_stats_t){
@@ -246,9 +232,9 @@ static void destroy(genie_session_t *base) {
 static const genie_session_ops_t kOps = {.destroy = destroy,
                                          .run = run,
                                          .infer_outputs = infer_outputs,
-                                         .reset_state = reconnect,
-                                         .read_state = read_state,
-                                         .write_state = write_state,
+                                         .reset_state = genie_remote_session_reset_state,
+                                         .read_state = genie_remote_session_read_state,
+                                         .write_state = genie_remote_session_write_state,
                                          .get_stats = get_stats,
                                          .reconnect = reconnect,
                                          .count_traffic = genie_remote_traffic_count,

@@ -148,6 +148,14 @@ genie_status_t genie_remote_traffic_count(const genie_session_t *session, uint32
                                           const genie_traffic_edge_t *edge,
                                           genie_session_traffic_t *traffic) GENIE_MUST_USE;
 
+// ---- States: remote_state.c ----
+
+genie_status_t genie_remote_session_reset_state(genie_session_t *session) GENIE_MUST_USE;
+genie_status_t genie_remote_session_read_state(genie_session_t *session, const char *name, void *out_data,
+                                               uint64_t size_bytes) GENIE_MUST_USE;
+genie_status_t genie_remote_session_write_state(genie_session_t *session, const char *name, const void *data,
+                                                uint64_t size_bytes) GENIE_MUST_USE;
+
 // ---- Submissions: remote_submission.c ----
 
 genie_status_t genie_remote_session_submit(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,

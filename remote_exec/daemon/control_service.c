@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "remote_exec/daemon/services.h"
+#include "remote_exec/daemon/state_service.h"
 #include "remote_exec/node/liveness.h"
 #include "remote_exec/transport/connection.h"
 #include "remote_exec/transport/stream.h"
@@ -503,6 +504,50 @@ static genie_status_t connect_peers(control_t *control, const Genie__Wire__Conne
                             : answer_failure(control, request->session_id, status);
 }
 
+// ---- States ----
+
+static genie_status_t answer_done(const control_t *control, uint64_t session_id, genie_status_t status) {
+  if (status != GENIE_OK) {
+    return answer_failure(control, session_id, status);
+  }
+  Genie__Wire__StateDone done = GENIE__WIRE__STATE_DONE__INIT;
+  done.session_id = session_id;
+  return answer(control, GENIE_WIRE_STATE_DONE, &done.base);
+}
+
+static genie_status_t read_state(control_t *control, const Genie__Wire__ReadState *request) {
+  opened_t *opened = NULL;
+  genie_status_t status = find_session(control, request->session_id, &opened);
+  if (status == GENIE_OK) {
+    status = genie_state_read(opened->session, request->name, control->channel);
+  }
+  return status == GENIE_OK ? GENIE_OK : answer_failure(control, request->session_id, status);
+}
+
+static genie_status_t write_state(control_t *control, const Genie__Wire__WriteState *request, uint64_t payload_bytes) {
+  opened_t *opened = NULL;
+  uint64_t left_bytes = payload_bytes;
+  genie_status_t status = find_session(control, request->session_id, &opened);
+  if (status == GENIE_OK) {
+    status = genie_state_write(opened->session, request->name, control->channel, &left_bytes);
+  }
+  const genie_status_t skipped = skip(control, left_bytes);
+  if (skipped != GENIE_OK) {
+    genie_status_free(status);
+    return skipped;
+  }
+  return answer_done(control, request->session_id, status);
+}
+
+static genie_status_t reset_states(control_t *control, const Genie__Wire__ResetStates *request) {
+  opened_t *opened = NULL;
+  genie_status_t status = find_session(control, request->session_id, &opened);
+  if (status == GENIE_OK) {
+    status = genie_state_reset(opened->session);
+  }
+  return answer_done(control, request->session_id, status);
+}
+
 // ---- The rest ----
 
 static genie_status_t close_by_request(control_t *control, const Genie__Wire__CloseSession *request) {
@@ -628,6 +673,12 @@ static genie_status_t take_control(control_t *control, const genie_wire_control_
       return close_by_request(control, message->close_session);
     case GENIE_WIRE_GET_TRAFFIC:
       return answer_traffic(control, message->get_traffic);
+    case GENIE_WIRE_READ_STATE:
+      return read_state(control, message->read_state);
+    case GENIE_WIRE_WRITE_STATE:
+      return write_state(control, message->write_state, payload_bytes);
+    case GENIE_WIRE_RESET_STATES:
+      return reset_states(control, message->reset_states);
     case GENIE_WIRE_GET_NODE_INFO:
       return answer_info(control);
     case GENIE_WIRE_GET_NODE_STATS:

@@ -568,7 +568,13 @@ void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char
   genie_mailbox_fail(share->mailbox, code, message);
 }
 
-genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index) {
+// ---- States ----
+
+uint32_t genie_share_program_count(const genie_share_t *share) {
+  return share->hosted_count;
+}
+
+genie_place_program_t *genie_share_program(const genie_share_t *share, uint32_t index) {
   return share->hosted[index].program;
 }
 
@@ -585,4 +591,26 @@ genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint
     }
   }
   return genie_status_make(GENIE_STATUS_NOT_FOUND, "no place here sends or receives transfer %u", transfer);
+}
+
+genie_status_t genie_share_find_state(const genie_share_t *share, const char *name, genie_place_program_t **out_program,
+                                      uint64_t *out_bytes) {
+  uint32_t index = 0;
+  GENIE_RETURN_IF_ERROR(genie_model_find_state(share->model, name, &index));
+  const genie_plan_tensor_t *tensor = &share->model->plan->tensors[index];
+  for (uint32_t i = 0; i < share->hosted_count; ++i) {
+    if (share->hosted[i].place == tensor->place) {
+      *out_program = share->hosted[i].program;
+      *out_bytes = tensor->maximum_bytes;
+      return GENIE_OK;
+    }
+  }
+  return genie_status_make(GENIE_STATUS_NOT_FOUND, "state '%.64s' is at another node", name);
+}
+
+genie_status_t genie_share_reset_states(genie_share_t *share) {
+  for (uint32_t i = 0; i < share->hosted_count; ++i) {
+    GENIE_RETURN_IF_ERROR(genie_place_program_reset_state(share->hosted[i].program));
+  }
+  return GENIE_OK;
 }

@@ -78,8 +78,16 @@ void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char
 uint32_t genie_share_place_count(const genie_share_t *share);
 uint32_t genie_share_place_index(const genie_share_t *share, uint32_t index);
 
-// The program of hosted place `index`: for its state and its figures, between runs.
-genie_place_program_t *genie_share_program(genie_share_t *share, uint32_t index);
+// The program of hosted place `index`, below genie_share_program_count(): for its state and its figures, between runs.
+uint32_t genie_share_program_count(const genie_share_t *share);
+genie_place_program_t *genie_share_program(const genie_share_t *share, uint32_t index);
+
+// The program that has a state of this name. NOT_FOUND: none of the hosted places has.
+genie_status_t genie_share_find_state(const genie_share_t *share, const char *name, genie_place_program_t **out_program,
+                                      uint64_t *out_bytes) GENIE_MUST_USE;
+
+// Sets every state of the hosted places to its initial value.
+genie_status_t genie_share_reset_states(genie_share_t *share) GENIE_MUST_USE;
 
 // Payload of a transfer that a hosted place sends or receives: of the last run of its entry, and of all; between runs.
 // NOT_FOUND: no hosted place does.

@@ -29,6 +29,11 @@ typedef struct genie_wire_control {
     const Genie__Wire__SessionClosed *session_closed;
     const Genie__Wire__GetTraffic *get_traffic;
     const Genie__Wire__Traffic *traffic;
+    const Genie__Wire__ReadState *read_state;
+    const Genie__Wire__StateData *state_data;
+    const Genie__Wire__WriteState *write_state;
+    const Genie__Wire__ResetStates *reset_states;
+    const Genie__Wire__StateDone *state_done;
     const Genie__Wire__GetNodeInfo *get_node_info;
     const Genie__Wire__NodeInfo *node_info;
     const Genie__Wire__GetNodeStats *get_node_stats;

@@ -6,9 +6,12 @@ import time
 
 import pytest
 import safetensors.numpy
+import torch
 
 import archives
+import genie
 import nodes
+from genie import toolchain
 
 ON_NODE1 = ("--place", "local:cpu0=node1:cpu0")
 
@@ -146,3 +149,23 @@ def test_connections_between_nodes_leave_from_the_data_interface(geniec, mlp, tm
                 assert time.monotonic() < deadline, seen
                 time.sleep(0.05)
             assert traffic.wait() == 0
+
+
+def test_states_on_a_node_are_kept_read_written_and_reset(tmp_path):
+    plan = tmp_path / "sample.gplan"
+    subprocess.run([toolchain.find("bin/write_sample_plan"), plan], check=True)
+    step = torch.ones(4)
+    with nodes.Pool(["node1"], tmp_path / "pool", has_namespaces=False) as pool:
+        model = genie.Model(plan)
+        entry = model.find_entry("count")
+        here = genie.Session(model, threads=1)
+        there = genie.Session(model, pool=pool.path, places={"local:cpu0": "node1:cpu0"}, key=pool.key, known_nodes=tmp_path / "known")
+        for session in (here, there):
+            assert session.run([step], entry)[0].tolist() == [11, 21, 31, 41]
+            assert session.read_state("sum").tolist() == [11, 21, 31, 41]
+            session.write_state("sum", torch.tensor([1.0, 2.0, 3.0, 4.0]))
+            assert session.run([step], entry)[0].tolist() == [2, 3, 4, 5]
+            session.reset_state()
+            assert session.run([step], entry)[0].tolist() == [11, 21, 31, 41]
+            with pytest.raises(genie.GenieError, match="no state"):
+                session.read_state("nothing")

@@ -40,12 +40,13 @@ static void see_image_conv(genie_semantic_graph_t *graph, int node, int input) {
                        "a convolution over a matrix that becomes an image of one channel");
     return;
   }
-  mark_input(graph, input, GENIE_MODALITY_IMAGE);
+  const bool is_video = genie_semantic_type(graph, input).rank == 5;  // its images are taken together
+  mark_input(graph, input, is_video ? GENIE_MODALITY_VIDEO : GENIE_MODALITY_IMAGE);
   const bool is_patches = is_patch_conv(graph, node);
-  genie_semantic_say(graph, node, GENIE_SEMANTIC_ROLE, is_patches ? "patch-stem" : "conv-stem",
-                     channels <= MAX_IMAGE_CHANNELS ? 0.98 : 0.8,
-                     is_patches ? "a convolution whose windows do not overlap reads an input of four dimensions"
-                                : "a convolution reads an input of four dimensions");
+  genie_semantic_say(
+      graph, node, GENIE_SEMANTIC_ROLE, is_patches ? "patch-stem" : "conv-stem",
+      channels <= MAX_IMAGE_CHANNELS ? 0.98 : 0.8,
+      is_patches ? "a convolution whose windows do not overlap reads an image" : "a convolution reads an image");
 }
 
 static void see_signal_conv(genie_semantic_graph_t *graph, int node, int input) {

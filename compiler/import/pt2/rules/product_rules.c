@@ -274,7 +274,61 @@ static void rule_einsum(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, contract(im, &operands[0], &operands[1], &result));
 }
 
+//===-- Products with the weights of experts
+//------------------------------------------------------------------------===//
+
+// Which expert each of the rows [S] belongs to, i64: how many groups end at the row or before. Past the last group it
+// is the number of experts.
+static MlirValue expert_of_rows(pt2_importer_t *im, MlirAffineExpr rows, MlirValue ends) {
+  const genie_tensor_type_t type = {.dtype = pt2_type(ends).dtype, .rank = 1, .dims = {rows}};
+  const MlirValue row = pt2_unsqueeze(im, pt2_iota(im, &type, 0, 1, 0), 1);
+  const MlirValue has_ended = pt2_binary(im, "genie.ge", row, pt2_unsqueeze(im, ends, 0));
+  const int64_t axis = 1;
+  return pt2_reduce(im, "genie.sum", pt2_cast(im, has_ended, GENIE_DTYPE_I64), 1, &axis, false);
+}
+
+// Few rows: the weights of each row's expert are picked.
+static MlirValue multiply_picked(pt2_importer_t *im, MlirValue x, MlirValue weight, MlirValue expert) {
+  const genie_ir_attribute_t axis = pt2_attr_i64(im, "axis", 0);
+  const MlirValue picked = pt2_build(im, "genie.take", 2, (MlirValue[]){weight, expert}, 1, &axis);
+  return pt2_squeeze(im, pt2_binary(im, "genie.matmul", pt2_unsqueeze(im, x, 1), picked), 1);
+}
+
+// Many rows: every expert reads its weights once and computes all rows, of which each picks its own.
+static MlirValue multiply_all(pt2_importer_t *im, MlirValue x, MlirValue weight, MlirValue expert) {
+  const MlirAffineExpr dims[] = {pt2_dim(im, weight, 0), pt2_dim(im, x, 0), pt2_dim(im, x, 1)};
+  const MlirValue products = pt2_binary(im, "genie.matmul", pt2_expand(im, x, 3, dims), weight);
+  const genie_tensor_type_t type = {.dtype = GENIE_DTYPE_I64, .rank = 1, .dims = {pt2_dim(im, x, 0)}};
+  const genie_ir_attribute_t axes = pt2_attr_i64s(im, "axes", 2, (int64_t[]){0, 1});
+  return pt2_build(im, "genie.index", 3, (MlirValue[]){products, expert, pt2_iota(im, &type, 0, 1, 0)}, 1, &axes);
+}
+
+// grouped_mm: rows of `x` [S, K], sorted by expert, times the weights [E, K, N] of theirs; `offs` [E] are where groups
+// end. Rows of no group give zeros.
+static void rule_grouped_product(pt2_importer_t *im, const pt2_node_t *node) {
+  const bool is_aten = pt2_arg(node, "mat2") != NULL;
+  const MlirValue x = pt2_tensor(im, node, is_aten ? "self" : "input");
+  const MlirValue weight = pt2_tensor(im, node, is_aten ? "mat2" : "weight");
+  const MlirValue ends = pt2_tensor(im, node, "offs");
+  if (pt2_rank(x) != 2 || pt2_rank(weight) != 3 || pt2_rank(ends) != 1 || pt2_arg(node, "bias") != NULL) {
+    pt2_refuse(im, "argument", "a grouped product of other than rows [S, K] with weights [E, K, N]",
+               "use one group of rows for each expert");
+    return;
+  }
+  const int64_t experts = pt2_static_dim(im, weight, 0);
+  const MlirValue group = expert_of_rows(im, pt2_dim(im, x, 0), ends);
+  const MlirValue count = pt2_scalar_int(im, GENIE_DTYPE_I64, experts);
+  const MlirValue expert = pt2_binary(im, "genie.minimum", group, pt2_scalar_int(im, GENIE_DTYPE_I64, experts - 1));
+  int64_t rows;
+  const bool is_few = genie_dim_is_constant(pt2_dim(im, x, 0), &rows) && rows <= experts;
+  const MlirValue y = (is_few ? multiply_picked : multiply_all)(im, x, weight, expert);
+  const MlirValue is_of_group = pt2_unsqueeze(im, pt2_binary(im, "genie.lt", group, count), 1);
+  pt2_bind(im, node, 0, pt2_where(im, is_of_group, y, pt2_scalar(im, pt2_type(y).dtype, 0)));
+}
+
 const pt2_rule_row_t pt2_product_composites[] = {
+    {"_grouped_mm.default", rule_grouped_product},
+    {"torch.ops.transformers.grouped_mm_fallback.default", rule_grouped_product},
     {"addmm.default", rule_addmm},
     {"baddbmm.default", rule_addmm},
     {"addmv.default", rule_addmm},

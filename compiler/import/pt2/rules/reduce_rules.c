@@ -219,7 +219,33 @@ static void rule_cosine_similarity(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, result);
 }
 
+// histc: how many elements lie in each of `bins` equal parts of [min, max].
+static void rule_histogram(pt2_importer_t *im, const pt2_node_t *node) {
+  MlirValue x = pt2_tensor(im, node, "self");
+  const genie_dtype_t dtype = pt2_type(x).dtype;
+  const int64_t bins = pt2_int(im, node, "bins", 100);
+  const double low = pt2_float(im, node, "min", 0), high = pt2_float(im, node, "max", 0);
+  if (low >= high || bins < 1) {
+    pt2_refuse(im, "argument", "a histogram whose range depends on data", "state min and max");
+    return;
+  }
+  const genie_dtype_t work = dtype == GENIE_DTYPE_F64 ? dtype : GENIE_DTYPE_F32;
+  const MlirAffineExpr column[] = {genie_dim_product(pt2_context(im), pt2_rank(x), pt2_type(x).dims),
+                                   pt2_constant_dim(im, 1)};
+  x = pt2_cast(im, pt2_reshape(im, x, 2, column), work);
+  MlirValue bin = pt2_binary(im, "genie.sub", x, pt2_scalar(im, work, low));
+  bin = pt2_binary(im, "genie.mul", bin, pt2_scalar(im, work, (double)bins / (high - low)));
+  bin = pt2_binary(im, "genie.minimum", pt2_unary(im, "genie.floor", bin), pt2_scalar(im, work, (double)(bins - 1)));
+  const genie_tensor_type_t type = {.dtype = work, .rank = 2, .dims = {column[1], pt2_constant_dim(im, bins)}};
+  MlirValue counts = pt2_binary(im, "genie.eq", bin, pt2_iota(im, &type, 0, 1, 1));
+  counts = pt2_binary(im, "genie.bitwise_and", counts, pt2_binary(im, "genie.le", x, pt2_scalar(im, work, high)));
+  const int64_t axis = 0;
+  counts = pt2_reduce(im, "genie.sum", pt2_cast(im, counts, GENIE_DTYPE_I64), 1, &axis, false);
+  pt2_bind(im, node, 0, pt2_cast(im, counts, dtype));
+}
+
 const pt2_rule_row_t pt2_reduce_composites[] = {
+    {"histc.default", rule_histogram},
     {"max.dim", rule_extremum},
     {"min.dim", rule_extremum},
     {"max.default", rule_extremum},

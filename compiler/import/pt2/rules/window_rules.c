@@ -1,4 +1,6 @@
 // Convolution, pooling and resampling.
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/import/pt2/rule.h"
@@ -184,7 +186,117 @@ void pt2_rule_upsample(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_build_typed(im, "genie.upsample", 1, &x, 2, attributes, &type));
 }
 
+//===-- Bicubic resampling ----------------------------------------------------------------------------------------===//
+
+enum { MAX_CUBIC_SIZE = 4096 };
+
+// The cubic convolution of Keys (1981) with a = -0.75, at distance `t` from a pixel.
+static double cubic_weight(double t) {
+  const double a = -0.75;
+  t = fabs(t);
+  return t <= 1 ? ((a + 2) * t - (a + 3)) * t * t + 1 : t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
+}
+
+// The matrix [to, from] that resamples one dimension; places beyond the border count for the border's pixel.
+static MlirValue cubic_matrix(pt2_importer_t *im, int64_t from, int64_t to, double step, bool is_aligned) {
+  float *weights = calloc((size_t)(to * from), sizeof(float));
+  if (weights == NULL) {
+    pt2_fail(im, genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for a resampling matrix"));
+    return (MlirValue){NULL};
+  }
+  for (int64_t i = 0; i < to; ++i) {
+    const double place = is_aligned ? step * (double)i : step * ((double)i + 0.5) - 0.5;
+    const int64_t first = (int64_t)floor(place) - 1;
+    for (int64_t k = first; k < first + 4; ++k) {
+      const int64_t pixel = k < 0 ? 0 : k >= from ? from - 1 : k;
+      weights[i * from + pixel] += (float)cubic_weight(place - (double)k);
+    }
+  }
+  const int64_t dims[] = {to, from};
+  const MlirType type = genie_type_make_static(pt2_context(im), GENIE_DTYPE_F32, 2, dims);
+  const genie_ir_attribute_t value = {"value", mlirDenseElementsAttrFloatGet(type, (intptr_t)(to * from), weights)};
+  free(weights);
+  const genie_tensor_type_t stated = genie_type_get(type);
+  return pt2_build_typed(im, "genie.constant", 0, NULL, 1, &value, &stated);
+}
+
+// How far source places lie apart: given by a scale factor where there is one.
+static double cubic_step(const pt2_node_t *node, int axis, int64_t from, int64_t to, bool is_aligned) {
+  const genie_pt2_arg_t *factors = pt2_arg(node, "scale_factors");
+  if (is_aligned) {
+    return to > 1 ? (double)(from - 1) / (double)(to - 1) : 0;
+  }
+  const bool has_factor = factors != NULL && factors->kind == GENIE_PT2_LIST && factors->count > axis &&
+                          factors->items[axis].kind == GENIE_PT2_FLOAT && factors->items[axis].number > 0;
+  return has_factor ? 1 / factors->items[axis].number : (double)from / (double)to;
+}
+
+// upsample_bicubic2d.vec: rows and columns are resampled by two products with fixed matrices.
+static void rule_bicubic(pt2_importer_t *im, const pt2_node_t *node) {
+  MlirValue x = pt2_tensor(im, node, "input");
+  const genie_tensor_type_t to = pt2_result_type(im, node, 0);
+  const genie_dtype_t dtype = pt2_type(x).dtype;
+  const bool is_aligned = pt2_bool(im, node, "align_corners", false);
+  int64_t sizes[2];
+  for (int i = 0; i < 2; ++i) {
+    const int64_t from = pt2_static_dim(im, x, 2 + i);
+    if (!genie_dim_is_constant(to.dims[2 + i], &sizes[i]) || from > MAX_CUBIC_SIZE || sizes[i] > MAX_CUBIC_SIZE) {
+      pt2_refuse(im, "argument", "bicubic resampling to a dynamic or very large size",
+                 "export with a fixed image size");
+    }
+  }
+  x = pt2_cast(im, x, GENIE_DTYPE_F32);
+  for (int i = 1; i >= 0 && !pt2_has_failed(im); --i) {
+    const int64_t from = pt2_static_dim(im, x, 3);
+    const double step = cubic_step(node, i, from, sizes[i], is_aligned);
+    const MlirValue operands[] = {x, cubic_matrix(im, from, sizes[i], step, is_aligned), {NULL}};
+    // Rows are last after the columns; after the rows the image stands as it did.
+    x = pt2_transpose(im, pt2_build(im, "genie.linear", 3, operands, 0, NULL), 2, 3);
+  }
+  pt2_bind(im, node, 0, pt2_cast(im, x, dtype));
+}
+
+//===-- Windows as columns ----------------------------------------------------------------------------------------===//
+
+enum { MAX_WINDOW = 64 };
+
+// im2col: [N, C, H, W] -> [N, C * window, places], the pixels of each window beside each other.
+static void rule_windows_as_columns(pt2_importer_t *im, const pt2_node_t *node) {
+  MlirValue x = pt2_tensor(im, node, "self");
+  int64_t kernel[2], dilation[2], padding[2], stride[2], out[2];
+  pt2_ints_of(im, node, "kernel_size", 2, 1, kernel);
+  pt2_ints_of(im, node, "dilation", 2, 1, dilation);
+  pt2_ints_of(im, node, "padding", 2, 0, padding);
+  pt2_ints_of(im, node, "stride", 2, 1, stride);
+  if (pt2_rank(x) != 4 || kernel[0] < 1 || kernel[1] < 1 || kernel[0] * kernel[1] > MAX_WINDOW) {
+    pt2_refuse(im, "argument", "columns of other than a batch of images, or of large windows", "use a convolution");
+    return;
+  }
+  for (int i = 0; i < 2; ++i) {
+    out[i] = (pt2_static_dim(im, x, 2 + i) + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1;
+  }
+  const int64_t border[] = {0, 0, padding[0], padding[1]};
+  const genie_ir_attribute_t pads[] = {pt2_attr_i64s(im, "low", 4, border), pt2_attr_i64s(im, "high", 4, border)};
+  x = padding[0] + padding[1] > 0 ? pt2_build(im, "genie.pad", 1, &x, 2, pads) : x;
+  MlirValue parts[MAX_WINDOW];
+  const MlirAffineExpr row[] = {pt2_dim(im, x, 0), pt2_dim(im, x, 1), pt2_constant_dim(im, 1),
+                                pt2_constant_dim(im, out[0] * out[1])};
+  for (int64_t k = 0; k < kernel[0] * kernel[1]; ++k) {
+    const int64_t starts[] = {k / kernel[1] * dilation[0], k % kernel[1] * dilation[1]};
+    MlirValue part = x;
+    for (int i = 0; i < 2; ++i) {
+      part = pt2_slice(im, part, 2 + i, pt2_constant_dim(im, starts[i]), pt2_constant_dim(im, out[i]), stride[i]);
+    }
+    parts[k] = pt2_reshape(im, part, 4, row);
+  }
+  const MlirValue joined = pt2_concat(im, (int)(kernel[0] * kernel[1]), parts, 2);
+  const genie_tensor_type_t type = pt2_result_type(im, node, 0);
+  pt2_bind(im, node, 0, pt2_reshape(im, joined, type.rank, type.dims));
+}
+
 const pt2_rule_row_t pt2_window_composites[] = {
+    {"im2col.default", rule_windows_as_columns},
+    {"upsample_bicubic2d.vec", rule_bicubic},
     {"adaptive_max_pool1d.default", rule_adaptive_max_pool},
     {"adaptive_max_pool2d.default", rule_adaptive_max_pool},
     {NULL, NULL},

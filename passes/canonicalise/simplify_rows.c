@@ -87,7 +87,56 @@ static genie_status_t reduce_last(MlirOperation op, MlirValue *out_value) {
   return genie_rewrite_make_reshape(op, reduced, type.rank, type.dims, out_value);
 }
 
-const genie_rule_t genie_simplify_row_rules[] = {{"genie.softmax", softmax_along_last},
+// The value behind views that only repeat or rearrange it.
+static MlirValue behind_views(MlirValue value) {
+  for (;;) {
+    const MlirOperation op = genie_rewrite_definer(value);
+    if (mlirOperationIsNull(op) ||
+        !(genie_op_is(op, "genie.reshape") || genie_op_is(op, "genie.expand") || genie_op_is(op, "genie.permute"))) {
+      return value;
+    }
+    value = mlirOperationGetOperand(op, 0);
+  }
+}
+
+// Whether a mask is true everywhere: a constant, positions compared with what none is below, or both of two such.
+static bool is_true_everywhere(MlirValue mask) {
+  const MlirValue value = behind_views(mask);
+  const MlirOperation op = genie_rewrite_definer(value);
+  double number = 0;
+  if (mlirOperationIsNull(op)) {
+    return false;
+  }
+  if (genie_ir_splat_value(value, &number)) {
+    return number != 0;
+  }
+  if (genie_op_is(op, "genie.logical_and") || genie_op_is(op, "genie.bitwise_and") || genie_op_is(op, "genie.mul")) {
+    return is_true_everywhere(mlirOperationGetOperand(op, 0)) && is_true_everywhere(mlirOperationGetOperand(op, 1));
+  }
+  const MlirOperation iota = genie_rewrite_definer(behind_views(mlirOperationGetOperand(op, 0)));
+  return genie_op_is(op, "genie.ge") && !mlirOperationIsNull(iota) && genie_op_is(iota, "genie.iota") &&
+         genie_ir_f64(iota, "step") >= 0 &&
+         genie_ir_splat_value(behind_views(mlirOperationGetOperand(op, 1)), &number) &&
+         genie_ir_f64(iota, "start") >= number;
+}
+
+// attention with a boolean mask that keeps every key -> without it.
+static genie_status_t attention_without_mask(MlirOperation op, MlirValue *out_value) {
+  const MlirValue mask = genie_ir_operand(op, "mask");
+  if (mlirValueIsNull(mask) || genie_value_type(mask).dtype != GENIE_DTYPE_BOOL || !is_true_everywhere(mask)) {
+    return GENIE_OK;
+  }
+  const MlirContext context = mlirOperationGetContext(op);
+  const MlirValue operands[] = {genie_ir_operand(op, "query"), genie_ir_operand(op, "key"),
+                                genie_ir_operand(op, "value")};
+  const genie_ir_attribute_t attributes[] = {
+      {"is_causal", genie_ir_bool_attr(context, genie_ir_bool(op, "is_causal"))},
+      {"scale", genie_ir_f64_attr(context, genie_ir_f64(op, "scale"))}};
+  return genie_rewrite_make(op, "genie.attention", 3, operands, 2, attributes, out_value);
+}
+
+const genie_rule_t genie_simplify_row_rules[] = {{"genie.attention", attention_without_mask},
+                                                 {"genie.softmax", softmax_along_last},
                                                  {"genie.log_softmax", softmax_along_last},
                                                  {"genie.sum", reduce_last},
                                                  {"genie.mean", reduce_last},

@@ -10,7 +10,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(__file__), ".."), os.path.join(os.p
 import archives  # noqa: E402
 from genie import toolchain  # noqa: E402
 
-MODELS = ("mlp", "lstm", "dlrm")
+MODELS = ("mlp", "dlrm", "bert")
 
 
 def main():

@@ -27,3 +27,29 @@ func.func @last_dimensions_stay(%x: tensor<2x3x4xf32> {genie.input = "x"}) -> (t
   %0 = genie.mean %x {axes = array<i64: 1, 2>} : (tensor<2x3x4xf32>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// CHECK-LABEL: func.func @a_mask_that_keeps_all_is_dropped
+// CHECK: genie.attention %arg0, %arg0, %arg0 {{.*}} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>)
+func.func @a_mask_that_keeps_all_is_dropped(%x: tensor<1x2x4x8xf32> {genie.input = "x"})
+    -> (tensor<1x2x4x8xf32> {genie.output = "y"}) {
+  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : tensor<4xi64>
+  %1 = genie.constant dense<0> : tensor<i64>
+  %2 = genie.ge %0, %1 : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
+  %3 = genie.reshape %2 : (tensor<4xi1>) -> tensor<1x1x4x1xi1>
+  %4 = genie.expand %3 : (tensor<1x1x4x1xi1>) -> tensor<1x1x4x4xi1>
+  %5 = genie.attention %x, %x, %x, %4 {scale = 0.5 : f64} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x1x4x4xi1>) -> tensor<1x2x4x8xf32>
+  return %5 : tensor<1x2x4x8xf32>
+}
+
+// CHECK-LABEL: func.func @a_mask_that_hides_the_first_stays
+// CHECK: genie.attention %arg0, %arg0, %arg0, %
+func.func @a_mask_that_hides_the_first_stays(%x: tensor<1x2x4x8xf32> {genie.input = "x"})
+    -> (tensor<1x2x4x8xf32> {genie.output = "y"}) {
+  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : tensor<4xi64>
+  %1 = genie.constant dense<1> : tensor<i64>
+  %2 = genie.ge %0, %1 : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
+  %3 = genie.reshape %2 : (tensor<4xi1>) -> tensor<1x1x1x4xi1>
+  %4 = genie.expand %3 : (tensor<1x1x1x4xi1>) -> tensor<1x1x4x4xi1>
+  %5 = genie.attention %x, %x, %x, %4 {scale = 0.5 : f64} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x1x4x4xi1>) -> tensor<1x2x4x8xf32>
+  return %5 : tensor<1x2x4x8xf32>
+}

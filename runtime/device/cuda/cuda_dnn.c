@@ -97,6 +97,10 @@ enum {
   DNN_HEURISTIC_A = 3,
   DNN_NOTE_TENSOR_CORE = 0,
   DNN_NOTE_DOWN_CONVERT_INPUTS = 1,
+  DNN_NOTE_REDUCED_PRECISION = 2,  // of sums
+  DNN_NOTE_FFT = 3,
+  DNN_NOTE_WINOGRAD = 5,  // and its three tiles
+  DNN_NOTE_WINOGRAD_13X13 = 8,
 };
 
 #define DNN_FUNCTIONS(X)                                                                          \
@@ -406,8 +410,15 @@ static uint32_t make_operations(dnn_builder_t *builder, const int64_t *dims, con
 
 // ---- The choice of an engine ----
 
-// f32 operands are rounded to TF32 on tensor cores, which is only done where it is allowed.
-static bool is_exact(const dnn_t *dnn, dnn_object_t config) {
+// What an engine may not do: sums are in f32 as they are written down, and f32 operands stay as they are (tensor cores
+// round them to TF32) unless they need not.
+static bool is_refused(int note, bool must_be_exact) {
+  return note == DNN_NOTE_REDUCED_PRECISION || note == DNN_NOTE_FFT ||
+         (note >= DNN_NOTE_WINOGRAD && note <= DNN_NOTE_WINOGRAD_13X13) ||
+         (must_be_exact && (note == DNN_NOTE_TENSOR_CORE || note == DNN_NOTE_DOWN_CONVERT_INPUTS));
+}
+
+static bool is_precise(const dnn_t *dnn, dnn_object_t config, bool must_be_exact) {
   dnn_object_t engine = NULL;
   int64_t count = 0;
   int notes[kMostNotes] = {0};
@@ -417,7 +428,7 @@ static bool is_exact(const dnn_t *dnn, dnn_object_t config) {
       dnn->object_get(engine, DNN_ENGINE_NUMERICAL_NOTES, DNN_TYPE_NUMERICAL_NOTE, kMostNotes, &count, notes) == 0) {
     result = true;
     for (int64_t i = 0; i < count && i < kMostNotes; ++i) {
-      result = result && notes[i] != DNN_NOTE_TENSOR_CORE && notes[i] != DNN_NOTE_DOWN_CONVERT_INPUTS;
+      result = result && !is_refused(notes[i], must_be_exact);
     }
   }
   if (engine != NULL) {
@@ -467,7 +478,7 @@ static void choose_from(dnn_builder_t *builder, dnn_object_t graph, int mode, bo
     count = 0;
   }
   for (int i = 0; i < count && i < kMostConfigs && builder->plan->plan == NULL; ++i) {
-    if (!must_be_exact || is_exact(dnn, configs[i])) {
+    if (is_precise(dnn, configs[i], must_be_exact)) {
       (void)try_config(builder, configs[i]);
     }
   }

@@ -129,9 +129,8 @@ static genie_status_t attention_without_mask(MlirOperation op, MlirValue *out_va
   const MlirContext context = mlirOperationGetContext(op);
   const MlirValue operands[] = {genie_ir_operand(op, "query"), genie_ir_operand(op, "key"),
                                 genie_ir_operand(op, "value")};
-  const genie_ir_attribute_t attributes[] = {
-      {"is_causal", genie_ir_bool_attr(context, genie_ir_bool(op, "is_causal"))},
-      {"scale", genie_ir_f64_attr(context, genie_ir_f64(op, "scale"))}};
+  const genie_ir_attribute_t attributes[] = {{"is_causal", genie_ir_bool_attr(context, genie_ir_bool(op, "is_causal"))},
+                                             {"scale", genie_ir_f64_attr(context, genie_ir_f64(op, "scale"))}};
   return genie_rewrite_make(op, "genie.attention", 3, operands, 2, attributes, out_value);
 }
 

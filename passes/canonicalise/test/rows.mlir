@@ -32,7 +32,7 @@ func.func @last_dimensions_stay(%x: tensor<2x3x4xf32> {genie.input = "x"}) -> (t
 // CHECK: genie.attention %arg0, %arg0, %arg0 {{.*}} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>)
 func.func @a_mask_that_keeps_all_is_dropped(%x: tensor<1x2x4x8xf32> {genie.input = "x"})
     -> (tensor<1x2x4x8xf32> {genie.output = "y"}) {
-  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : tensor<4xi64>
+  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<4xi64>
   %1 = genie.constant dense<0> : tensor<i64>
   %2 = genie.ge %0, %1 : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
   %3 = genie.reshape %2 : (tensor<4xi1>) -> tensor<1x1x4x1xi1>
@@ -45,7 +45,7 @@ func.func @a_mask_that_keeps_all_is_dropped(%x: tensor<1x2x4x8xf32> {genie.input
 // CHECK: genie.attention %arg0, %arg0, %arg0, %
 func.func @a_mask_that_hides_the_first_stays(%x: tensor<1x2x4x8xf32> {genie.input = "x"})
     -> (tensor<1x2x4x8xf32> {genie.output = "y"}) {
-  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : tensor<4xi64>
+  %0 = genie.iota {start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<4xi64>
   %1 = genie.constant dense<1> : tensor<i64>
   %2 = genie.ge %0, %1 : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
   %3 = genie.reshape %2 : (tensor<4xi1>) -> tensor<1x1x1x4xi1>

@@ -37,6 +37,17 @@ def indices(high, *shape):
     return lambda: (torch.randint(0, high, shape),)
 
 
+def grouped_mm(x, weight, ends):
+    """The product of a mixture's experts as transformers calls it."""
+    import transformers.integrations.moe  # noqa: F401 defines the op
+
+    return torch.ops.transformers.grouped_mm_fallback(x, weight, ends)
+
+
+def groups(*ends):
+    return lambda: (torch.tensor(ends, dtype=torch.int32),)
+
+
 X = (5, 37)
 
 UNARY = {
@@ -213,6 +224,8 @@ PRODUCTS = {
     "bmm": (torch.bmm, floats((3, 5, 37), (3, 37, 19))),
     "addmm": (lambda b, x, y: torch.addmm(b, x, y, beta=0.5, alpha=2), floats((19,), (5, 37), (37, 19))),
     "baddbmm": (torch.baddbmm, floats((3, 5, 19), (3, 5, 37), (3, 37, 19))),
+    "grouped_mm": (grouped_mm, joined(floats((9, 5), (4, 5, 7)), groups(2, 2, 7, 9))),
+    "grouped_mm_of_few_rows": (grouped_mm, joined(floats((3, 5), (4, 5, 7)), groups(0, 1, 1, 3))),
     "einsum": (lambda x, y: torch.einsum("bij,bkj->bik", x, y), floats((3, 5, 7), (3, 4, 7))),
     "outer": (torch.outer, floats((5,), (7,))),
 }

@@ -199,7 +199,7 @@ static double cubic_weight(double t) {
 
 // The matrix [to, from] that resamples one dimension; places beyond the border count for the border's pixel.
 static MlirValue cubic_matrix(pt2_importer_t *im, int64_t from, int64_t to, double step, bool is_aligned) {
-  float *weights = calloc((size_t)(to * from), sizeof(float));
+  double *weights = calloc((size_t)(to * from), sizeof(double));
   if (weights == NULL) {
     pt2_fail(im, genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for a resampling matrix"));
     return (MlirValue){NULL};
@@ -209,12 +209,12 @@ static MlirValue cubic_matrix(pt2_importer_t *im, int64_t from, int64_t to, doub
     const int64_t first = (int64_t)floor(place) - 1;
     for (int64_t k = first; k < first + 4; ++k) {
       const int64_t pixel = k < 0 ? 0 : k >= from ? from - 1 : k;
-      weights[i * from + pixel] += (float)cubic_weight(place - (double)k);
+      weights[i * from + pixel] += cubic_weight(place - (double)k);
     }
   }
   const int64_t dims[] = {to, from};
-  const MlirType type = genie_type_make_static(pt2_context(im), GENIE_DTYPE_F32, 2, dims);
-  const genie_ir_attribute_t value = {"value", mlirDenseElementsAttrFloatGet(type, (intptr_t)(to * from), weights)};
+  const MlirType type = genie_type_make_static(pt2_context(im), GENIE_DTYPE_F64, 2, dims);
+  const genie_ir_attribute_t value = {"value", mlirDenseElementsAttrDoubleGet(type, (intptr_t)(to * from), weights)};
   free(weights);
   const genie_tensor_type_t stated = genie_type_get(type);
   return pt2_build_typed(im, "genie.constant", 0, NULL, 1, &value, &stated);
@@ -245,11 +245,13 @@ static void rule_bicubic(pt2_importer_t *im, const pt2_node_t *node) {
                  "export with a fixed image size");
     }
   }
-  x = pt2_cast(im, x, GENIE_DTYPE_F32);
+  const genie_dtype_t work = dtype == GENIE_DTYPE_F64 ? dtype : GENIE_DTYPE_F32;
+  x = pt2_cast(im, x, work);
   for (int i = 1; i >= 0 && !pt2_has_failed(im); --i) {
     const int64_t from = pt2_static_dim(im, x, 3);
     const double step = cubic_step(node, i, from, sizes[i], is_aligned);
-    const MlirValue operands[] = {x, cubic_matrix(im, from, sizes[i], step, is_aligned), {NULL}};
+    const MlirValue matrix = pt2_cast(im, cubic_matrix(im, from, sizes[i], step, is_aligned), work);
+    const MlirValue operands[] = {x, matrix, {NULL}};
     // Rows are last after the columns; after the rows the image stands as it did.
     x = pt2_transpose(im, pt2_build(im, "genie.linear", 3, operands, 0, NULL), 2, 3);
   }

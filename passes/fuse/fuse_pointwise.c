@@ -53,6 +53,15 @@ static bool has_room(const genie_fuse_graph_t *graph, int group) {
   return count < MAX_MEMBERS;
 }
 
+// How many results a kernel of this group stores.
+static int result_count(const genie_fuse_graph_t *graph, int group) {
+  int count = 0;
+  for (int i = graph->groups[group].first; i >= 0; i = graph->nodes[i].next_member) {
+    count += genie_fuse_graph_escapes(graph, group, genie_rewrite_result(graph->nodes[i].op));
+  }
+  return count;
+}
+
 static bool may_join(const genie_fuse_graph_t *graph, int node, const readers_t *readers) {
   return readers->count == 1 && !readers->is_demanded && !readers->is_overflown &&
          has_room(graph, readers->groups[0]) && !genie_fuse_graph_is_repeated(graph, readers->groups[0], node);
@@ -64,7 +73,7 @@ static int host_of(genie_fuse_graph_t *graph, int node, const readers_t *readers
   for (int i = 0; i < readers->count; ++i) {
     const int group = readers->groups[i];
     if (genie_rewrite_same_dims(space_of(graph, group), result) && has_room(graph, group) &&
-        !genie_fuse_graph_is_split(graph, group, node)) {
+        result_count(graph, group) < GENIE_IR_MAX_RESULTS && !genie_fuse_graph_is_split(graph, group, node)) {
       return group;
     }
   }
@@ -77,6 +86,7 @@ static void merge_readers(genie_fuse_graph_t *graph, readers_t *readers) {
     const int group = readers->groups[0];
     const int other = readers->groups[i];
     if (genie_rewrite_same_dims(space_of(graph, group), space_of(graph, other)) && has_room(graph, group) &&
+        result_count(graph, group) + result_count(graph, other) <= GENIE_IR_MAX_RESULTS &&
         !genie_fuse_graph_is_split(graph, group, graph->groups[other].anchor)) {
       genie_fuse_graph_merge(graph, group, other);
       readers->groups[i] = readers->groups[--readers->count];

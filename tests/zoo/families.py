@@ -46,6 +46,8 @@ def _decoder(name):
         "gpt_neox": lambda: t.GPTNeoXConfig(**SHAPE, **inner, **tokens),
         "qwen3": lambda: t.Qwen3Config(num_key_value_heads=2, head_dim=16, **SHAPE, **inner),
         "olmo2": lambda: t.Olmo2Config(num_key_value_heads=2, **SHAPE, **inner, **tokens),
+        "olmoe": lambda: t.OlmoeConfig(num_key_value_heads=2, num_experts=4, num_experts_per_tok=2, **SHAPE, **inner, **tokens),
+        "mamba": lambda: t.MambaConfig(vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, state_size=8, **tokens),
         "mixtral": lambda: t.MixtralConfig(num_key_value_heads=2, num_local_experts=4, **SHAPE, **inner),
     }
     classes = {
@@ -53,7 +55,7 @@ def _decoder(name):
         "mistral": t.MistralForCausalLM, "phi3": t.Phi3ForCausalLM, "gemma2": t.Gemma2ForCausalLM,
         "falcon": t.FalconForCausalLM, "mixtral": t.MixtralForCausalLM, "opt": t.OPTForCausalLM,
         "bloom": t.BloomForCausalLM, "gpt_neox": t.GPTNeoXForCausalLM, "qwen3": t.Qwen3ForCausalLM,
-        "olmo2": t.Olmo2ForCausalLM,
+        "olmo2": t.Olmo2ForCausalLM, "olmoe": t.OlmoeForCausalLM, "mamba": t.MambaForCausalLM,
     }
     config = configs[name]()
     if name == "mixtral":
@@ -616,7 +618,10 @@ FAMILIES = {
     "decoder": {f"{name}_forward": _forward(name) for name in DECODERS + MORE_DECODERS},
     "decode-step": {f"{name}_step": _step(name) for name in DECODERS + MORE_DECODERS if name != "opt"}  # it reads a length on the host
     | {"llama_greedy": _step("llama", is_greedy=True), "llama_cached_prefill": _step("llama", length=6)},
-    "mixture-of-experts": {"mixtral_forward": _forward("mixtral"), "mixtral_step": _step("mixtral")},
+    "mixture-of-experts": {
+        "mixtral_forward": _forward("mixtral"), "mixtral_step": _step("mixtral"), "olmoe_forward": _forward("olmoe"),
+    },
+    "state-space": {"mamba_forward": _forward("mamba")},
     "text-encoder": {
         "bert_encoder": _bert_like("BertConfig", "BertModel"),
         "roberta_encoder": _bert_like("RobertaConfig", "RobertaModel"),

@@ -63,3 +63,22 @@ func.func @index_masks_are_evaluated_again(%x: tensor<?x8xf32, affine_map<()[s0]
   return %1, %3 : tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>, tensor<?x6xf32, affine_map<()[s0] -> (s0, 6)>>
 }
 genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<6x8xf32>
+
+// A kernel stores at most eight results: a longer chain, of which everything is read elsewhere, takes two.
+// CHECK-LABEL: func.func @ten_states
+// CHECK-NOT: :9 = genie.kernel
+// CHECK-NOT: :10 = genie.kernel
+// CHECK: return
+func.func @ten_states(%x: tensor<4x8xf32> {genie.input = "x"}) -> (tensor<4x8xf32> {genie.output = "y0"}, tensor<4x8xf32> {genie.output = "y1"}, tensor<4x8xf32> {genie.output = "y2"}, tensor<4x8xf32> {genie.output = "y3"}, tensor<4x8xf32> {genie.output = "y4"}, tensor<4x8xf32> {genie.output = "y5"}, tensor<4x8xf32> {genie.output = "y6"}, tensor<4x8xf32> {genie.output = "y7"}, tensor<4x8xf32> {genie.output = "y8"}, tensor<4x8xf32> {genie.output = "y9"}) {
+  %s0 = genie.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s1 = genie.exp %s0 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s2 = genie.exp %s1 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s3 = genie.exp %s2 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s4 = genie.exp %s3 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s5 = genie.exp %s4 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s6 = genie.exp %s5 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s7 = genie.exp %s6 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s8 = genie.exp %s7 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s9 = genie.exp %s8 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %s0, %s1, %s2, %s3, %s4, %s5, %s6, %s7, %s8, %s9 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+}

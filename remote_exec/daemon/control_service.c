@@ -148,9 +148,13 @@ static genie_status_t check_place(const control_t *control, const genie_plan_t *
                              "place '%.64s' is planned for a device of kind '%.32s', '%.64s' is one of kind '%s'",
                              genie_plan_string(plan, plan->places[hosted->place].name), planned, hosted->device, kind);
   }
-  *out_place = (genie_share_place_t){
-      .place = hosted->place,
-      .options = {.device = kind, .thread_count = (uint32_t)control->node->options->thread_count}};
+  *out_place = (genie_share_place_t){.place = hosted->place,
+                                     .options = {.device = kind,
+                                                 .thread_count = (uint32_t)control->node->options->thread_count,
+                                                 .ordinal = ordinal,
+                                                 .has_ordinal = true,
+                                                 .cache_directory = control->node->code_directory,
+                                                 .library_path = control->node->options->library_path}};
   return GENIE_OK;
 }
 

@@ -139,8 +139,9 @@ static void warm_up_device(void *context, const char *name, const char *kind, ui
     return;
   }
   warming->features |= GENIE_HARDENING_CUDA;
-  const genie_status_t status =
-      genie_device_create(kind, &(genie_device_options_t){.ordinal = ordinal}, warming->node->allocator, &device);
+  const genie_status_t status = genie_device_create(
+      kind, &(genie_device_options_t){.ordinal = ordinal, .library_path = warming->node->options->library_path},
+      warming->node->allocator, &device);
   if (status != GENIE_OK) {
     genie_log_take_status(&warming->node->log, GENIE_LOG_WARNING, name, status);
   }
@@ -188,6 +189,8 @@ static genie_status_t surrender(genie_node_t *node) {
     genie_log_write(&node->log, GENIE_LOG_WARNING, NULL, "genied runs as root: --user NAME gives that up");
   }
   GENIE_RETURN_IF_ERROR(create_store(node));
+  snprintf(node->code_directory, sizeof(node->code_directory), "%s/code", node->options->data_dir);
+  GENIE_RETURN_IF_ERROR(make_directory(node->code_directory));
   GENIE_RETURN_IF_ERROR(genie_hardening_limit_process());
   return filter_calls(node, warming.features);
 }

@@ -23,6 +23,7 @@ typedef struct genie_node {
   genie_store_t *store;
   genie_metrics_t metrics;
   char software[128];
+  char code_directory[4096];  // where devices keep code that they compiled
   uint64_t start_ns;
   atomic_bool is_draining;  // no further sessions
   atomic_uint_least64_t call_count;

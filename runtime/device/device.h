@@ -115,6 +115,7 @@ struct genie_device {
 // Zero-initialised: the defaults. Strings are copied where they are kept.
 typedef struct genie_device_options {
   uint32_t ordinal;             // which of the machine's devices of this kind
+  bool has_ordinal;             // `ordinal` is meant even when it is 0, where something else could say which
   uint32_t worker_count;        // 0 lets the device choose
   const char *cache_directory;  // where it keeps machine code that it made of a plan's code; NULL: nowhere
   const char *library_path;     // folders of vendor libraries, ':' between them, searched before the system's; or NULL

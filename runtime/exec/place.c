@@ -115,7 +115,7 @@ genie_status_t genie_place_init(const genie_model_t *model, uint32_t index, cons
   const genie_plan_place_t *record = &model->plan->places[index];
   const char *planned_kind = genie_plan_string(model->plan, record->device_kind);
   genie_device_options_t device_options = *options;
-  if (device_options.ordinal == 0) {
+  if (device_options.ordinal == 0 && !device_options.has_ordinal) {
     device_options.ordinal = ordinal_of(genie_plan_string(model->plan, record->name));
   }
   GENIE_RETURN_IF_ERROR(genie_device_create(device_kind != NULL ? device_kind : planned_kind, &device_options,

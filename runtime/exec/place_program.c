@@ -118,6 +118,7 @@ static genie_status_t create_graphs(genie_place_program_t *program) {
 
 static genie_status_t fill_program(genie_place_program_t *program, const genie_place_program_options_t *options) {
   const genie_device_options_t device_options = {.ordinal = options->ordinal,
+                                                 .has_ordinal = options->has_ordinal,
                                                  .worker_count = options->thread_count,
                                                  .cache_directory = options->cache_directory,
                                                  .library_path = options->library_path};

@@ -22,7 +22,8 @@ typedef struct genie_place_program genie_place_program_t;
 typedef struct genie_place_program_options {
   const char *device;     // kind of device that runs the place, as genie_device_create() takes it; NULL: as planned
   uint32_t thread_count;  // of a CPU device, the caller's included; 0: one for each CPU that the process may use
-  uint32_t ordinal;       // which device of its kind; 0: as the number at the end of the place's name says
+  uint32_t ordinal;       // which device of its kind; 0: as the number at the end of the place's name says, unless
+  bool has_ordinal;       // the ordinal is meant even when it is 0
   const char *cache_directory;  // where the device keeps machine code that it made; NULL: nowhere
   const char *library_path;     // folders of vendor libraries, ':' between them; or NULL
 } genie_place_program_options_t;

@@ -14,12 +14,13 @@
 
 #include "remote_exec/transport/stream.h"
 #include "remote_exec/transport/stream_tls.h"
+#include "remote_exec/transport/ucx.h"
 
 enum { kPort = 39471, kPings = 2000, kMaxRounds = 101, kHeaderBytes = 48 };
 
 static const size_t kSizes[] = {64 << 10, 1 << 20, 64 << 20};
 static const int kCounts[] = {512, 48, 2};
-enum { kSizeCount = sizeof(kSizes) / sizeof(kSizes[0]) };
+enum { kSizeCount = sizeof(kSizes) / sizeof(kSizes[0]), kMeasureCount = 1 + 2 * kSizeCount };
 
 typedef struct bench_link {
   const char *name;
@@ -152,13 +153,37 @@ static genie_channel_t *stream_channel(bool is_server, int port, const genie_ide
   return channel;
 }
 
-enum { LINK_TCP, LINK_SSL, LINK_STREAM, LINK_COUNT };
+// NULL where the build has no UCX. `transports` is UCX's list; `buffer` is registered.
+static genie_channel_t *ucx_channel(bool is_server, int port, const genie_identity_t *identity, const char *transports,
+                                    uint8_t *buffer) {
+  const genie_ucx_options_t options = {.transports = transports};
+  genie_ucx_fabric_t *fabric = NULL;
+  const genie_status_t status = genie_ucx_fabric_create(&options, genie_allocator_heap(), &fabric);
+  if (genie_status_code(status) == GENIE_STATUS_UNIMPLEMENTED) {
+    genie_status_free(status);
+    return NULL;
+  }
+  check(status);
+  check(genie_ucx_fabric_register(fabric, buffer, kSizes[kSizeCount - 1], GENIE_UCX_MEMORY_HOST));
+  genie_channel_t *channel = NULL;
+  check(genie_ucx_open(fabric, stream_channel(is_server, port, identity),
+                       is_server ? GENIE_WIRE_FROM_NODE : GENIE_WIRE_FROM_CLIENT, "",
+                       genie_deadline_after_ns(UINT64_C(10000000000)), &channel));
+  return channel;
+}
 
-static void open_links(bool is_server, const genie_identity_t *identity, bench_link_t links[LINK_COUNT]) {
+enum { LINK_TCP, LINK_SSL, LINK_STREAM, LINK_UCX_TCP, LINK_UCX_SHM, LINK_COUNT };
+
+static void open_links(bool is_server, const genie_identity_t *identity, uint8_t *buffer,
+                       bench_link_t links[LINK_COUNT]) {
   links[LINK_TCP] = (bench_link_t){.name = "send/recv", .socket = plain_socket(is_server, kPort)};
   links[LINK_SSL] = (bench_link_t){.name = "SSL_write/SSL_read",
                                    .ssl = plain_ssl(is_server, plain_socket(is_server, kPort + 1), identity)};
   links[LINK_STREAM] = (bench_link_t){.name = "stream", .channel = stream_channel(is_server, kPort + 2, identity)};
+  links[LINK_UCX_TCP] =
+      (bench_link_t){.name = "ucx tcp", .channel = ucx_channel(is_server, kPort + 3, identity, "tcp", buffer)};
+  links[LINK_UCX_SHM] = (bench_link_t){.name = "ucx posix,sysv",
+                                       .channel = ucx_channel(is_server, kPort + 4, identity, "posix,sysv", buffer)};
 }
 
 static void serve_round(const bench_link_t *link, uint8_t *buffer) {
@@ -192,6 +217,18 @@ static double measure_ping_us(const bench_link_t *link, uint8_t *buffer) {
   return (double)times[kPings / 2] / 1e3;
 }
 
+// CPU seconds of both processes.
+static double cpu_seconds(pid_t child) {
+  clockid_t clock;
+  struct timespec ours;
+  struct timespec theirs = {0};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ours);
+  if (clock_getcpuclockid(child, &clock) == 0) {
+    clock_gettime(clock, &theirs);
+  }
+  return (double)(ours.tv_sec + theirs.tv_sec) + 1e-9 * (double)(ours.tv_nsec + theirs.tv_nsec);
+}
+
 static double measure_rate(const bench_link_t *link, uint8_t *buffer, int size) {
   const uint64_t started_ns = genie_deadline_clock_ns();
   for (int i = 0; i < kCounts[size]; ++i) {
@@ -222,29 +259,40 @@ int main(int argc, char **argv) {
   uint8_t *buffer = malloc(kSizes[kSizeCount - 1]);
   memset(buffer, is_server, kSizes[kSizeCount - 1]);
   bench_link_t links[LINK_COUNT];
-  open_links(is_server, identity, links);
-  static double values[LINK_COUNT][1 + kSizeCount][kMaxRounds];
+  open_links(is_server, identity, buffer, links);
+  static double values[LINK_COUNT][kMeasureCount][kMaxRounds];
   for (int round = 0; round < rounds; ++round) {
     for (int i = 0; i < LINK_COUNT; ++i) {
       const bench_link_t *link = &links[(i + round) % LINK_COUNT];
+      if (link->channel == NULL && link->ssl == NULL && link->socket == 0) {
+        continue;
+      }
       if (is_server) {
         serve_round(link, buffer);
         continue;
       }
       values[link - links][0][round] = measure_ping_us(link, buffer);
       for (int s = 0; s < kSizeCount; ++s) {
+        const double started_cpu = cpu_seconds(child);
         values[link - links][1 + s][round] = measure_rate(link, buffer, s);
+        values[link - links][1 + kSizeCount + s][round] =
+            1e9 * (cpu_seconds(child) - started_cpu) / ((double)kSizes[s] * kCounts[s]);
       }
     }
   }
   if (is_server) {
     exit(0);
   }
-  printf("%-20s %12s %12s %12s %12s\n", "", "p50 us", "64 KiB GB/s", "1 MiB GB/s", "64 MiB GB/s");
+  printf("%-20s %8s | GB/s %6s %8s %8s | CPU-s/GB %5s %8s %8s\n", "", "p50 us", "64 KiB", "1 MiB", "64 MiB", "64 KiB",
+         "1 MiB", "64 MiB");
   for (int i = 0; i < LINK_COUNT; ++i) {
     printf("%-20s", links[i].name);
-    for (int m = 0; m <= kSizeCount; ++m) {
-      printf(" %12.2f", median(values[i][m], rounds));
+    for (int m = 0; m < kMeasureCount; ++m) {
+      printf("%s%*.2f", m == 1 || m == 1 + kSizeCount ? " |" : "",
+             m == 1                ? 12
+             : m == 1 + kSizeCount ? 15
+                                   : 9,
+             median(values[i][m], rounds));
     }
     printf("\n");
   }

@@ -17,6 +17,7 @@ enum {
   kMagic = 0x4d454e47,  // "GNEM"
   kRecordBytes = GENIE_STREAM_RECORD_BYTES,
   kReceiveCapacity = sizeof(stream_prefix_t) + GENIE_CHANNEL_MAX_HEADER_BYTES + kRecordBytes,
+  kReadAheadBytes = 4096,
   kDirectBytes = 4096,  // payloads from this size on are decrypted to where they go
   kGreetingBytes = 8,
 };
@@ -33,10 +34,10 @@ static genie_status_t interrupted(const genie_stream_channel_t *stream) {
   return genie_status_make(GENIE_STATUS_CANCELLED, "%s: the channel was interrupted", stream->base.peer.name);
 }
 
-static genie_status_t flush(genie_stream_channel_t *stream, genie_deadline_ns_t deadline) {
+static genie_status_t flush(genie_stream_channel_t *stream, bool has_more, genie_deadline_ns_t deadline) {
   const size_t bytes = stream->staged_bytes;
   stream->staged_bytes = 0;
-  return genie_stream_flow_write(&stream->flow, stream->staged, bytes, deadline);
+  return genie_stream_flow_write(&stream->flow, stream->staged, bytes, has_more, deadline);
 }
 
 // Small pieces gather to full records; what is larger goes from where it lies.
@@ -46,7 +47,7 @@ static genie_status_t put(genie_stream_channel_t *stream, const void *data, size
   while (bytes > 0) {
     if (stream->staged_bytes == 0 && bytes >= kRecordBytes) {
       const size_t direct = bytes - bytes % kRecordBytes;
-      GENIE_RETURN_IF_ERROR(genie_stream_flow_write(&stream->flow, cursor, direct, deadline));
+      GENIE_RETURN_IF_ERROR(genie_stream_flow_write(&stream->flow, cursor, direct, /*has_more=*/true, deadline));
       cursor += direct;
       bytes -= direct;
       continue;
@@ -58,7 +59,7 @@ static genie_status_t put(genie_stream_channel_t *stream, const void *data, size
     cursor += step;
     bytes -= step;
     if (stream->staged_bytes == kRecordBytes) {
-      GENIE_RETURN_IF_ERROR(flush(stream, deadline));
+      GENIE_RETURN_IF_ERROR(flush(stream, /*has_more=*/true, deadline));
     }
   }
   return GENIE_OK;
@@ -73,7 +74,7 @@ static genie_status_t put_message(genie_stream_channel_t *stream, const genie_me
   for (size_t i = 0; i < message->payload_count; ++i) {
     GENIE_RETURN_IF_ERROR(put(stream, message->payload[i].iov_base, message->payload[i].iov_len, deadline));
   }
-  return message->has_more ? GENIE_OK : flush(stream, deadline);
+  return message->has_more ? GENIE_OK : flush(stream, /*has_more=*/false, deadline);
 }
 
 static genie_status_t not_open(const genie_stream_channel_t *stream) {
@@ -109,7 +110,8 @@ static genie_status_t stream_send(genie_channel_t *channel, const genie_message_
   return status;
 }
 
-// Makes [begin, end) hold at least `need` bytes.
+// Makes [begin, end) hold at least `need` bytes. It reads little ahead: what follows may be a payload, which goes to
+// its own place without a copy.
 static genie_status_t fill(genie_stream_channel_t *stream, size_t need, genie_deadline_ns_t deadline) {
   if (stream->begin == stream->end) {
     stream->begin = stream->end = 0;
@@ -121,8 +123,10 @@ static genie_status_t fill(genie_stream_channel_t *stream, size_t need, genie_de
   }
   while (stream->end - stream->begin < need) {
     size_t got = 0;
-    GENIE_RETURN_IF_ERROR(genie_stream_flow_read(&stream->flow, stream->received_bytes + stream->end,
-                                                 kReceiveCapacity - stream->end, deadline, &got));
+    const size_t missing = need - (stream->end - stream->begin);
+    const size_t most = missing > kReadAheadBytes ? missing : kReadAheadBytes;
+    GENIE_RETURN_IF_ERROR(
+        genie_stream_flow_read(&stream->flow, stream->received_bytes + stream->end, most, deadline, &got));
     stream->end += got;
   }
   return GENIE_OK;
@@ -267,7 +271,8 @@ static void stream_get_stats(genie_channel_t *channel, genie_channel_stats_t *ou
 // that it was accepted.
 static genie_status_t greet(genie_stream_channel_t *stream, genie_deadline_ns_t deadline) {
   if (!stream->is_client) {
-    return genie_stream_flow_write(&stream->flow, (const uint8_t *)kGreeting, kGreetingBytes, deadline);
+    return genie_stream_flow_write(&stream->flow, (const uint8_t *)kGreeting, kGreetingBytes, /*has_more=*/false,
+                                   deadline);
   }
   GENIE_RETURN_IF_ERROR(fill(stream, kGreetingBytes, deadline));
   const bool is_greeting = memcmp(stream->received_bytes, kGreeting, kGreetingBytes) == 0;

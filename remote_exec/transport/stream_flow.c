@@ -116,53 +116,10 @@ static genie_status_t after_ssl_call(genie_stream_flow_t *flow, int error, unsig
                            reason != NULL ? reason : "no reason given");
 }
 
-static genie_status_t write_some(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes,
-                                 genie_deadline_ns_t deadline, size_t *out_written) {
-  for (;;) {
-    if (genie_wake_is_set(&flow->wake)) {
-      return interrupted(flow);
-    }
-    size_t written = 0;
-    turn_take(&flow->turn, STREAM_SEND);
-    ERR_clear_error();
-    errno = 0;
-    const int result = SSL_write_ex(flow->ssl, data, bytes, &written);
-    const int system_error = errno;
-    const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(flow->ssl, result);
-    turn_give(&flow->turn);
-    if (result == 1) {
-      *out_written = written;
-      return GENIE_OK;
-    }
-    GENIE_RETURN_IF_ERROR(after_ssl_call(flow, error, ERR_peek_error(), system_error, deadline));
-  }
-}
-
-genie_status_t genie_stream_flow_read(genie_stream_flow_t *flow, uint8_t *data, size_t bytes,
-                                      genie_deadline_ns_t deadline, size_t *out_read) {
-  for (;;) {
-    if (genie_wake_is_set(&flow->wake)) {
-      return interrupted(flow);
-    }
-    size_t got = 0;
-    turn_take(&flow->turn, STREAM_RECEIVE);
-    ERR_clear_error();
-    errno = 0;
-    const int result = SSL_read_ex(flow->ssl, data, bytes, &got);
-    const int system_error = errno;
-    const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(flow->ssl, result);
-    turn_give(&flow->turn);
-    if (result == 1) {
-      *out_read = got;
-      return GENIE_OK;
-    }
-    GENIE_RETURN_IF_ERROR(after_ssl_call(flow, error, ERR_peek_error(), system_error, deadline));
-  }
-}
-
 // Sends what the outbox holds. Others may append meanwhile, to be sent next time.
 static genie_status_t empty_outbox(genie_stream_flow_t *flow, genie_deadline_ns_t deadline) {
   genie_stream_outbox_t *outbox = &flow->outbox;
+  flow->batched_records = 0;
   turn_take(&flow->turn, STREAM_SEND);
   const size_t end = outbox->end;
   turn_give(&flow->turn);
@@ -187,27 +144,59 @@ static genie_status_t empty_outbox(genie_stream_flow_t *flow, genie_deadline_ns_
   return GENIE_OK;
 }
 
-// Encrypts a batch of records, then sends them at once.
-static genie_status_t write_batches(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes,
-                                    genie_deadline_ns_t deadline) {
-  while (bytes > 0) {
-    for (int i = 0; i < kBatchRecords && bytes > 0; ++i) {
-      size_t written = 0;
-      const size_t step = bytes < GENIE_STREAM_RECORD_BYTES ? bytes : GENIE_STREAM_RECORD_BYTES;
-      GENIE_RETURN_IF_ERROR(write_some(flow, data, step, deadline, &written));
-      data += written;
-      bytes -= written;
+static genie_status_t write_some(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes,
+                                 genie_deadline_ns_t deadline, size_t *out_written) {
+  for (;;) {
+    if (genie_wake_is_set(&flow->wake)) {
+      return interrupted(flow);
     }
-    GENIE_RETURN_IF_ERROR(empty_outbox(flow, deadline));
+    size_t written = 0;
+    turn_take(&flow->turn, STREAM_SEND);
+    ERR_clear_error();
+    errno = 0;
+    const int result = SSL_write_ex(flow->ssl, data, bytes, &written);
+    const int system_error = errno;
+    const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(flow->ssl, result);
+    turn_give(&flow->turn);
+    if (result == 1) {
+      *out_written = written;
+      return GENIE_OK;
+    }
+    if (error == SSL_ERROR_WANT_WRITE && flow->has_outbox) {
+      GENIE_RETURN_IF_ERROR(empty_outbox(flow, deadline));
+      continue;
+    }
+    GENIE_RETURN_IF_ERROR(after_ssl_call(flow, error, ERR_peek_error(), system_error, deadline));
   }
-  return GENIE_OK;
 }
 
-genie_status_t genie_stream_flow_write(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes,
-                                       genie_deadline_ns_t deadline) {
-  if (flow->has_outbox) {
-    return write_batches(flow, data, bytes, deadline);
+genie_status_t genie_stream_flow_read(genie_stream_flow_t *flow, uint8_t *data, size_t bytes,
+                                      genie_deadline_ns_t deadline, size_t *out_read) {
+  for (;;) {
+    if (genie_wake_is_set(&flow->wake)) {
+      return interrupted(flow);
+    }
+    size_t got = 0;
+    turn_take(&flow->turn, STREAM_RECEIVE);
+    ERR_clear_error();
+    errno = 0;
+    const int result = SSL_read_ex(flow->ssl, data, bytes, &got);
+    const int system_error = errno;
+    const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(flow->ssl, result);
+    turn_give(&flow->turn);
+    if (result == 1) {
+      *out_read = got;
+      return GENIE_OK;
+    }
+    if (error == SSL_ERROR_WANT_WRITE && flow->has_outbox) {
+      return genie_status_make(GENIE_STATUS_DATA_LOSS, "%s: asks for new keys without end", flow->judgement.peer->name);
+    }
+    GENIE_RETURN_IF_ERROR(after_ssl_call(flow, error, ERR_peek_error(), system_error, deadline));
   }
+}
+
+genie_status_t genie_stream_flow_write(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes, bool has_more,
+                                       genie_deadline_ns_t deadline) {
   while (bytes > 0) {
     size_t written = 0;
     // One record a turn, so that the other direction gets its own.
@@ -215,8 +204,12 @@ genie_status_t genie_stream_flow_write(genie_stream_flow_t *flow, const uint8_t 
     GENIE_RETURN_IF_ERROR(write_some(flow, data, step, deadline, &written));
     data += written;
     bytes -= written;
+    flow->batched_records += 1;
+    if (flow->batched_records >= kBatchRecords) {
+      GENIE_RETURN_IF_ERROR(empty_outbox(flow, deadline));
+    }
   }
-  return GENIE_OK;
+  return has_more || !flow->has_outbox ? GENIE_OK : empty_outbox(flow, deadline);
 }
 
 static genie_status_t do_handshake(genie_stream_flow_t *flow, genie_deadline_ns_t deadline) {

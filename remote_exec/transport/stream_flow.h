@@ -30,6 +30,7 @@ typedef struct genie_stream_flow {
   genie_stream_turn_t turn;
   genie_stream_outbox_t outbox;  // the writer's
   bool has_outbox;               // else the kernel does TLS
+  int batched_records;           // in the outbox, by the writer
 } genie_stream_flow_t;
 
 // A flow without a socket. `peer` outlives it. On error, deinit what there is.
@@ -43,8 +44,8 @@ genie_status_t genie_stream_flow_attach(genie_stream_flow_t *flow, SSL_CTX *cont
 
 genie_status_t genie_stream_flow_handshake(genie_stream_flow_t *flow, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Writes all of it.
-genie_status_t genie_stream_flow_write(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes,
+// Writes all of it. With `has_more`, the end of it may stay in the outbox until the next write.
+genie_status_t genie_stream_flow_write(genie_stream_flow_t *flow, const uint8_t *data, size_t bytes, bool has_more,
                                        genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
 // Reads at least one byte and at most `bytes`, waiting for it.

@@ -7,7 +7,7 @@ import lit.formats
 config.name = "genie"
 config.test_format = lit.formats.ShTest()
 config.suffixes = [".mlir"]
-config.excludes = [".venv", "build", "python", "docs"]
+config.excludes = [".venv", "build", "python", "docs", "examples", "measure"]
 config.test_source_root = os.path.dirname(__file__)
 build = os.environ.get("GENIE_BUILD", os.path.join(config.test_source_root, "build", "dev"))
 config.test_exec_root = os.path.join(build, "goldens")

@@ -60,14 +60,16 @@ def Genie_PackOp : Genie_PureOp<"pack"> {
     `format` names the packing ("panel_n": [ceil(N/width)][K][width] with zero padding, ...), `width` its panel width.
     The result type is the packed shape.
   }];
-  let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width);
+  let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width,
+                   DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs AnyRankedTensor:$result);
   let shapeRule = "pack"; let costRule = "none"; let lowerRule = "weight"; let importRule = "none";
 }
 
 def Genie_UnpackOp : Genie_PureOp<"unpack"> {
   let summary = "The weight that a packed weight holds: only inside a kernel, where it tells the template the layout";
-  let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width);
+  let arguments = (ins AnyRankedTensor:$x, StrAttr:$format, I64Attr:$width,
+                   DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs AnyRankedTensor:$result);
   let shapeRule = "unpack"; let costRule = "none"; let lowerRule = "view"; let importRule = "none";
 }

@@ -14,7 +14,8 @@ static int64_t product(int count, const int64_t *dims) {
   return value;
 }
 
-static int panel_n_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
+static int panel_n_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  (void)groups;
   memcpy(out_dims, dims, sizeof(*dims) * (size_t)(rank - 2));
   out_dims[rank - 2] = ceil_div(dims[rank - 2], width);
   out_dims[rank - 1] = dims[rank - 1];
@@ -39,7 +40,9 @@ static void pack_panels(int64_t rows, int64_t depth, int64_t row_stride, int64_t
   }
 }
 
-static void panel_n_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
+static void panel_n_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                         const void *x, void *out) {
+  (void)groups;
   const int64_t n = dims[rank - 2], k = dims[rank - 1];
   const size_t matrix_bytes = (size_t)(n * k) * element_bytes;
   const size_t packed_bytes = (size_t)(ceil_div(n, width) * width * k) * element_bytes;
@@ -49,35 +52,67 @@ static void panel_n_pack(int rank, const int64_t *dims, int64_t width, size_t el
   }
 }
 
-static int conv_n_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
-  out_dims[0] = ceil_div(dims[0], width);
+// [G * ceil(outputs / width), spatial.., channels, width] of a weight whose spatial dimensions start at dims[2].
+static int convolution_shape(int rank, const int64_t *dims, int64_t groups, int64_t outputs, int64_t channels,
+                             int64_t width, int64_t *out_dims) {
+  out_dims[0] = groups * ceil_div(outputs, width);
   memcpy(out_dims + 1, dims + 2, sizeof(*dims) * (size_t)(rank - 2));
-  out_dims[rank - 1] = dims[1];
+  out_dims[rank - 1] = channels;
   out_dims[rank] = width;
   return rank + 1;
 }
 
-static void conv_n_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out) {
-  const int64_t taps = product(rank - 2, dims + 2), channels = dims[1];
-  char *to = out;
-  for (int64_t o = 0; o < dims[0]; o += width) {
-    const int64_t count = dims[0] - o < width ? dims[0] - o : width;
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      pack_panels(count, channels, channels * taps, taps, width, element_bytes,
-                  (const char *)x + (size_t)(o * channels * taps + tap) * element_bytes, to);
-      to += (size_t)(channels * width) * element_bytes;
+// Element [group][output][channel][tap] of `x`, with these strides but that of the tap, which is 1.
+typedef struct convolution {
+  int64_t groups, outputs, channels, taps;
+  int64_t group_stride, output_stride, channel_stride;
+} convolution_t;
+
+static void pack_convolution(const convolution_t *c, int64_t width, size_t element_bytes, const char *x, char *out) {
+  for (int64_t group = 0; group < c->groups; ++group) {
+    for (int64_t o = 0; o < c->outputs; o += width) {
+      const int64_t count = c->outputs - o < width ? c->outputs - o : width;
+      for (int64_t tap = 0; tap < c->taps; ++tap) {
+        pack_panels(count, c->channels, c->output_stride, c->channel_stride, width, element_bytes,
+                    x + (size_t)(group * c->group_stride + o * c->output_stride + tap) * element_bytes, out);
+        out += (size_t)(c->channels * width) * element_bytes;
+      }
     }
   }
 }
 
-static int depthwise_shape(int rank, const int64_t *dims, int64_t width, int64_t *out_dims) {
+static int conv_n_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  return convolution_shape(rank, dims, groups, dims[0] / groups, dims[1], width, out_dims);
+}
+
+static void conv_n_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                        const void *x, void *out) {
+  const int64_t taps = product(rank - 2, dims + 2), outputs = dims[0] / groups;
+  const convolution_t c = {groups, outputs, dims[1], taps, outputs * dims[1] * taps, dims[1] * taps, taps};
+  pack_convolution(&c, width, element_bytes, x, out);
+}
+
+static int transposed_n_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  return convolution_shape(rank, dims, groups, dims[1], dims[0] / groups, width, out_dims);
+}
+
+static void transposed_n_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                              const void *x, void *out) {
+  const int64_t taps = product(rank - 2, dims + 2), channels = dims[0] / groups;
+  const convolution_t c = {groups, dims[1], channels, taps, channels * dims[1] * taps, taps, dims[1] * taps};
+  pack_convolution(&c, width, element_bytes, x, out);
+}
+
+static int depthwise_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  (void)groups;
   memcpy(out_dims, dims + 2, sizeof(*dims) * (size_t)(rank - 2));
   out_dims[rank - 2] = ceil_div(dims[0], width) * width;
   return rank - 1;
 }
 
-static void depthwise_pack(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x,
-                           void *out) {
+static void depthwise_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                           const void *x, void *out) {
+  (void)groups;
   const int64_t taps = product(rank - 2, dims + 2), channels = dims[0], padded = ceil_div(channels, width) * width;
   char *to = out;
   for (int64_t tap = 0; tap < taps; ++tap) {
@@ -91,7 +126,18 @@ static void depthwise_pack(int rank, const int64_t *dims, int64_t width, size_t 
 
 const genie_pack_format_t genie_pack_table[] = {
     {.name = "panel_n", .least_rank = 2, .greatest_rank = 7, .shape = panel_n_shape, .pack = panel_n_pack},
-    {.name = "conv_n", .least_rank = 3, .greatest_rank = 5, .shape = conv_n_shape, .pack = conv_n_pack},
+    {.name = "conv_n",
+     .least_rank = 3,
+     .greatest_rank = 5,
+     .has_groups = true,
+     .shape = conv_n_shape,
+     .pack = conv_n_pack},
+    {.name = "transposed_n",
+     .least_rank = 3,
+     .greatest_rank = 5,
+     .has_groups = true,
+     .shape = transposed_n_shape,
+     .pack = transposed_n_pack},
     {.name = "depthwise", .least_rank = 3, .greatest_rank = 5, .shape = depthwise_shape, .pack = depthwise_pack},
 };
 const int genie_pack_table_count = sizeof(genie_pack_table) / sizeof(genie_pack_table[0]);

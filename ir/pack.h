@@ -2,14 +2,16 @@
 //
 //   format        weight                    packed
 //   "panel_n"     [.., N, K]                [.., ceil(N / width), K, width]           linear; a matmul's rhs, permuted
-//   "conv_n"      [O, C, spatial..]         [ceil(O / width), spatial.., C, width]    conv with one group
+//   "conv_n"      [G * O, C, spatial..]     [G * ceil(O / width), spatial.., C, width]  conv with G groups
+//   "transposed_n" [G * C, O, spatial..]    [G * ceil(O / width), spatial.., C, width]  conv_transpose with G groups
 //   "depthwise"   [C, 1, spatial..]         [spatial.., ceil(C / width) * width]      conv with C groups of one channel
 //
-// Elements beyond N, O or C are zeros. Templates want a width of 128 bytes of the compute type (32 for f32, bf16 and
-// f16, 16 for f64) for every target: a narrower vector unit reads a part of a panel.
+// Elements beyond N, O or C are zeros. `groups` is 1 for the other formats. Templates want a width of 128 bytes of the
+// compute type (32 for f32, bf16 and f16, 16 for f64) for every target: a narrower vector unit reads a part of a panel.
 #ifndef GENIE_IR_PACK_H_
 #define GENIE_IR_PACK_H_
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,10 +21,13 @@
 typedef struct genie_pack_format {
   const char *name;
   int least_rank, greatest_rank;
-  // Writes the packed dims and returns their rank (at most rank + 1). `rank` is within the bounds above.
-  int (*shape)(int rank, const int64_t *dims, int64_t width, int64_t *out_dims);
+  bool has_groups;
+  // Writes the packed dims and returns their rank (at most rank + 1). `rank` is within the bounds above, and `groups`
+  // divides dims[0].
+  int (*shape)(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims);
   // Packs the dense row-major `x`; `out` has the packed shape and is written completely.
-  void (*pack)(int rank, const int64_t *dims, int64_t width, size_t element_bytes, const void *x, void *out);
+  void (*pack)(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes, const void *x,
+               void *out);
 } genie_pack_format_t;
 
 extern const genie_pack_format_t genie_pack_table[];

@@ -20,10 +20,10 @@ static void panel_n_holds_columns_of_k(void **state) {
   int16_t x[2 * 5 * 3], packed[2 * 2 * 3 * WIDTH];
   for (int i = 0; i < 30; ++i) x[i] = (int16_t)(i + 1);
   int64_t shape[4];
-  assert_int_equal(find("panel_n")->shape(3, dims, WIDTH, shape), 4);
+  assert_int_equal(find("panel_n")->shape(3, dims, 1, WIDTH, shape), 4);
   const int64_t want[] = {2, 2, 3, WIDTH};
   assert_memory_equal(shape, want, sizeof(want));
-  find("panel_n")->pack(3, dims, WIDTH, sizeof(int16_t), x, packed);
+  find("panel_n")->pack(3, dims, 1, WIDTH, sizeof(int16_t), x, packed);
   for (int b = 0; b < 2; ++b) {
     for (int n = 0; n < 2 * WIDTH; ++n) {
       for (int k = 0; k < 3; ++k) {
@@ -39,10 +39,10 @@ static void conv_n_holds_taps_then_channels(void **state) {
   float x[6 * 3 * 4], packed[2 * 4 * 3 * WIDTH];
   for (int i = 0; i < 72; ++i) x[i] = (float)(i + 1);
   int64_t shape[5];
-  assert_int_equal(find("conv_n")->shape(4, dims, WIDTH, shape), 5);
+  assert_int_equal(find("conv_n")->shape(4, dims, 1, WIDTH, shape), 5);
   const int64_t want[] = {2, 2, 2, 3, WIDTH};
   assert_memory_equal(shape, want, sizeof(want));
-  find("conv_n")->pack(4, dims, WIDTH, sizeof(float), x, packed);
+  find("conv_n")->pack(4, dims, 1, WIDTH, sizeof(float), x, packed);
   for (int o = 0; o < 2 * WIDTH; ++o) {
     for (int tap = 0; tap < 4; ++tap) {
       for (int c = 0; c < 3; ++c) {
@@ -53,16 +53,54 @@ static void conv_n_holds_taps_then_channels(void **state) {
   }
 }
 
+static void groups_have_panels_of_their_own(void **state) {
+  (void)state;
+  const int64_t dims[] = {10, 3, 2};  // two groups of five outputs
+  float x[10 * 3 * 2], packed[2 * 2 * 2 * 3 * WIDTH];
+  for (int i = 0; i < 60; ++i) x[i] = (float)(i + 1);
+  int64_t shape[4];
+  assert_int_equal(find("conv_n")->shape(3, dims, 2, WIDTH, shape), 4);
+  const int64_t want[] = {4, 2, 3, WIDTH};
+  assert_memory_equal(shape, want, sizeof(want));
+  find("conv_n")->pack(3, dims, 2, WIDTH, sizeof(float), x, packed);
+  for (int g = 0; g < 2; ++g) {
+    for (int i = 0; i < 2 * 2 * 3 * WIDTH; ++i) {
+      const int o = i / (2 * 3 * WIDTH) * WIDTH + i % WIDTH, tap = i / (3 * WIDTH) % 2, c = i / WIDTH % 3;
+      const float value = packed[g * 2 * 2 * 3 * WIDTH + i];
+      assert_true(value == (o < 5 ? x[((g * 5 + o) * 3 + c) * 2 + tap] : 0.0f));
+    }
+  }
+}
+
+static void transposed_n_swaps_channels_and_outputs(void **state) {
+  (void)state;
+  const int64_t dims[] = {6, 5, 2};  // two groups of three channels, five outputs each
+  float x[6 * 5 * 2], packed[2 * 2 * 2 * 3 * WIDTH];
+  for (int i = 0; i < 60; ++i) x[i] = (float)(i + 1);
+  int64_t shape[4];
+  assert_int_equal(find("transposed_n")->shape(3, dims, 2, WIDTH, shape), 4);
+  const int64_t want[] = {4, 2, 3, WIDTH};
+  assert_memory_equal(shape, want, sizeof(want));
+  find("transposed_n")->pack(3, dims, 2, WIDTH, sizeof(float), x, packed);
+  for (int g = 0; g < 2; ++g) {
+    for (int i = 0; i < 2 * 2 * 3 * WIDTH; ++i) {
+      const int o = i / (2 * 3 * WIDTH) * WIDTH + i % WIDTH, tap = i / (3 * WIDTH) % 2, c = i / WIDTH % 3;
+      const float value = packed[g * 2 * 2 * 3 * WIDTH + i];
+      assert_true(value == (o < 5 ? x[((g * 3 + c) * 5 + o) * 2 + tap] : 0.0f));
+    }
+  }
+}
+
 static void depthwise_holds_channels_of_a_tap(void **state) {
   (void)state;
   const int64_t dims[] = {5, 1, 3};
   float x[15], packed[3 * 8];
   for (int i = 0; i < 15; ++i) x[i] = (float)(i + 1);
   int64_t shape[4];
-  assert_int_equal(find("depthwise")->shape(3, dims, WIDTH, shape), 2);
+  assert_int_equal(find("depthwise")->shape(3, dims, 1, WIDTH, shape), 2);
   assert_int_equal(shape[0], 3);
   assert_int_equal(shape[1], 8);
-  find("depthwise")->pack(3, dims, WIDTH, sizeof(float), x, packed);
+  find("depthwise")->pack(3, dims, 1, WIDTH, sizeof(float), x, packed);
   for (int tap = 0; tap < 3; ++tap) {
     for (int c = 0; c < 8; ++c) {
       assert_true(packed[tap * 8 + c] == (c < 5 ? x[c * 3 + tap] : 0.0f));
@@ -78,10 +116,9 @@ static void unknown_formats_are_not_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(panel_n_holds_columns_of_k),
-      cmocka_unit_test(conv_n_holds_taps_then_channels),
-      cmocka_unit_test(depthwise_holds_channels_of_a_tap),
-      cmocka_unit_test(unknown_formats_are_not_found),
+      cmocka_unit_test(panel_n_holds_columns_of_k),        cmocka_unit_test(conv_n_holds_taps_then_channels),
+      cmocka_unit_test(groups_have_panels_of_their_own),   cmocka_unit_test(transposed_n_swaps_channels_and_outputs),
+      cmocka_unit_test(depthwise_holds_channels_of_a_tap), cmocka_unit_test(unknown_formats_are_not_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

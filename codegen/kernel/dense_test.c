@@ -33,17 +33,21 @@ static float *random_floats(size_t count) {
   return values;
 }
 
-static float *packed_floats(const char *name, int rank, const int64_t *dims, const float *x) {
+static float *packed_groups(const char *name, int rank, const int64_t *dims, int64_t groups, const float *x) {
   const genie_pack_format_t *format = genie_pack_find(name, strlen(name));
   int64_t packed_dims[8];
-  const int packed_rank = format->shape(rank, dims, 32, packed_dims);
+  const int packed_rank = format->shape(rank, dims, groups, 32, packed_dims);
   size_t count = 1;
   for (int d = 0; d < packed_rank; ++d) {
     count *= (size_t)packed_dims[d];
   }
   float *packed = random_floats(count);
-  format->pack(rank, dims, 32, sizeof(float), x, packed);
+  format->pack(rank, dims, groups, 32, sizeof(float), x, packed);
   return packed;
+}
+
+static float *packed_floats(const char *name, int rank, const int64_t *dims, const float *x) {
+  return packed_groups(name, rank, dims, 1, x);
 }
 
 static void assert_near(double want, double got) {
@@ -365,6 +369,36 @@ static void attention_of_views_with_a_mask(void **state) {
   free(x), free(y);
 }
 
+static void packed_grouped_conv(void **state) {
+  (void)state;
+  enum { C = 6, O = 15, SIZE = 8 };
+  const char *text =
+      "func.func @main(%a: tensor<1x6x8x8xf32>, %w: tensor<3x3x3x2x32xf32>) -> tensor<1x15x8x8xf32> {\n"
+      "  %y = genie.kernel \"conv\"(%a, %w) : (tensor<1x6x8x8xf32>, tensor<3x3x3x2x32xf32>) -> tensor<1x15x8x8xf32> {\n"
+      "  ^bb0(%x: tensor<1x6x8x8xf32>, %p: tensor<3x3x3x2x32xf32>):\n"
+      "    %u = genie.unpack %p {format = \"conv_n\", width = 32 : i64, groups = 3 : i64} : (tensor<3x3x3x2x32xf32>) "
+      "-> "
+      "tensor<15x2x3x3xf32>\n"
+      "    %0 = genie.conv %x, %u {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = "
+      "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x6x8x8xf32>, tensor<15x2x3x3xf32>) "
+      "-> tensor<1x15x8x8xf32>\n"
+      "    genie.yield %0 : tensor<1x15x8x8xf32>\n  }\n  return %y : tensor<1x15x8x8xf32>\n}\n";
+  const int64_t dims[] = {O, 2, 3, 3};
+  float *x = random_floats(C * SIZE * SIZE), *w = random_floats(O * 2 * 9), *y = random_floats(O * SIZE * SIZE);
+  float *p = packed_groups("conv_n", 4, dims, 3, w);
+  for (int target = 0; target < 2; ++target) {
+    genie_kernel_runner_t runner;
+    open_runner(text, TARGETS[target], &runner);
+    void *args[] = {x, p, y};
+    genie_kernel_runner_run(&runner, 0, args, NULL, 2);
+    for (int i = 0; i < O * SIZE * SIZE; ++i) {
+      assert_near(conv_at(x, w, C, SIZE, 3, 1, 3, O, i / (SIZE * SIZE), i / SIZE % SIZE, i % SIZE), y[i]);
+    }
+    genie_kernel_runner_close(&runner);
+  }
+  free(x), free(w), free(y), free(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packed_linear_with_bias_relu_and_residual),
@@ -372,6 +406,7 @@ int main(void) {
       cmocka_unit_test(gemv_of_a_weight_as_stored),
       cmocka_unit_test(packed_conv_from_a_row_major_image),
       cmocka_unit_test(unpacked_grouped_conv),
+      cmocka_unit_test(packed_grouped_conv),
       cmocka_unit_test(depthwise_conv_and_max_pool_of_channels_last_images),
       cmocka_unit_test(packed_depthwise_conv_of_a_row_major_image),
       cmocka_unit_test(attention_of_views_with_a_mask),

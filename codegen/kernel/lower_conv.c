@@ -416,7 +416,8 @@ genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
   if (is_depthwise(lowering, &c) && (is_packed_depthwise || has_dense_taps(&c))) {
     return lower_depthwise(lowering, &c, element_bytes);
   }
-  if (c.weight.width != 0 && (strcmp(c.weight.format, "conv_n") != 0 || c.groups != 1 || c.is_transposed)) {
+  const char *format = c.is_transposed ? "transposed_n" : "conv_n";
+  if (c.weight.width != 0 && (strcmp(c.weight.format, format) != 0 || c.weight.groups != c.groups)) {
     return genie_lower_unimplemented(lowering, "the weight is not packed for this convolution");
   }
   MlirAffineExpr step;

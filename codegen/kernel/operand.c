@@ -54,6 +54,7 @@ genie_status_t genie_operand_get(const genie_lowering_t *lowering, MlirValue val
   const MlirStringRef format = genie_ir_string(unpack, "format");
   snprintf(out_operand->format, sizeof(out_operand->format), "%.*s", (int)format.length, format.data);
   out_operand->width = genie_ir_i64(unpack, "width");
+  out_operand->groups = genie_ir_i64(unpack, "groups");
   if (out_operand->width * (out_operand->dtype == GENIE_DTYPE_F64 ? 8 : 4) % PANEL_BYTES != 0) {
     return refuse(lowering, role, "is packed to a width that no template reads");
   }

@@ -9,6 +9,7 @@ typedef struct genie_operand {
   genie_strided_view_t view;  // of the operand; of a packed one, of the packed tensor as a whole
   genie_dtype_t dtype;
   int64_t width;    // panel width of a packed weight, else 0
+  int64_t groups;   // of a packed weight
   char format[16];  // of a packed weight, else ""
 } genie_operand_t;
 

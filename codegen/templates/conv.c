@@ -3,7 +3,7 @@
 //
 // A task packs the taps of its pixels into A panels (pixels beyond the edge read zeros) and multiplies them with the
 // weight's panels. The grid is (image, group) x blocks of pixels x blocks of channels, channels innermost. The weight
-// is packed, where there is one group ("conv_n": [ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
+// is packed ([group][ceil(n / width)][tap][channel][width], zeros beyond n), or strided.
 //
 // scratch, in parts of whole cache lines: A panels [block rows][k] | sums [block rows][block columns] | one B panel
 // [block depth][TILE_COLUMNS] | zeros [channels]
@@ -61,8 +61,9 @@ GENIE_INLINE const real_t *panel_of_b(const frame_t *frame, i64 batch, i64 n, i6
     pack_weight(frame, batch % genie_groups(frame), n, k, depth, buffer);
     return buffer;
   }
-  const char *panel =
-      (const char *)genie_weight(frame) + ((n / width * genie_k(frame) + k) * width + n % width) * storage_bytes(dtype);
+  const i64 panel_index = batch % genie_groups(frame) * ceil_div(genie_n(frame), width) + n / width;
+  const char *panel = (const char *)genie_weight(frame) +
+                      ((panel_index * genie_k(frame) + k) * width + n % width) * storage_bytes(dtype);
   if (storage_bytes(dtype) == REAL_BYTES) {
     return (const real_t *)panel;
   }

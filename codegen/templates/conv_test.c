@@ -42,7 +42,8 @@ static i64 weight_index(i64 group, i64 n, i64 channel, i64 tap) {
   }
 #endif
   if (shape.is_packed) {
-    return (n / WIDTH * taps() * shape.channels + tap * shape.channels + channel) * WIDTH + n % WIDTH;
+    const i64 panel = group * ceil_div(shape.n, WIDTH) + n / WIDTH;
+    return ((panel * taps() + tap) * shape.channels + channel) * WIDTH + n % WIDTH;
   }
   return shape.is_transposed ? ((group * shape.channels + channel) * shape.n + n) * taps() + tap
                              : ((group * shape.n + n) * shape.channels + channel) * taps() + tap;
@@ -303,10 +304,20 @@ static void images_of_either_order(void **state) {
 
 static void groups_take_their_own_channels(void **state) {
   (void)state;
-  for (int last = 0; last < 2; ++last) {
+  for (int form = 0; form < 4; ++form) {
+    const bool last = form % 2, packed = form / 2;
+    check((shape_t){2,
+                    3,
+                    4,
+                    5,
+                    {1, 6, 6},
+                    FLAT(3, 1, 1, 1),
+                    .is_channels_last = last,
+                    .is_packed = packed,
+                    .dtype = REAL_DTYPE,
+                    .has_bias = true});
     check((shape_t){
-        2, 3, 4, 5, {1, 6, 6}, FLAT(3, 1, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE, .has_bias = true});
-    check((shape_t){1, 7, 1, 1, {1, 6, 6}, FLAT(3, 2, 1, 1), .is_channels_last = last, .dtype = REAL_DTYPE});
+        1, 7, 1, 1, {1, 6, 6}, FLAT(3, 2, 1, 1), .is_channels_last = last, .is_packed = packed, .dtype = REAL_DTYPE});
   }
 }
 
@@ -336,7 +347,8 @@ static void one_and_three_dimensions(void **state) {
 
 static void transposed(void **state) {
   (void)state;
-  for (int last = 0; last < 2; ++last) {
+  for (int form = 0; form < 4; ++form) {
+    const bool last = form % 2, packed = form / 2;
     check((shape_t){2,
                     1,
                     5,
@@ -345,12 +357,29 @@ static void transposed(void **state) {
                     FLAT(3, 2, 1, 1),
                     .is_transposed = true,
                     .is_channels_last = last,
+                    .is_packed = packed,
                     .dtype = REAL_DTYPE,
                     .has_bias = true});
-    check((shape_t){
-        1, 2, 3, 4, {1, 5, 5}, FLAT(4, 2, 1, 1), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
-    check((shape_t){
-        1, 1, 2, 3, {1, 5, 5}, FLAT(3, 1, 0, 2), .is_transposed = true, .is_channels_last = last, .dtype = REAL_DTYPE});
+    check((shape_t){1,
+                    2,
+                    3,
+                    4,
+                    {1, 5, 5},
+                    FLAT(4, 2, 1, 1),
+                    .is_transposed = true,
+                    .is_channels_last = last,
+                    .is_packed = packed,
+                    .dtype = REAL_DTYPE});
+    check((shape_t){1,
+                    1,
+                    2,
+                    3,
+                    {1, 5, 5},
+                    FLAT(3, 1, 0, 2),
+                    .is_transposed = true,
+                    .is_channels_last = last,
+                    .is_packed = packed,
+                    .dtype = REAL_DTYPE});
   }
 }
 #endif

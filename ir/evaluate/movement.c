@@ -176,8 +176,8 @@ static genie_status_t evaluate_pack(MlirOperation op, int operand_count, const g
   (void)operand_count;
   const MlirStringRef name = genie_ir_string(op, "format");
   const genie_pack_format_t *format = genie_pack_find(name.data, name.length);
-  format->pack(operands[0].rank, operands[0].dims, genie_ir_i64(op, "width"), bytes_of(result), operands[0].data,
-               result->data);
+  format->pack(operands[0].rank, operands[0].dims, genie_ir_i64(op, "groups"), genie_ir_i64(op, "width"),
+               bytes_of(result), operands[0].data, result->data);
   return GENIE_OK;
 }
 

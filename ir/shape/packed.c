@@ -7,22 +7,23 @@
 static genie_status_t packed_type(const genie_shape_query_t *query, const genie_tensor_type_t *weight,
                                   MlirType *out_type) {
   const MlirStringRef name = mlirStringAttrGetValue(genie_op_attribute_get(query->attributes, "format"));
-  const int64_t width = genie_shape_i64(query, "width");
+  const int64_t width = genie_shape_i64(query, "width"), groups = genie_shape_i64(query, "groups");
   const genie_pack_format_t *format = genie_pack_find(name.data, name.length);
   if (format == NULL) {
     return genie_shape_refuse("there is no packing '%.*s'", (int)name.length, name.data);
   }
   int64_t dims[GENIE_IR_MAX_RANK];
   int64_t packed[GENIE_IR_MAX_RANK + 1];
-  bool is_static = width >= 1 && weight->rank >= format->least_rank && weight->rank <= format->greatest_rank;
+  bool is_static = width >= 1 && groups >= 1 && (groups == 1 || format->has_groups) &&
+                   weight->rank >= format->least_rank && weight->rank <= format->greatest_rank;
   for (int i = 0; is_static && i < weight->rank; ++i) {
     is_static = genie_dim_is_constant(weight->dims[i], &dims[i]);
   }
-  if (!is_static) {
+  if (!is_static || dims[0] % groups != 0) {
     return genie_shape_refuse("%s cannot be packed as '%.*s' by %lld", genie_shape_text(weight, query->context).text,
                               (int)name.length, name.data, (long long)width);
   }
-  const int rank = format->shape(weight->rank, dims, width, packed);
+  const int rank = format->shape(weight->rank, dims, groups, width, packed);
   if (rank > GENIE_IR_MAX_RANK) {
     return genie_shape_refuse("the packed weight would have rank %d; at most %d is supported", rank, GENIE_IR_MAX_RANK);
   }

@@ -13,7 +13,7 @@
 #include "passes/layout/channels_last.h"
 
 // With at most this many rows a product streams the weight as it is stored (the gemv template), and nothing is copied.
-enum { MAX_STREAMED_ROWS = 4 };
+enum { MAX_STREAMED_ROWS = 4, LEAST_GROUP_CHANNELS = 4 };
 
 typedef struct packer {
   MlirOperation function;
@@ -55,27 +55,38 @@ static bool reads_channels_last(MlirOperation kernel, MlirOperation conv) {
          stride == 1;
 }
 
+// The packing that a convolution wants of its weight. A group of few channels would be mostly padding.
+static const char *format_of_convolution(MlirOperation kernel, MlirOperation anchor) {
+  const bool is_transposed = genie_op_is(anchor, "genie.conv_transpose");
+  const int64_t groups = genie_ir_i64(anchor, "groups");
+  const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(anchor, 1));
+  const int64_t rows = genie_dim_value(weight.dims[0]), columns = genie_dim_value(weight.dims[1]);
+  if (groups == 1 || (is_transposed ? columns : rows / groups) >= LEAST_GROUP_CHANNELS) {
+    return is_transposed ? "transposed_n" : "conv_n";
+  }
+  const bool is_depthwise = !is_transposed && rows == groups && columns == 1;
+  return is_depthwise && weight.rank == 4 && reads_channels_last(kernel, anchor) ? "depthwise" : NULL;
+}
+
 // The packing that the anchor's template wants of its weight; NULL if it wants it as it is.
 static const char *format_of(MlirOperation function, MlirOperation kernel, MlirOperation anchor) {
   if (genie_op_is(anchor, "genie.linear")) {
     return rows_of(function, anchor) > MAX_STREAMED_ROWS ? "panel_n" : NULL;
   }
-  if (!genie_op_is(anchor, "genie.conv")) {
-    return NULL;
-  }
-  const int64_t groups = genie_ir_i64(anchor, "groups");
-  const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(anchor, 1));
-  if (groups == 1) {
-    return "conv_n";
-  }
-  const bool is_depthwise = genie_dim_value(weight.dims[0]) == groups && genie_dim_value(weight.dims[1]) == 1;
-  return is_depthwise && weight.rank == 4 && reads_channels_last(kernel, anchor) ? "depthwise" : NULL;
+  const bool is_convolution = genie_op_is(anchor, "genie.conv") || genie_op_is(anchor, "genie.conv_transpose");
+  return is_convolution ? format_of_convolution(kernel, anchor) : NULL;
+}
+
+static bool is_packed_as(MlirValue packed, const char *format, int64_t groups) {
+  const MlirOperation pack = mlirOpResultGetOwner(packed);
+  return mlirStringRefEqual(genie_ir_string(pack, "format"), mlirStringRefCreateFromCString(format)) &&
+         genie_ir_i64(pack, "groups") == groups;
 }
 
 static genie_status_t make_packed(packer_t *packer, MlirOperation kernel, MlirValue weight, const char *format,
-                                  MlirValue *out_packed) {
+                                  int64_t groups, MlirValue *out_packed) {
   const int known = genie_pointer_map_get(&packer->packed_of, weight.ptr);
-  if (known >= 0) {
+  if (known >= 0 && is_packed_as(packer->packed[known], format, groups)) {
     *out_packed = packer->packed[known];
     return GENIE_OK;
   }
@@ -87,11 +98,12 @@ static genie_status_t make_packed(packer_t *packer, MlirOperation kernel, MlirVa
     dims[i] = genie_dim_value(type.dims[i]);
   }
   const int64_t width = genie_pack_width(type.dtype);
-  const int rank = found->shape(type.rank, dims, width, packed_dims);
+  const int rank = found->shape(type.rank, dims, groups, width, packed_dims);
   const MlirContext context = mlirOperationGetContext(kernel);
   const genie_ir_attribute_t attributes[] = {{"format", genie_ir_string_attr(context, format)},
-                                             {"width", genie_ir_i64_attr(context, width)}};
-  GENIE_RETURN_IF_ERROR(genie_rewrite_make_typed(kernel, "genie.pack", 1, &weight, 2, attributes,
+                                             {"width", genie_ir_i64_attr(context, width)},
+                                             {"groups", genie_ir_i64_attr(context, groups)}};
+  GENIE_RETURN_IF_ERROR(genie_rewrite_make_typed(kernel, "genie.pack", 1, &weight, 3, attributes,
                                                  genie_type_make_static(context, type.dtype, rank, packed_dims),
                                                  out_packed));
   packer->packed[packer->count] = *out_packed;
@@ -117,12 +129,13 @@ static genie_status_t unpack_inside(MlirOperation kernel, MlirOperation anchor, 
   const MlirOperation first = mlirBlockGetFirstOperation(mlirOperationGetBlock(anchor));
   const genie_ir_attribute_t attributes[] = {
       {"format", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("format"))},
-      {"width", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("width"))}};
+      {"width", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("width"))},
+      {"groups", mlirOperationGetAttributeByName(pack, mlirStringRefCreateFromCString("groups"))}};
   mlirOperationSetOperand(kernel, mlirBlockArgumentGetArgNumber(argument), packed);
   mlirBlockArgumentSetType(argument, mlirValueGetType(packed));
   MlirValue unpacked;
   GENIE_RETURN_IF_ERROR(
-      genie_rewrite_make_typed(first, "genie.unpack", 1, &argument, 2, attributes, weight_type, &unpacked));
+      genie_rewrite_make_typed(first, "genie.unpack", 1, &argument, 3, attributes, weight_type, &unpacked));
   mlirValueReplaceAllUsesOfWith(argument, unpacked);
   mlirOperationSetOperand(mlirOpResultGetOwner(unpacked), 0, argument);  // it read itself
   return GENIE_OK;
@@ -135,8 +148,10 @@ static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
     const char *format = format_of(packer->function, kernel, op);
     const MlirValue weight = format == NULL ? (MlirValue){NULL} : packable_weight(kernel, op);
     if (!mlirValueIsNull(weight)) {
+      const bool has_groups = genie_pack_find(format, strlen(format))->has_groups;
+      const int64_t groups = has_groups ? genie_ir_i64(op, "groups") : 1;
       MlirValue packed;
-      GENIE_RETURN_IF_ERROR(make_packed(packer, kernel, weight, format, &packed));
+      GENIE_RETURN_IF_ERROR(make_packed(packer, kernel, weight, format, groups, &packed));
       return unpack_inside(kernel, op, packed);
     }
   }

@@ -29,5 +29,28 @@ func.func @convolution(%x: tensor<?x3x8x8xf32, affine_map<()[s0] -> (s0, 3, 8, 8
   %0 = genie.conv %x, %w {padding_low = array<i64: 0, 0>, padding_high = array<i64: 0, 0>, stride = array<i64: 1, 1>, dilation = array<i64: 1, 1>} : (tensor<?x3x8x8xf32, affine_map<()[s0] -> (s0, 3, 8, 8)>>, tensor<4x3x1x1xf32>) -> tensor<?x4x8x8xf32, affine_map<()[s0] -> (s0, 4, 8, 8)>>
   return %0 : tensor<?x4x8x8xf32, affine_map<()[s0] -> (s0, 4, 8, 8)>>
 }
+
+// Each group has panels of its own; a transposed convolution's outputs are the weight's second dimension.
+// CHECK-LABEL: func.func @groups
+// CHECK: genie.pack %arg1 {format = "conv_n", groups = 2 : i64, width = 32 : i64} : (tensor<8x3x3x3xf32>) -> tensor<2x3x3x3x32xf32>
+// CHECK: genie.kernel "conv"
+// CHECK: genie.pack %arg2 {format = "transposed_n", groups = 2 : i64, width = 32 : i64} : (tensor<8x5x2x2xf32>) -> tensor<2x2x2x4x32xf32>
+func.func @groups(%x: tensor<1x6x8x8xf32> {genie.input = "x"}, %w: tensor<8x3x3x3xf32> {genie.weight = @g}, %v: tensor<8x5x2x2xf32> {genie.weight = @t}) -> (tensor<1x10x16x16xf32> {genie.output = "y"}) {
+  %0 = genie.conv %x, %w {padding_low = array<i64: 1, 1>, padding_high = array<i64: 1, 1>, stride = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x6x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<1x8x8x8xf32>
+  %1 = genie.conv_transpose %0, %v {padding = array<i64: 0, 0>, output_padding = array<i64: 0, 0>, stride = array<i64: 2, 2>, dilation = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x8x8x8xf32>, tensor<8x5x2x2xf32>) -> tensor<1x10x16x16xf32>
+  return %1 : tensor<1x10x16x16xf32>
+}
+
+// Two channels a group would be mostly padding.
+// CHECK-LABEL: func.func @narrow_groups
+// CHECK-NOT: genie.pack
+// CHECK: return
+func.func @narrow_groups(%x: tensor<1x6x8x8xf32> {genie.input = "x"}, %w: tensor<6x2x1x1xf32> {genie.weight = @r}) -> (tensor<1x6x8x8xf32> {genie.output = "y"}) {
+  %0 = genie.conv %x, %w {padding_low = array<i64: 0, 0>, padding_high = array<i64: 0, 0>, stride = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x6x8x8xf32>, tensor<6x2x1x1xf32>) -> tensor<1x6x8x8xf32>
+  return %0 : tensor<1x6x8x8xf32>
+}
+genie.weight @g {file = "w.bin", offset = 0 : i64, strides = array<i64: 27, 9, 3, 1>} : tensor<8x3x3x3xf32>
+genie.weight @t {file = "w.bin", offset = 0 : i64, strides = array<i64: 20, 4, 2, 1>} : tensor<8x5x2x2xf32>
+genie.weight @r {file = "w.bin", offset = 0 : i64, strides = array<i64: 2, 1, 1, 1>} : tensor<6x2x1x1xf32>
 genie.weight @c {file = "w.bin", offset = 0 : i64, strides = array<i64: 3, 1, 1, 1>} : tensor<4x3x1x1xf32>
 genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<6x8xf32>

@@ -79,6 +79,22 @@ class SessionStats(Structure):
     ]
 
 
+class Traffic(Structure):
+    """One edge of the traffic contract with its counters; the header documents the fields."""
+
+    _fields_ = [
+        ("name", c_char_p),
+        ("phase", c_char_p),
+        ("source", c_char_p),
+        ("destination", c_char_p),
+        ("maximum_bytes", c_uint64),
+        ("planned_bytes", c_uint64),
+        ("last_bytes", c_uint64),
+        ("total_bytes", c_uint64),
+        ("reserved", c_uint64 * 2),
+    ]
+
+
 # name: (result, arguments); a status result is checked by `check`.
 _STATUS = c_uint64
 _FUNCTIONS = {
@@ -100,6 +116,12 @@ _FUNCTIONS = {
     "genie_session_destroy": (None, [c_void_p]),
     "genie_session_run": (_STATUS, [c_void_p, c_uint32, c_void_p, c_uint32, c_void_p, c_uint32]),
     "genie_session_infer_outputs": (_STATUS, [c_void_p, c_uint32, c_void_p, c_uint32, c_void_p, c_uint32]),
+    "genie_session_submit": (_STATUS, [c_void_p, c_uint32, c_void_p, c_uint32, c_void_p, c_uint32, c_void_p, POINTER(c_void_p)]),
+    "genie_submission_wait": (_STATUS, [c_void_p, c_uint64]),
+    "genie_submission_cancel": (None, [c_void_p]),
+    "genie_submission_destroy": (None, [c_void_p]),
+    "genie_session_traffic_count": (c_uint32, [c_void_p, c_uint32]),
+    "genie_session_traffic": (_STATUS, [c_void_p, c_uint32, c_uint32, POINTER(Traffic)]),
     "genie_session_reset_state": (_STATUS, [c_void_p]),
     "genie_session_read_state": (_STATUS, [c_void_p, c_char_p, c_void_p, c_uint64]),
     "genie_session_write_state": (_STATUS, [c_void_p, c_char_p, c_void_p, c_uint64]),

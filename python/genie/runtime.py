@@ -122,6 +122,22 @@ class Session:
             self._entries[entry] = _Entry(self, entry)
         return self._entries[entry].run(inputs)
 
+    def submit(self, inputs, entry=0):
+        """Starts a run and returns a Submission; runs of a session overlap where the plan has several places."""
+        if entry not in self._entries:
+            self._entries[entry] = _Entry(self, entry)
+        return self._entries[entry].submit(inputs)
+
+    def traffic(self, entry=0):
+        """What moved in the last run of an entry: a dict for each edge of the plan's traffic contract."""
+        rows = []
+        for index in range(library.load().genie_session_traffic_count(self._handle, entry)):
+            row = library.Traffic()
+            check(library.load().genie_session_traffic(self._handle, entry, index, byref(row)))
+            texts = {name: getattr(row, name).decode() for name in ("name", "phase", "source", "destination")}
+            rows.append(texts | {name: getattr(row, name) for name in ("maximum_bytes", "planned_bytes", "last_bytes", "total_bytes")})
+        return rows
+
     def read_state(self, name):
         info = self._state(name)
         value = torch.empty(info.shape, dtype=info.dtype)
@@ -152,6 +168,27 @@ class Session:
             library.load().genie_session_destroy(self._handle)
 
 
+class Submission:
+    """A run in flight."""
+
+    def __init__(self, session, handle, kept, outputs):
+        self._session, self._handle, self._kept, self._outputs = session, handle, kept, outputs
+
+    def wait(self):
+        """The outputs, when the run is done."""
+        status = library.load().genie_submission_wait(self._handle, 2**64 - 1)
+        if status:
+            check(status)
+        return self._outputs
+
+    def cancel(self):
+        library.load().genie_submission_cancel(self._handle)
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            library.load().genie_submission_destroy(self._handle)
+
+
 class _Entry:
     """The call of one entry: its argument arrays are made once."""
 
@@ -165,6 +202,22 @@ class _Entry:
         self._run = library.load().genie_session_run
 
     def run(self, inputs):
+        inputs, outputs = self._fill(inputs)
+        status = self._run(self._session._handle, self._entry, self._input_array, len(inputs), self._output_array, len(outputs))
+        if status:
+            check(status)
+        return outputs
+
+    def submit(self, inputs):
+        inputs, outputs = self._fill(inputs)
+        arrays = type(self._input_array).from_buffer_copy(self._input_array), type(self._output_array).from_buffer_copy(self._output_array)
+        handle = c_void_p()
+        arguments = self._session._handle, self._entry, arrays[0], len(inputs), arrays[1], len(outputs), None
+        check(library.load().genie_session_submit(*arguments, byref(handle)))
+        return Submission(self._session, handle, (arrays, inputs), outputs)
+
+    def _fill(self, inputs):
+        """The inputs, dense, and new outputs, both bound to the argument arrays."""
         if len(inputs) != len(self._inputs):
             names = ", ".join(info.name for info in self._inputs)
             raise GenieError(f"{len(inputs)} inputs given, the plan takes {len(self._inputs)}: {names}")
@@ -177,10 +230,7 @@ class _Entry:
         outputs = [torch.empty(shape, dtype=dtype) for shape, dtype in self._output_shapes]
         for slot, tensor in zip(self._output_array, outputs):
             slot.data = tensor.data_ptr()
-        status = self._run(self._session._handle, self._entry, self._input_array, len(inputs), self._output_array, len(outputs))
-        if status:
-            check(status)
-        return outputs
+        return inputs, outputs
 
     def _bind(self, inputs, shapes):
         """Fills what only depends on the shapes, and learns the shapes of the outputs."""

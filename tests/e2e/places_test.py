@@ -48,6 +48,37 @@ def test_a_sentence_encoder_over_two_places_equals_eager(geniec, genie_tool, tmp
     assert 2 <= len(transfers_of(genie_tool, plan)) <= 4  # the states there and back, and what the mask is made of
 
 
+def test_calls_in_flight_and_their_traffic(geniec, tmp_path):
+    archive = archives.zoo("minilm")
+    inputs, expected = archive.load_call()
+    split = rules(cpu0=["*"], cpu1=["encoder.encoder.layer.[345].*"])
+    session = runtime.Session(runtime.Model(compile_to(geniec, tmp_path, archive.path, *split)))
+    ordered = [inputs[info.name] for info in session.model.inputs()]
+    flight = [session.submit(ordered) for _ in range(3)]
+    for submission in flight:
+        (value,) = submission.wait()
+        parity.assert_equal({name: value for name in expected}, expected)
+    edges = session.traffic()
+    assert {(edge["source"], edge["destination"]) for edge in edges} >= {("local:cpu0", "local:cpu1"), ("", "local:cpu0")}
+    assert all(edge["last_bytes"] == edge["planned_bytes"] > 0 for edge in edges)
+
+
+MODES = ("full", "handle", "delta", "off")
+POOL = """{"version": 1, "nodes": [
+ {"name": "local", "devices": [{"name": "cpu0", "kind": "cpu"}, {"name": "cpu1", "kind": "cpu", "memory_bytes": 400000000}, {"name": "cpu2", "kind": "cpu", "memory_bytes": 400000000}]}
+]}"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_blind_plan_computes_what_a_full_one_does(geniec, tmp_path, mode):
+    archive = archives.zoo("minilm")
+    inputs, expected = archive.load_call()
+    pool = tmp_path / "pool.json"
+    pool.write_text(POOL)
+    plan = compile_to(geniec, tmp_path, archive.path, "--pool", pool, "--semantics", mode, "--objective", "latency")
+    parity.assert_equal(run_by_session(runtime.Session(runtime.Model(plan)), inputs), expected)
+
+
 class TwoEncoders(torch.nn.Module):
     """Two branches of unequal sizes that meet."""
 

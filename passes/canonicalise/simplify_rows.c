@@ -113,9 +113,11 @@ static bool is_true_everywhere(MlirValue mask) {
   if (genie_op_is(op, "genie.logical_and") || genie_op_is(op, "genie.bitwise_and") || genie_op_is(op, "genie.mul")) {
     return is_true_everywhere(mlirOperationGetOperand(op, 0)) && is_true_everywhere(mlirOperationGetOperand(op, 1));
   }
+  if (!genie_op_is(op, "genie.ge")) {
+    return false;
+  }
   const MlirOperation iota = genie_rewrite_definer(behind_views(mlirOperationGetOperand(op, 0)));
-  return genie_op_is(op, "genie.ge") && !mlirOperationIsNull(iota) && genie_op_is(iota, "genie.iota") &&
-         genie_ir_f64(iota, "step") >= 0 &&
+  return !mlirOperationIsNull(iota) && genie_op_is(iota, "genie.iota") && genie_ir_f64(iota, "step") >= 0 &&
          genie_ir_splat_value(behind_views(mlirOperationGetOperand(op, 1)), &number) &&
          genie_ir_f64(iota, "start") >= number;
 }

@@ -1,4 +1,5 @@
 // RUN: geniec %s --run-pass=recognise-semantics | FileCheck %s
+// RUN: geniec %s --explain-semantics
 // The kind of an attention follows from where query and key come from, the shape of the mask and the heads.
 
 // CHECK-LABEL: func.func @self_attention

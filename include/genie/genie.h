@@ -279,6 +279,24 @@ typedef struct genie_session_stats {
 
 GENIE_API void genie_session_get_stats(const genie_session_t *session, genie_session_stats_t *out_stats);
 
+// One connection that a session's calls or tensors use.
+typedef struct genie_session_link {
+  const char *from;  // node that counts; "local" is this process
+  const char *to;
+  const char *path;             // what carries it, as in "tls1.3 aes-256-gcm tcp"
+  uint64_t sent_bytes;          // by `from`, since the connection began
+  uint64_t received_bytes;      // likewise
+  uint64_t send_ns;             // spent sending those bytes
+  uint64_t receive_ns;          // spent receiving them
+  double expected_bytes_per_s;  // what the pool says of the link from `from` to `to`; 0: nothing
+  uint64_t reserved[2];         // 0
+} genie_session_link_t;
+
+// Asks the session's nodes and lists its connections: those of this process first, then each of two nodes once. Strings
+// and rows belong to the session and live until the next call. None in a session that is in this process alone.
+GENIE_API genie_status_t genie_session_list_links(genie_session_t *session, const genie_session_link_t **out_links,
+                                                  uint32_t *out_link_count) GENIE_MUST_USE;
+
 // One launch of an entry, accumulated over all runs since creation.
 typedef struct genie_session_launch_profile {
   const char *kernel;         // unique name of the kernel

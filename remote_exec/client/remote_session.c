@@ -222,6 +222,7 @@ static void destroy(genie_session_t *base) {
   for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
     genie_allocator_free(allocator, tables[i]);
   }
+  genie_arena_deinit(&session->link_arena);
   genie_client_keys_deinit(&session->setup.keys);
   genie_pool_close(session->setup.pool);
   pthread_cond_destroy(&session->changed);
@@ -238,7 +239,8 @@ static const genie_session_ops_t kOps = {.destroy = destroy,
                                          .get_stats = get_stats,
                                          .reconnect = reconnect,
                                          .count_traffic = genie_remote_traffic_count,
-                                         .submit = genie_remote_session_submit};
+                                         .submit = genie_remote_session_submit,
+                                         .list_links = genie_remote_session_list_links};
 
 genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,
                                            genie_session_t **out_session) {
@@ -249,6 +251,7 @@ genie_status_t genie_session_create_remote(const genie_model_t *model, const gen
   session->base.ops = &kOps;
   session->base.model = model;
   session->base.allocator = model->allocator;
+  genie_arena_init(model->allocator, 0, &session->link_arena);
   pthread_mutex_init(&session->mutex, NULL);
   pthread_condattr_t attributes;
   pthread_condattr_init(&attributes);

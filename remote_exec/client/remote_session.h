@@ -85,6 +85,7 @@ struct genie_remote_session {
   uint32_t *wanted;
   struct iovec *pieces;
   uint64_t last_call_id;
+  genie_arena_t link_arena;      // of the links listed last
   genie_remote_count_t *counts;  // [tensor_count] of inputs and outputs, in runs that were not submitted
   int64_t *last_symbols;         // [symbol_count] of the plan's, in the last such run of each entry
   bool *has_run;                 // [entry_count]
@@ -147,6 +148,11 @@ void genie_remote_traffic_add(genie_remote_session_t *session, uint32_t entry, c
 genie_status_t genie_remote_traffic_count(const genie_session_t *session, uint32_t entry,
                                           const genie_traffic_edge_t *edge,
                                           genie_session_traffic_t *traffic) GENIE_MUST_USE;
+
+// ---- Links: remote_links.c ----
+
+genie_status_t genie_remote_session_list_links(genie_session_t *session, const genie_session_link_t **out_links,
+                                               uint32_t *out_link_count) GENIE_MUST_USE;
 
 // ---- States: remote_state.c ----
 

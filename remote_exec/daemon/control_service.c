@@ -620,6 +620,32 @@ static genie_status_t answer_info(const control_t *control) {
   return answer(control, GENIE_WIRE_NODE_INFO, &info.base);
 }
 
+// Connections to other nodes of this connection's sessions.
+typedef struct link_list {
+  Genie__Wire__LinkStats rows[kLinks];
+  Genie__Wire__LinkStats *pointers[kLinks];
+  genie_channel_stats_t stats[kLinks];
+  size_t count;
+} link_list_t;
+
+static void add_links(const opened_t *opened, link_list_t *list) {
+  const char *name = NULL;
+  for (uint32_t i = 0;
+       list->count < kLinks && genie_share_peer_stats(opened->session->share, i, &name, &list->stats[list->count]);
+       ++i) {
+    const genie_channel_stats_t *stats = &list->stats[list->count];
+    Genie__Wire__LinkStats *row = &list->rows[list->count];
+    genie__wire__link_stats__init(row);
+    row->peer = (char *)name;
+    row->path = (char *)stats->path;
+    row->sent_bytes = stats->sent_bytes;
+    row->received_bytes = stats->received_bytes;
+    row->send_ns = stats->send_ns;
+    row->receive_ns = stats->receive_ns;
+    list->pointers[list->count++] = row;
+  }
+}
+
 static genie_status_t answer_stats(const control_t *control) {
   const genie_node_t *node = control->node;
   Genie__Wire__NodeStats stats = GENIE__WIRE__NODE_STATS__INIT;
@@ -631,6 +657,14 @@ static genie_status_t answer_stats(const control_t *control) {
   stats.memory_used_bytes = genie_budget_used(node->budget, GENIE_BUDGET_MEMORY);
   genie_store_get_stats(node->store, &store);
   stats.store_used_bytes = store.disk_bytes;
+  link_list_t links = {0};
+  for (int i = 0; i < kSessions; ++i) {
+    if (control->sessions[i].session != NULL && control->sessions[i].session->share != NULL) {
+      add_links(&control->sessions[i], &links);
+    }
+  }
+  stats.links = links.pointers;
+  stats.n_links = links.count;
   return answer(control, GENIE_WIRE_NODE_STATS, &stats.base);
 }
 

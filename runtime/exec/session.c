@@ -225,6 +225,17 @@ void genie_session_get_stats(const genie_session_t *session, genie_session_stats
   }
 }
 
+genie_status_t genie_session_list_links(genie_session_t *session, const genie_session_link_t **out_links,
+                                        uint32_t *out_link_count) {
+  genie_session_settle(session);
+  if (session->ops != NULL) {
+    return session->ops->list_links(session, out_links, out_link_count);
+  }
+  *out_links = NULL;
+  *out_link_count = 0;
+  return GENIE_OK;
+}
+
 uint32_t genie_session_profile_count(const genie_session_t *session, uint32_t entry) {
   if (entry >= session->program_count || session->programs[entry].launch_ns == NULL) {
     return 0;

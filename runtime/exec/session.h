@@ -23,6 +23,8 @@ typedef struct genie_session_ops {
   genie_status_t (*submit)(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs, uint32_t input_count,
                            genie_tensor_t *outputs, uint32_t output_count, const genie_submit_options_t *options,
                            genie_submission_t **out_submission);
+  genie_status_t (*list_links)(genie_session_t *session, const genie_session_link_t **out_links,
+                               uint32_t *out_link_count);
 } genie_session_ops_t;
 
 struct genie_session {

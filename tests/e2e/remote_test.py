@@ -169,3 +169,13 @@ def test_states_on_a_node_are_kept_read_written_and_reset(tmp_path):
             assert session.run([step], entry)[0].tolist() == [11, 21, 31, 41]
             with pytest.raises(genie.GenieError, match="no state"):
                 session.read_state("nothing")
+
+
+def test_the_path_in_use_is_reported(split_plan, pool):
+    archive = archives.zoo("mlp")
+    plan = split_plan(archive.path, *SPLITS["two"][1])
+    done = pool.genie("run", plan, "-v", "--inputs", archive.calls[0][0])
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "tls1.3" in line]
+    assert [line.split(":")[0] for line in lines] == ["local - node1", "local - node2", "node1 - node2"], done.stderr
+    assert all("GB/s" in line for line in lines)

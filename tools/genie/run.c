@@ -17,6 +17,7 @@ typedef struct run_options {
   double atol;
   bool is_json;
   bool has_stats;
+  bool is_verbose;
 } run_options_t;
 
 static const genie_config_option_t kOptions[] = {
@@ -54,6 +55,11 @@ static const genie_config_option_t kOptions[] = {
      .kind = GENIE_CONFIG_FLAG,
      .offset = offsetof(run_options_t, has_stats),
      .help = "print times and memory to stderr"},
+    {.name = "--verbose",
+     .alias = "-v",
+     .kind = GENIE_CONFIG_FLAG,
+     .offset = offsetof(run_options_t, is_verbose),
+     .help = "print to stderr what carried the call: the path, its bytes and rate"},
     GENIE_TRUST_OPTIONS(run_options_t, trust),
 };
 
@@ -229,11 +235,36 @@ static void print_stats(const genie_call_t *call) {
           (unsigned long long)stats.scratch_bytes, (unsigned long long)stats.code_bytes);
 }
 
+static void print_direction(const char *verb, uint64_t bytes, uint64_t ns, double expected_bytes_per_s) {
+  const double rate = ns == 0 ? 0 : (double)bytes / ((double)ns * 1e-9);
+  fprintf(stderr, ", %s %.3f MB at %.2f GB/s", verb, (double)bytes / 1e6, rate / 1e9);
+  if (expected_bytes_per_s > 0) {
+    fprintf(stderr, " (%.0f %% of the link's)", 100 * rate / expected_bytes_per_s);
+  }
+}
+
+static genie_status_t print_links(const genie_call_t *call) {
+  const genie_session_link_t *links = NULL;
+  uint32_t count = 0;
+  GENIE_RETURN_IF_ERROR(genie_session_list_links(call->session, &links, &count));
+  for (uint32_t i = 0; i < count; ++i) {
+    const genie_session_link_t *link = &links[i];
+    fprintf(stderr, "%s - %s: %s", link->from, link->to, link->path);
+    print_direction("sent", link->sent_bytes, link->send_ns, link->expected_bytes_per_s);
+    print_direction("received", link->received_bytes, link->receive_ns, 0);
+    fprintf(stderr, "\n");
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t run_and_deliver(genie_call_t *call, genie_command_t *command, const run_options_t *options,
                                       genie_string_builder_t *text, genie_string_builder_t *report) {
   GENIE_RETURN_IF_ERROR(genie_call_run(call));
   if (options->has_stats) {
     print_stats(call);
+  }
+  if (options->is_verbose) {
+    GENIE_RETURN_IF_ERROR(print_links(call));
   }
   GENIE_RETURN_IF_ERROR(deliver_outputs(call, command, options, text));
   const genie_status_t compared = compare_outputs(call, command, options, report);

@@ -54,7 +54,9 @@ def main():
         ours, theirs = session.run([pixels, question, mask])[0], model(pixels, question, mask)
         traffic = pool.genie("verify", plan, "--run")
         del session
-    print(traffic.stdout.rstrip() or traffic.stderr.rstrip())
+    if traffic.returncode != 0:
+        raise SystemExit(traffic.stderr)
+    print(*(line for line in traffic.stdout.splitlines() if line.startswith("main: ")), sep="\n")
     difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()
     print(f"the answer is number {ours.argmax().item()}, as PyTorch's: {ours.argmax().item() == theirs.argmax().item()}")
     print(f"within 1e-5 of PyTorch: {difference <= 1e-5}")

@@ -1,0 +1,19 @@
+"""The examples that need Python print what their expected-output.txt says; ctest runs those in C."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.parametrize("script", ["02-vqa/two_nodes.py"])
+def test_an_example_prints_what_it_promises(script, tmp_path):
+    path = ROOT / "examples" / script
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("python", "bench"))}
+    done = subprocess.run([sys.executable, path, tmp_path], capture_output=True, text=True, timeout=300, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == (path.parent / "expected-output.txt").read_text()

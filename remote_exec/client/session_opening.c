@@ -155,7 +155,17 @@ static Genie__Wire__Peer *add_peer(peer_list_t *list) {
   return peer;
 }
 
-static void add_node(peer_list_t *list, const genie_remote_node_t *peer, bool connects) {
+// As the pool says of either direction; without a word about them, stream.
+static const char *carrier_between(const genie_pool_t *pool, uint32_t node, uint32_t other) {
+  const genie_pool_link_t *there = genie_pool_find_link(pool, node, other);
+  const genie_pool_link_t *back = genie_pool_find_link(pool, other, node);
+  const bool is_ucx = (there != NULL && there->carrier == GENIE_POOL_CARRIER_UCX) ||
+                      (back != NULL && back->carrier == GENIE_POOL_CARRIER_UCX);
+  return genie_pool_carrier_name(is_ucx ? GENIE_POOL_CARRIER_UCX : GENIE_POOL_CARRIER_STREAM);
+}
+
+static void add_node(peer_list_t *list, const genie_remote_node_t *node, const genie_remote_node_t *peer,
+                     bool connects) {
   Genie__Wire__Peer *row = add_peer(list);
   row->node = (char *)genie_node_link_name(peer->link);
   row->address = (char *)genie_node_link_address(peer->link);
@@ -164,7 +174,7 @@ static void add_node(peer_list_t *list, const genie_remote_node_t *peer, bool co
   row->token = (ProtobufCBinaryData){.data = (uint8_t *)peer->token, .len = sizeof(peer->token)};
   row->places = (uint32_t *)peer->places;
   row->n_places = peer->place_count;
-  row->carrier = (char *)"stream";
+  row->carrier = (char *)carrier_between(node->session->setup.pool, node->pool_node, peer->pool_node);
   row->connects = connects;
 }
 
@@ -187,7 +197,7 @@ static genie_status_t introduce(genie_remote_session_t *session, uint32_t index,
   genie_remote_node_t *node = &session->nodes[index];
   for (uint32_t i = 0; i < session->node_count; ++i) {
     if (i != index) {
-      add_node(&list, &session->nodes[i], index < i);
+      add_node(&list, node, &session->nodes[i], index < i);
     }
   }
   if (own_place_count > 0) {

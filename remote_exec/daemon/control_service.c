@@ -456,6 +456,9 @@ static genie_status_t connect_peer(const control_t *control, genie_node_session_
     genie_channel_close(channel);
     return status;
   }
+  if (session->peers[index].is_ucx) {
+    GENIE_RETURN_IF_ERROR(genie_node_open_ucx(control->node, channel, GENIE_WIRE_FROM_CLIENT, &channel));
+  }
   return genie_node_session_attach_peer(session, index, channel);
 }
 
@@ -464,12 +467,10 @@ static genie_status_t add_peers(const control_t *control, genie_node_session_t *
   for (size_t i = 0; i < request->n_peers; ++i) {
     const Genie__Wire__Peer *peer = request->peers[i];
     uint32_t index = 0;
-    if (peer->carrier[0] != '\0' && strcmp(peer->carrier, "stream") != 0) {
-      return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "node '%s': carrier '%.32s' is not built into this genied",
-                               peer->node, peer->carrier);
-    }
+    bool is_ucx = false;
+    GENIE_RETURN_IF_ERROR(genie_node_check_carrier(control->node, peer->carrier, &is_ucx));
     GENIE_RETURN_IF_ERROR(genie_node_session_add_peer(session, peer->node, peer->key, peer->session_id, peer->places,
-                                                      peer->n_places, &index));
+                                                      peer->n_places, is_ucx, &index));
     if (peer->connects) {
       GENIE_RETURN_IF_ERROR(
           genie_status_annotate(connect_peer(control, session, peer, index), "node '%s'", peer->node));

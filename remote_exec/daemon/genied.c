@@ -102,6 +102,7 @@ static genie_status_t fill_node(genie_node_t *node) {
 }
 
 static void empty_node(genie_node_t *node) {
+  genie_ucx_fabric_destroy(node->fabric);
   genie_store_destroy(node->store);
   genie_session_table_destroy(node->sessions);
   genie_budget_destroy(node->budget);
@@ -168,6 +169,16 @@ static genie_status_t filter_calls(genie_node_t *node, uint32_t features) {
   return genie_status_annotate(genie_hardening_filter_calls(features), "see --unfiltered");
 }
 
+// UCX has a thread of its own, which is to have no more rights than the others: it starts after they are given up.
+static genie_status_t create_fabric(genie_node_t *node) {
+  const genie_daemon_options_t *options = node->options;
+  const genie_ucx_options_t ucx = {.transports = options->ucx_transports,
+                                   .net_devices = options->ucx_devices,
+                                   .tcp_port_range = options->ucx_ports,
+                                   .has_integrity = strcmp(options->integrity, "xxh3") == 0};
+  return options->has_ucx ? genie_ucx_fabric_create(&ucx, node->allocator, &node->fabric) : GENIE_OK;
+}
+
 // The data directory goes to the user that the node becomes.
 static genie_status_t become_user(const genie_daemon_options_t *options) {
   const struct passwd *user = getpwnam(options->user);
@@ -192,7 +203,8 @@ static genie_status_t surrender(genie_node_t *node) {
   snprintf(node->code_directory, sizeof(node->code_directory), "%s/code", node->options->data_dir);
   GENIE_RETURN_IF_ERROR(make_directory(node->code_directory));
   GENIE_RETURN_IF_ERROR(genie_hardening_limit_process());
-  return filter_calls(node, warming.features);
+  GENIE_RETURN_IF_ERROR(create_fabric(node));
+  return filter_calls(node, warming.features | (node->options->has_ucx ? GENIE_HARDENING_UCX : 0));
 }
 
 // ---- Stop ----

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "remote_exec/node/liveness.h"
+
 enum { kDeviceNameBytes = 64 };
 
 static genie_status_t judge(void *self, const char *peer, const genie_fingerprint_t *key) {
@@ -18,6 +20,28 @@ static genie_status_t judge(void *self, const char *peer, const genie_fingerprin
 
 genie_trust_t genie_node_trust(genie_node_t *node) {
   return (genie_trust_t){.self = node, .judge = judge};
+}
+
+genie_status_t genie_node_check_carrier(const genie_node_t *node, const char *name, bool *out_is_ucx) {
+  *out_is_ucx = strcmp(name, "ucx") == 0;
+  if (*out_is_ucx) {
+    return node->fabric != NULL ? GENIE_OK
+                                : genie_status_make(GENIE_STATUS_FAILED_PRECONDITION,
+                                                    "carrier 'ucx' is off: genied was started without --ucx");
+  }
+  return name[0] == '\0' || strcmp(name, "stream") == 0
+             ? GENIE_OK
+             : genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "there is no carrier '%.32s'", name);
+}
+
+genie_status_t genie_node_open_ucx(genie_node_t *node, genie_channel_t *control, genie_wire_side_t side,
+                                   genie_channel_t **out_channel) {
+  const genie_status_t status = genie_ucx_open(node->fabric, control, side, node->options->ucx_path,
+                                               genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS), out_channel);
+  if (status != GENIE_OK) {
+    genie_channel_close(control);
+  }
+  return status;
 }
 
 // The next name of a comma-separated list; false at its end.

@@ -10,6 +10,7 @@
 #include "remote_exec/identity/authorized_keys.h"
 #include "remote_exec/metrics/metrics.h"
 #include "remote_exec/store/store.h"
+#include "remote_exec/transport/ucx.h"
 
 // Immutable after start but for what is thread-safe itself.
 typedef struct genie_node {
@@ -21,6 +22,7 @@ typedef struct genie_node {
   genie_budget_t *budget;
   genie_session_table_t *sessions;
   genie_store_t *store;
+  genie_ucx_fabric_t *fabric;  // NULL without --ucx
   genie_metrics_t metrics;
   char software[128];
   char code_directory[4096];  // where devices keep code that they compiled
@@ -32,6 +34,14 @@ typedef struct genie_node {
 
 // Whom the node lets in: keys of authorized_keys, and other nodes that a session names.
 genie_trust_t genie_node_trust(genie_node_t *node);
+
+// Whether a session may use carrier `name`, "" or "stream" or "ucx". FAILED_PRECONDITION: the operator does not take
+// it.
+genie_status_t genie_node_check_carrier(const genie_node_t *node, const char *name, bool *out_is_ucx) GENIE_MUST_USE;
+
+// Puts the ucx carrier beside a greeted stream channel, which it takes, also on failure. `side` is ours.
+genie_status_t genie_node_open_ucx(genie_node_t *node, genie_channel_t *control, genie_wire_side_t side,
+                                   genie_channel_t **out_channel) GENIE_MUST_USE;
 
 // The kind of the device that `name`, as in "cpu0", stands for. NOT_FOUND lists the devices that plans may use.
 genie_status_t genie_node_find_device(const genie_node_t *node, const char *name, const char **out_kind,

@@ -97,6 +97,10 @@ genie_status_t genie_daemon_options_parse(int argc, char **argv, genie_arena_t *
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--log-format takes text or json, not '%.64s'",
                              out_options->log_format);
   }
+  if (strcmp(out_options->integrity, "none") != 0 && strcmp(out_options->integrity, "xxh3") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--integrity takes none or xxh3, not '%.64s'",
+                             out_options->integrity);
+  }
   GENIE_RETURN_IF_ERROR(fill_paths(arena, out_options));
   fill_limits(out_options);
   return GENIE_OK;

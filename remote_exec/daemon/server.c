@@ -91,6 +91,9 @@ static genie_status_t attach_peer(connection_t *connection) {
   genie_channel_t *channel = connection->channel;
   connection->channel = NULL;
   pthread_mutex_unlock(&server->mutex);
+  if (connection->session->peers[connection->peer].is_ucx) {
+    GENIE_RETURN_IF_ERROR(genie_node_open_ucx(server->node, channel, GENIE_WIRE_FROM_NODE, &channel));
+  }
   return genie_node_session_attach_peer(connection->session, connection->peer, channel);
 }
 

@@ -190,9 +190,9 @@ static genie_status_t fill_peer(genie_node_session_t *session, genie_node_peer_t
 }
 
 genie_status_t genie_node_session_add_peer(genie_node_session_t *session, const char *name, const char *key,
-                                           uint64_t session_id, const uint32_t *places, size_t place_count,
+                                           uint64_t session_id, const uint32_t *places, size_t place_count, bool is_ucx,
                                            uint32_t *out_peer) {
-  genie_node_peer_t peer = {.session_id = session_id};
+  genie_node_peer_t peer = {.session_id = session_id, .is_ucx = is_ucx};
   snprintf(peer.name, sizeof(peer.name), "%s", name);
   GENIE_RETURN_IF_ERROR(genie_fingerprint_parse(key, strlen(key), &peer.key));
   GENIE_RETURN_IF_ERROR(fill_peer(session, &peer, places, place_count));

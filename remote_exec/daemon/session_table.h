@@ -25,6 +25,7 @@ typedef struct genie_node_peer {
   uint64_t session_id;  // of the session on that node
   uint32_t *places;
   uint32_t place_count;
+  bool is_ucx;  // the connection is raised to the ucx carrier
 } genie_node_peer_t;
 
 typedef struct genie_node_session {
@@ -90,7 +91,7 @@ uint32_t genie_session_table_count(genie_session_table_t *table);
 
 // Names another node of the session. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
 genie_status_t genie_node_session_add_peer(genie_node_session_t *session, const char *name, const char *key,
-                                           uint64_t session_id, const uint32_t *places, size_t place_count,
+                                           uint64_t session_id, const uint32_t *places, size_t place_count, bool is_ucx,
                                            uint32_t *out_peer) GENIE_MUST_USE;
 
 // Attaches the connection to peer `peer`; takes the channel.

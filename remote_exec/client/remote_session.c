@@ -38,8 +38,7 @@ static genie_status_t allocate_tables(genie_remote_session_t *session) {
   GENIE_RETURN_IF_ERROR(allocate(session, plan->symbol_count, sizeof(*session->last_symbols), &session->last_symbols));
   GENIE_RETURN_IF_ERROR(allocate(session, plan->entry_count, sizeof(*session->has_run), &session->has_run));
   GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->buffers), &session->buffers));
-  GENIE_RETURN_IF_ERROR(
-      allocate(session, session->buffer_count, sizeof(*session->buffer_bytes), &session->buffer_bytes));
+  GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->retired), &session->retired));
   GENIE_RETURN_IF_ERROR(allocate(session, GENIE_WIRE_MAX_HEADER_BYTES, 1, &session->header));
   GENIE_RETURN_IF_ERROR(allocate(session, most_inputs, sizeof(*session->slots), &session->slots));
   GENIE_RETURN_IF_ERROR(allocate(session, session->buffer_count, sizeof(*session->wanted), &session->wanted));
@@ -107,15 +106,34 @@ static genie_status_t reconnect(genie_session_t *base) {
 
 // ---- Runs ----
 
+static bool holds_input(const genie_remote_session_t *session, const genie_remote_buffer_t *buffer) {
+  for (uint32_t i = 0; i < session->run_input_count; ++i) {
+    const uintptr_t data = (uintptr_t)session->run_inputs[i].data;
+    const uintptr_t begin = (uintptr_t)buffer->data;
+    if (begin != 0 && data >= begin && data - begin < (buffer->bytes == 0 ? 1 : buffer->bytes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// An output of the last run may be an input of this one: it is not written to, and lives as long as this run.
 static genie_status_t take_session_memory(void *context, uint32_t output, uint64_t bytes, void **out_data) {
   genie_remote_session_t *session = context;
-  if (session->buffers[output] == NULL || session->buffer_bytes[output] < bytes) {
-    genie_allocator_free(session->base.allocator, session->buffers[output]);
-    session->buffers[output] = NULL;
-    GENIE_RETURN_IF_ERROR(allocate(session, bytes, 1, &session->buffers[output]));
-    session->buffer_bytes[output] = bytes;
+  genie_remote_buffer_t *buffer = &session->buffers[output];
+  genie_remote_buffer_t *retired = &session->retired[output];
+  if (holds_input(session, buffer)) {
+    const genie_remote_buffer_t kept = *buffer;
+    *buffer = *retired;
+    *retired = kept;
   }
-  *out_data = session->buffers[output];
+  if (buffer->data == NULL || buffer->bytes < bytes) {
+    genie_allocator_free(session->base.allocator, buffer->data);
+    *buffer = (genie_remote_buffer_t){0};
+    GENIE_RETURN_IF_ERROR(allocate(session, bytes, 1, &buffer->data));
+    buffer->bytes = bytes;
+  }
+  *out_data = buffer->data;
   return GENIE_OK;
 }
 
@@ -168,6 +186,8 @@ static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_ten
   genie_remote_session_t *session = remote_of(base);
   const uint64_t begin_ns = genie_session_now_ns();
   int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
+  session->run_inputs = inputs;
+  session->run_input_count = input_count;
   GENIE_RETURN_IF_ERROR(genie_remote_call_prepare(session, entry, inputs, input_count, outputs, output_count,
                                                   take_session_memory, session, symbols));
   genie_status_t status = GENIE_OK;
@@ -213,11 +233,14 @@ static void destroy(genie_session_t *base) {
   const genie_allocator_t allocator = base->allocator;
   genie_remote_session_disconnect(session);
   for (uint32_t i = 0; session->buffers != NULL && i < session->buffer_count; ++i) {
-    genie_allocator_free(allocator, session->buffers[i]);
+    genie_allocator_free(allocator, session->buffers[i].data);
+  }
+  for (uint32_t i = 0; session->retired != NULL && i < session->buffer_count; ++i) {
+    genie_allocator_free(allocator, session->retired[i].data);
   }
   void *const tables[] = {
       session->counts,  session->last_symbols,     session->has_run,          session->values, session->tensor_node,
-      session->buffers, session->buffer_bytes,     session->header,           session->slots,  session->wanted,
+      session->buffers, session->retired,          session->header,           session->slots,  session->wanted,
       session->pieces,  session->setup.placements, session->setup.is_excluded};
   for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); ++i) {
     genie_allocator_free(allocator, tables[i]);

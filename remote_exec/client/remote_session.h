@@ -69,16 +69,24 @@ typedef struct genie_remote_setup {
   void *progress_context;
 } genie_remote_setup_t;
 
+// Memory of a session-owned output.
+typedef struct genie_remote_buffer {
+  void *data;
+  uint64_t bytes;
+} genie_remote_buffer_t;
+
 struct genie_remote_session {
   genie_session_t base;  // first: what the public functions know
   genie_remote_setup_t setup;
   genie_remote_node_t *nodes;
   uint32_t node_count;
-  genie_share_t *share;   // of the places in this process, or NULL
-  int64_t *values;        // [expr_count] scratch: expressions of the call that is prepared
-  uint32_t *tensor_node;  // [tensor_count] the node of each tensor; UINT32_MAX: this process
-  void **buffers;         // [most outputs of an entry] session-owned outputs
-  uint64_t *buffer_bytes;
+  genie_share_t *share;              // of the places in this process, or NULL
+  int64_t *values;                   // [expr_count] scratch: expressions of the call that is prepared
+  uint32_t *tensor_node;             // [tensor_count] the node of each tensor; UINT32_MAX: this process
+  genie_remote_buffer_t *buffers;    // [most outputs of an entry] session-owned outputs
+  genie_remote_buffer_t *retired;    // likewise: those of the run before, which may be inputs now
+  const genie_tensor_t *run_inputs;  // of the run that is prepared
+  uint32_t run_input_count;
   uint32_t buffer_count;
   uint8_t *header;  // GENIE_WIRE_MAX_HEADER_BYTES, of calls
   genie_wire_slot_t *slots;

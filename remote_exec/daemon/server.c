@@ -20,6 +20,7 @@ typedef struct connection {
   genie_node_session_t *session;  // of a CALL or PEER connection, retained
   uint32_t peer;                  // of a PEER connection: which of the session's
   bool is_charged;                // to the client of the channel's key
+  bool is_stranger;               // its greeting is not done
 } connection_t;
 
 struct genie_server {
@@ -31,6 +32,7 @@ struct genie_server {
   pthread_cond_t changed;
   connection_t *connections;
   uint32_t connection_count;
+  uint32_t stranger_count;  // connections whose greeting is not done
   bool is_ending;
 };
 
@@ -104,6 +106,14 @@ static genie_status_t serve_calls(connection_t *connection) {
   return status;
 }
 
+static void end_greeting(connection_t *connection) {
+  genie_server_t *server = connection->server;
+  pthread_mutex_lock(&server->mutex);
+  server->stranger_count -= connection->is_stranger;
+  connection->is_stranger = false;
+  pthread_mutex_unlock(&server->mutex);
+}
+
 static genie_status_t serve(connection_t *connection) {
   genie_node_t *node = connection->server->node;
   genie_wire_hello_t self = {0};
@@ -111,6 +121,7 @@ static genie_status_t serve(connection_t *connection) {
   snprintf(self.software, sizeof(self.software), "%s", node->software);
   GENIE_RETURN_IF_ERROR(genie_connection_welcome(connection->channel, &self, judge, connection,
                                                  genie_deadline_after_ns(kGreetingNs), &hello));
+  end_greeting(connection);
   switch (hello.role) {
     case GENIE_WIRE_ROLE_CONTROL:
       return genie_control_serve(node, connection->channel);
@@ -126,6 +137,7 @@ static genie_status_t serve(connection_t *connection) {
 
 static void remove_connection(connection_t *connection) {
   genie_server_t *server = connection->server;
+  end_greeting(connection);
   pthread_mutex_lock(&server->mutex);
   connection_t **link = &server->connections;
   while (*link != connection) {
@@ -185,14 +197,18 @@ static genie_status_t start_thread(connection_t *connection) {
                      : genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
 }
 
+// Half of the connections are for peers that have said who they are: who says nothing cannot take them all.
 static bool add_connection(genie_server_t *server, connection_t *connection) {
   pthread_mutex_lock(&server->mutex);
+  const uint64_t limit = (uint64_t)server->node->options->connection_limit;
   const bool has_room =
-      !server->is_ending && server->connection_count < (uint64_t)server->node->options->connection_limit;
+      !server->is_ending && server->connection_count < limit && server->stranger_count < (limit + 1) / 2;
   if (has_room) {
     connection->next = server->connections;
     server->connections = connection;
+    connection->is_stranger = true;
     ++server->connection_count;
+    ++server->stranger_count;
   }
   pthread_mutex_unlock(&server->mutex);
   genie_metrics_add(&server->node->metrics,

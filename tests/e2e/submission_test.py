@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import nodes
+from genie import toolchain
 
 ON_NODE1 = "local:cpu0=node1:cpu0"
 
@@ -44,6 +45,12 @@ def drive(pool, plan, mode, count, timeout=300):
 @pytest.mark.parametrize("mode", ["pipeline", "cancel", "late"])
 def test_calls_in_flight_end_once_with_their_own_results(where, mode, plans, pool):
     drive(pool, plans[where], mode, 200)
+
+
+def test_an_output_in_the_sessions_memory_is_the_next_runs_input(pool, tmp_path):
+    plan = tmp_path / "sample.gplan"
+    subprocess.run([toolchain.find("bin/write_sample_plan"), plan], check=True)
+    drive(pool, (plan, ON_NODE1), "chain", 20)
 
 
 def test_a_thousand_sessions_leave_nothing(plans, pool):

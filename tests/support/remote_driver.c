@@ -200,6 +200,30 @@ static void drive_endings(const driver_t *driver, int count, bool is_late) {
   printf("{\"results\": %d, \"early\": %d}\n", ended_count[0], ended_count[1]);
 }
 
+// ---- chain ----
+
+static void drive_chain(const driver_t *driver, int count) {
+  genie_session_t *sessions[2] = {open_session(driver), NULL};
+  const genie_session_options_t options = {.thread_count = 1};
+  check(genie_session_create(driver->model, &options, &sessions[1]));
+  fill_inputs(driver, 1);
+  genie_tensor_t links[2] = {driver->inputs[0], driver->inputs[0]};
+  for (int i = 0; i < count; ++i) {
+    for (int s = 0; s < 2; ++s) {
+      genie_tensor_t outputs[kMostTensors] = {0};
+      genie_tensor_t inputs[kMostTensors];
+      memcpy(inputs, driver->inputs, sizeof(inputs));
+      inputs[0] = links[s];
+      check(genie_session_run(sessions[s], 0, inputs, driver->input_count, outputs, driver->output_count));
+      links[s] = outputs[0];
+    }
+    expect(memcmp(links[0].data, links[1].data, bytes_of(&links[0])) == 0, "equal links of both chains");
+  }
+  genie_session_destroy(sessions[0]);
+  genie_session_destroy(sessions[1]);
+  printf("{\"runs\": %d}\n", count);
+}
+
 // ---- reconnect ----
 
 static void drive_reconnect(const driver_t *driver, int count) {
@@ -243,6 +267,8 @@ int main(int argc, char **argv) {
     drive_sessions(&driver, count);
   } else if (strcmp(mode, "pipeline") == 0) {
     drive_pipeline(&driver, count);
+  } else if (strcmp(mode, "chain") == 0) {
+    drive_chain(&driver, count);
   } else if (strcmp(mode, "reconnect") == 0) {
     drive_reconnect(&driver, count);
   } else {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "remote_exec/node/liveness.h"
+#include "remote_exec/transport/window.h"
 #include "remote_exec/wire/frame.h"
 
 enum { kHeaderBytes = 4096, kNameBytes = 128 };
@@ -132,17 +133,22 @@ static genie_status_t fill_link(genie_peer_link_t *link, const genie_peer_link_o
 genie_status_t genie_peer_link_create(const genie_peer_link_options_t *options, genie_channel_t *channel,
                                       genie_allocator_t allocator, genie_peer_link_t **out_link) {
   void *memory = NULL;
-  const genie_status_t allocated = genie_allocator_allocate_array(allocator, 1, sizeof(genie_peer_link_t), &memory);
-  if (allocated != GENIE_OK) {
+  genie_channel_t *window = NULL;
+  genie_status_t prepared = genie_allocator_allocate_array(allocator, 1, sizeof(genie_peer_link_t), &memory);
+  if (prepared == GENIE_OK) {
+    prepared = genie_window_wrap(channel, /*window_bytes=*/0, &window);
+  }
+  if (prepared != GENIE_OK) {
+    genie_allocator_free(allocator, memory);
     genie_channel_close(channel);
-    return allocated;
+    return prepared;
   }
   genie_peer_link_t *link = memory;
   link->allocator = allocator;
   link->session_id = options->session_id;
   link->plan = options->plan;
   link->mailbox = options->mailbox;
-  link->channel = channel;
+  link->channel = window;
   snprintf(link->name, sizeof(link->name), "%s", options->name);
   const genie_status_t status = fill_link(link, options);
   if (status != GENIE_OK) {

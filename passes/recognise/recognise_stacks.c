@@ -11,7 +11,7 @@ static const char *kind_of(const genie_semantic_graph_t *graph, int stack) {
       continue;
     }
     has_convolution |= genie_semantic_node_is(graph, node, "genie.conv");
-    if (genie_semantic_node_is(graph, node, "genie.attention")) {
+    if (genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "attention")) {
       has_attention = true;
       has_decoder |= genie_semantic_is(graph, node, GENIE_SEMANTIC_PHASE, "prefill") ||
                      genie_semantic_is(graph, node, GENIE_SEMANTIC_PHASE, "decode");

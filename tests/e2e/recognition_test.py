@@ -28,7 +28,7 @@ def test_a_member_is_what_its_label_says(family_member, geniec):
     assert set(label.get("stacks", [])) <= set(score.stacks)
 
 
-def test_the_families_reach_the_marks(geniec, is_full):
+def test_the_families_reach_the_marks(geniec, is_full, capsys):
     if not is_full:
         pytest.skip("measured with --all")
     scores = {name: measure(geniec, name) for name in families.MODELS}
@@ -36,7 +36,9 @@ def test_the_families_reach_the_marks(geniec, is_full):
     right = sum(score.workload == score.expected for score in scores.values())
     ops = {what: sum(getattr(score, what) for score in scores.values())
            for what in ("phases", "right_phases", "modalities", "right_modalities", "false_decodes")}  # fmt: skip
-    print(f"{right} of {len(scores)} models, {ops}")
+    with capsys.disabled():
+        print(f"\nrecognised: {right} of {len(scores)} models, {ops['right_phases']} of {ops['phases']} phases, "
+              f"{ops['right_modalities']} of {ops['modalities']} modalities, {ops['false_decodes']} false decodes")  # fmt: skip
     assert right >= 0.95 * len(scores)
     assert ops["right_phases"] >= 0.9 * ops["phases"]
     assert ops["right_modalities"] >= 0.9 * ops["modalities"]

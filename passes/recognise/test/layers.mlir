@@ -45,5 +45,37 @@ func.func @side_by_side(%x: tensor<2x8xf32> {genie.input = "x"}, %a: tensor<8x8x
   %7 = genie.tanh %6 : (tensor<2x8xf32>) -> tensor<2x8xf32>
   return %3, %7 : tensor<2x8xf32>, tensor<2x8xf32>
 }
+// Layers with attention over all are an encoder; with causal attention of a model that scores tokens, a decoder.
+// CHECK-LABEL: func.func @encoder
+// CHECK-SAME: kind = "encoder", layers = 2
+func.func @encoder(%ids: tensor<1x6xi64> {genie.input = "ids"}, %t: tensor<30x8xf32> {genie.weight = @t}, %a: tensor<8x8xf32> {genie.weight = @a}) -> (tensor<1x6x8xf32> {genie.output = "y"}) {
+  %x = genie.embedding %t, %ids : (tensor<30x8xf32>, tensor<1x6xi64>) -> tensor<1x6x8xf32>
+  %q0 = genie.linear %x, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %a0 = genie.attention %q0, %q0, %q0 {scale = 1.0 : f64} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %o0 = genie.linear %a0, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %x1 = genie.add %x, %o0 : (tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %q1 = genie.linear %x1, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %a1 = genie.attention %q1, %q1, %q1 {scale = 1.0 : f64} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %o1 = genie.linear %a1, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %x2 = genie.add %x1, %o1 : (tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  return %x2 : tensor<1x6x8xf32>
+}
+
+// CHECK-LABEL: func.func @decoder
+// CHECK-SAME: kind = "decoder", layers = 2
+func.func @decoder(%ids: tensor<1x6xi64> {genie.input = "ids"}, %t: tensor<30x8xf32> {genie.weight = @t}, %a: tensor<8x8xf32> {genie.weight = @a}) -> (tensor<1x6x30xf32> {genie.output = "y"}) {
+  %x = genie.embedding %t, %ids : (tensor<30x8xf32>, tensor<1x6xi64>) -> tensor<1x6x8xf32>
+  %q0 = genie.linear %x, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %a0 = genie.attention %q0, %q0, %q0 {is_causal = true, scale = 1.0 : f64} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %o0 = genie.linear %a0, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %x1 = genie.add %x, %o0 : (tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %q1 = genie.linear %x1, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %a1 = genie.attention %q1, %q1, %q1 {is_causal = true, scale = 1.0 : f64} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %o1 = genie.linear %a1, %a : (tensor<1x6x8xf32>, tensor<8x8xf32>) -> tensor<1x6x8xf32>
+  %x2 = genie.add %x1, %o1 : (tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  %y = genie.linear %x2, %t : (tensor<1x6x8xf32>, tensor<30x8xf32>) -> tensor<1x6x30xf32>
+  return %y : tensor<1x6x30xf32>
+}
+genie.weight @t {file = "w.bin", offset = 512 : i64, strides = array<i64: 8, 1>} : tensor<30x8xf32>
 genie.weight @a {file = "w.bin", offset = 0 : i64, strides = array<i64: 8, 1>} : tensor<8x8xf32>
 genie.weight @b {file = "w.bin", offset = 256 : i64, strides = array<i64: 8, 1>} : tensor<8x8xf32>

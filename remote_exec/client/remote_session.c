@@ -48,6 +48,18 @@ static genie_status_t allocate_tables(genie_remote_session_t *session) {
   return allocate(session, session->setup.pool->node_count, sizeof(bool), &session->setup.is_excluded);
 }
 
+// UCX is loaded only for a pool that has a link of it to or from this process.
+static genie_status_t create_fabric(genie_remote_session_t *session) {
+  const genie_pool_t *pool = session->setup.pool;
+  bool is_used = false;
+  for (uint32_t i = 0; i < pool->link_count; ++i) {
+    const genie_pool_link_t *link = &pool->links[i];
+    is_used |= link->carrier == GENIE_POOL_CARRIER_UCX &&
+               (pool->nodes[link->from].address == NULL || pool->nodes[link->to].address == NULL);
+  }
+  return is_used ? genie_ucx_fabric_create(NULL, session->base.allocator, &session->setup.fabric) : GENIE_OK;
+}
+
 static genie_status_t prepare(genie_remote_session_t *session, const genie_session_options_t *options) {
   const genie_remote_options_t *remote = options->remote;
   session->setup.thread_count = options->thread_count;
@@ -61,6 +73,7 @@ static genie_status_t prepare(genie_remote_session_t *session, const genie_sessi
   GENIE_RETURN_IF_ERROR(genie_pool_open(remote->pool, session->base.allocator, &session->setup.pool));
   GENIE_RETURN_IF_ERROR(genie_client_keys_init(remote->key, remote->known_nodes, remote->is_strict,
                                                session->base.allocator, &session->setup.keys));
+  GENIE_RETURN_IF_ERROR(create_fabric(session));
   GENIE_RETURN_IF_ERROR(allocate_tables(session));
   return genie_placement_resolve(session->base.model->plan, session->setup.pool, remote, session->setup.placements);
 }
@@ -246,6 +259,7 @@ static void destroy(genie_session_t *base) {
     genie_allocator_free(allocator, tables[i]);
   }
   genie_arena_deinit(&session->link_arena);
+  genie_ucx_fabric_destroy(session->setup.fabric);
   genie_client_keys_deinit(&session->setup.keys);
   genie_pool_close(session->setup.pool);
   pthread_cond_destroy(&session->changed);

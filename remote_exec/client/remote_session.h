@@ -12,6 +12,7 @@
 #include "remote_exec/client/node_link.h"
 #include "remote_exec/client/placement.h"
 #include "remote_exec/node/share.h"
+#include "remote_exec/transport/ucx.h"
 #include "runtime/exec/session.h"
 
 enum { GENIE_REMOTE_CALLS_IN_FLIGHT = 16, GENIE_REMOTE_FAILURE_BYTES = 512 };
@@ -60,6 +61,7 @@ typedef struct genie_remote_count {
 typedef struct genie_remote_setup {
   genie_pool_t *pool;
   genie_client_keys_t keys;
+  genie_ucx_fabric_t *fabric;     // NULL: no link of this process is UCX's
   genie_placement_t *placements;  // [place_count]
   bool *is_excluded;              // [pool->node_count] nodes that could not be opened
   uint32_t thread_count;          // of places in this process

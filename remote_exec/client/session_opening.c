@@ -79,6 +79,43 @@ static genie_status_t connect_node(genie_remote_node_t *node) {
                                  &node->link);
 }
 
+// As the pool says of either direction; without a word about them, stream.
+static genie_pool_carrier_t carrier_between(const genie_pool_t *pool, uint32_t node, uint32_t other) {
+  const genie_pool_link_t *there = genie_pool_find_link(pool, node, other);
+  const genie_pool_link_t *back = genie_pool_find_link(pool, other, node);
+  const bool is_ucx = (there != NULL && there->carrier == GENIE_POOL_CARRIER_UCX) ||
+                      (back != NULL && back->carrier == GENIE_POOL_CARRIER_UCX);
+  return is_ucx ? GENIE_POOL_CARRIER_UCX : GENIE_POOL_CARRIER_STREAM;
+}
+
+// Of connections between this process and the node.
+static genie_pool_carrier_t carrier_to(const genie_remote_node_t *node) {
+  const genie_pool_t *pool = node->session->setup.pool;
+  for (uint32_t i = 0; i < pool->node_count; ++i) {
+    if (pool->nodes[i].address == NULL) {
+      return carrier_between(pool, i, node->pool_node);
+    }
+  }
+  return GENIE_POOL_CARRIER_STREAM;
+}
+
+// Opens a connection for `hello`, with the carrier that the pool names.
+static genie_status_t dial(genie_remote_node_t *node, const genie_wire_hello_t *hello, genie_channel_t **out_channel) {
+  const genie_deadline_ns_t deadline = genie_deadline_after_ns(kConnectNs);
+  genie_channel_t *channel = NULL;
+  GENIE_RETURN_IF_ERROR(genie_node_link_dial(node->link, hello, deadline, &channel));
+  if (carrier_to(node) == GENIE_POOL_CARRIER_STREAM) {
+    *out_channel = channel;
+    return GENIE_OK;
+  }
+  const genie_status_t status =
+      genie_ucx_open(node->session->setup.fabric, channel, GENIE_WIRE_FROM_CLIENT, "", deadline, out_channel);
+  if (status != GENIE_OK) {
+    genie_channel_close(channel);
+  }
+  return genie_status_annotate(status, "node '%s'", genie_node_link_name(node->link));
+}
+
 // ---- The plan and its weights ----
 
 static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_digest_t *digest) {
@@ -101,6 +138,7 @@ static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_dige
   open.places = pointers;
   open.n_places = node->place_count;
   open.label = (char *)genie_plan_string(plan, plan->entries[0].name);
+  open.carrier = (char *)genie_pool_carrier_name(carrier_to(node));
   const genie_status_t status =
       allocated != GENIE_OK
           ? allocated
@@ -155,15 +193,6 @@ static Genie__Wire__Peer *add_peer(peer_list_t *list) {
   return peer;
 }
 
-// As the pool says of either direction; without a word about them, stream.
-static const char *carrier_between(const genie_pool_t *pool, uint32_t node, uint32_t other) {
-  const genie_pool_link_t *there = genie_pool_find_link(pool, node, other);
-  const genie_pool_link_t *back = genie_pool_find_link(pool, other, node);
-  const bool is_ucx = (there != NULL && there->carrier == GENIE_POOL_CARRIER_UCX) ||
-                      (back != NULL && back->carrier == GENIE_POOL_CARRIER_UCX);
-  return genie_pool_carrier_name(is_ucx ? GENIE_POOL_CARRIER_UCX : GENIE_POOL_CARRIER_STREAM);
-}
-
 static void add_node(peer_list_t *list, const genie_remote_node_t *node, const genie_remote_node_t *peer,
                      bool connects) {
   Genie__Wire__Peer *row = add_peer(list);
@@ -174,20 +203,21 @@ static void add_node(peer_list_t *list, const genie_remote_node_t *node, const g
   row->token = (ProtobufCBinaryData){.data = (uint8_t *)peer->token, .len = sizeof(peer->token)};
   row->places = (uint32_t *)peer->places;
   row->n_places = peer->place_count;
-  row->carrier = (char *)carrier_between(node->session->setup.pool, node->pool_node, peer->pool_node);
+  row->carrier =
+      (char *)genie_pool_carrier_name(carrier_between(node->session->setup.pool, node->pool_node, peer->pool_node));
   row->connects = connects;
 }
 
 // This process, which connects to every node and is connected to by none.
-static void add_self(peer_list_t *list, genie_remote_session_t *session, uint32_t *places, uint32_t place_count) {
+static void add_self(peer_list_t *list, const genie_remote_node_t *node, uint32_t *places, uint32_t place_count) {
   Genie__Wire__Peer *row = add_peer(list);
   row->node = (char *)GENIE_POOL_LOCAL_NODE;
   row->address = (char *)"";
-  row->key = (char *)genie_identity_get_fingerprint(session->setup.keys.identity);
+  row->key = (char *)genie_identity_get_fingerprint(node->session->setup.keys.identity);
   row->session_id = 1;
   row->places = places;
   row->n_places = place_count;
-  row->carrier = (char *)"stream";
+  row->carrier = (char *)genie_pool_carrier_name(carrier_to(node));
 }
 
 // Of two nodes the one listed first connects, so the other must know of it before.
@@ -201,7 +231,7 @@ static genie_status_t introduce(genie_remote_session_t *session, uint32_t index,
     }
   }
   if (own_place_count > 0) {
-    add_self(&list, session, own_places, own_place_count);
+    add_self(&list, node, own_places, own_place_count);
   }
   Genie__Wire__ConnectPeers request = GENIE__WIRE__CONNECT_PEERS__INIT;
   request.session_id = node->session_id;
@@ -225,7 +255,7 @@ static genie_status_t attach_self(genie_remote_session_t *session) {
                                      .places = node->places,
                                      .place_count = node->place_count};
     genie_channel_t *channel = NULL;
-    GENIE_RETURN_IF_ERROR(genie_node_link_dial(node->link, &hello, genie_deadline_after_ns(kConnectNs), &channel));
+    GENIE_RETURN_IF_ERROR(dial(node, &hello, &channel));
     GENIE_RETURN_IF_ERROR(genie_share_attach(session->share, &peer, channel));
   }
   return GENIE_OK;
@@ -268,7 +298,7 @@ static genie_status_t open_calls(genie_remote_node_t *node) {
   genie_wire_hello_t hello = {.role = GENIE_WIRE_ROLE_CALL, .session_id = node->session_id, .has_token = true};
   memcpy(hello.token, node->token, sizeof(hello.token));
   genie_channel_t *channel = NULL;
-  GENIE_RETURN_IF_ERROR(genie_node_link_dial(node->link, &hello, genie_deadline_after_ns(kConnectNs), &channel));
+  GENIE_RETURN_IF_ERROR(dial(node, &hello, &channel));
   pthread_mutex_lock(&node->session->mutex);
   node->calls = channel;  // a loss from now on interrupts it
   pthread_mutex_unlock(&node->session->mutex);

@@ -338,6 +338,7 @@ static genie_status_t fill_opened(control_t *control, const Genie__Wire__OpenSes
   GENIE_RETURN_IF_ERROR(check_open(control, payload_bytes));
   GENIE_RETURN_IF_ERROR(genie_node_session_create(control->node->budget, control->client, open->label,
                                                   control->node->allocator, &opened->session));
+  GENIE_RETURN_IF_ERROR(genie_node_check_carrier(control->node, open->carrier, &opened->session->is_ucx));
   genie_status_t status = receive_plan(control, opened->session, payload_bytes, &bytes, left_bytes);
   if (status == GENIE_OK) {
     status = fill_session(control, open, bytes, payload_bytes, opened);

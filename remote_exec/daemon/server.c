@@ -99,7 +99,29 @@ static genie_status_t attach_peer(connection_t *connection) {
   return genie_node_session_attach_peer(connection->session, connection->peer, channel);
 }
 
+// The connection's channel is the ucx one from now on.
+static genie_status_t raise_calls(connection_t *connection) {
+  genie_server_t *server = connection->server;
+  genie_channel_t *raised = NULL;
+  pthread_mutex_lock(&server->mutex);
+  genie_channel_t *channel = connection->channel;
+  pthread_mutex_unlock(&server->mutex);
+  GENIE_RETURN_IF_ERROR(genie_ucx_open(server->node->fabric, channel, GENIE_WIRE_FROM_NODE,
+                                       server->node->options->ucx_path, genie_deadline_after_ns(kGreetingNs), &raised));
+  pthread_mutex_lock(&server->mutex);
+  connection->channel = raised;
+  const bool is_ending = server->is_ending;
+  pthread_mutex_unlock(&server->mutex);
+  if (is_ending) {
+    genie_channel_interrupt(raised);
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t serve_calls(connection_t *connection) {
+  if (connection->session->is_ucx) {
+    GENIE_RETURN_IF_ERROR(raise_calls(connection));
+  }
   GENIE_RETURN_IF_ERROR(genie_node_session_enter(connection->session, connection->channel));
   const genie_status_t status = genie_call_serve(connection->server->node, connection->session, connection->channel);
   genie_node_session_leave(connection->session, connection->channel);

@@ -41,6 +41,7 @@ typedef struct genie_node_session {
   genie_share_t *share;
   uint64_t charged_bytes;
   bool is_charged;  // for one session
+  bool is_ucx;      // call connections are raised to the ucx carrier
 
   pthread_mutex_t mutex;  // of all below
   genie_node_peer_t peers[GENIE_NODE_SESSION_PEERS];

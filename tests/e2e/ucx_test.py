@@ -25,10 +25,14 @@ def start(folder, *options):
         if "UCX" in str(error) and "built without" in str(error):
             pytest.skip(str(error))
         raise
-    written = json.loads(pool.path.read_text())
-    written["links"] = [{"from": "node1", "to": "node2", "carrier": "ucx", "trusted": True}]
-    pool.path.write_text(json.dumps(written))
+    set_links(pool, ("node1", "node2"))
     return pool
+
+
+def set_links(pool, *pairs):
+    written = json.loads(pool.path.read_text())
+    written["links"] = [{"from": a, "to": b, "carrier": "ucx", "trusted": True} for a, b in pairs]
+    pool.path.write_text(json.dumps(written))
 
 
 @pytest.fixture
@@ -59,6 +63,40 @@ def test_ucx_carries_what_stream_carries(options, genie_tool, plan, tmp_path):
         for node in pool.nodes.values():
             assert node.process.poll() is None, node.log()[-1000:]
             assert node.end() == 0
+    finally:
+        pool.__exit__()
+
+
+@pytest.mark.parametrize("places", [TWO_NODES, ("--place", "local:cpu1=node1:cpu0")], ids=["calls", "process"])
+def test_ucx_carries_calls_and_the_tensors_of_this_process(places, genie_tool, plan, tmp_path):
+    local = genie_tool("run", plan, *small_plans.inputs(), "--output", "-", "--threads", "1")
+    pool = start(tmp_path / "pool", "--ucx")
+    try:
+        set_links(pool, ("local", "node1"), ("node2", "local"))
+        done = pool.genie("run", plan, *places, *small_plans.inputs(), "--output", "-", "--threads", "1", "--retry")
+        assert done.returncode == 0, done.stderr + pool["node1"].log()[-1000:]
+        assert done.stdout == local.stdout
+        bench = pool.genie("bench", plan, *places, *small_plans.inputs(), "--runs", "50")
+        assert bench.returncode == 0, bench.stderr
+    finally:
+        pool.__exit__()
+
+
+def test_a_lost_node_is_named_in_time(plan, tmp_path):
+    pool = start(tmp_path / "pool", "--ucx")
+    try:
+        set_links(pool, ("local", "node1"), ("local", "node2"), ("node1", "node2"))
+        for name, harm in (("node2", "kill"), ("node1", "stop")):
+            places = TWO_NODES if name == "node2" else TWO_NODES[:2] + ("--place", "local:cpu1=node1:cpu0")
+            command = pool.command("bench", plan, *places, *small_plans.inputs(), "--seconds", "30")
+            bench = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            time.sleep(2)
+            assert bench.poll() is None, bench.stderr.read()
+            begin = time.monotonic()
+            getattr(pool[name], harm)()
+            _, error = bench.communicate(timeout=20)
+            assert time.monotonic() - begin < 3.7 and name in error, error
+            pool[name].go_on()
     finally:
         pool.__exit__()
 

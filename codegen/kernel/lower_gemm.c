@@ -9,7 +9,7 @@
 #include "runtime/plan/library_call.h"
 
 enum { GPU_GEMV_ROWS = 8, GPU_GEMV_COLUMNS = 8, GPU_TILE = 64 };  // templates/cuda
-enum { LEAST_LIBRARY_WORK = 1 << 20 };                            // multiplications
+enum { LEAST_LIBRARY_WORK = 1 << 20, STAGED_BYTES = 160 << 10 };  // multiplications; of shared memory
 enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12, CACHED_BYTES = 8 << 20 };
 
 // The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
@@ -197,11 +197,58 @@ static bool is_weight(const genie_lowering_t *lowering, const genie_operand_t *o
          genie_ir_is_compile_time(mlirOperationGetOperand(lowering->op, mlirBlockArgumentGetArgNumber(root)));
 }
 
-static genie_status_t lower_gpu_gemv(genie_lowering_t *lowering, const product_t *p, bool is_double) {
+// What makes the rows of a product, where that is more than memory with strides.
+typedef struct staged_rows {
+  MlirValue x;         // its rows, before the normalisation
+  MlirOperation norm;  // or null
+} staged_rows_t;
+
+static genie_status_t define_vector(genie_lowering_t *lowering, const char *name, MlirValue vector, double absent) {
+  if (mlirValueIsNull(vector)) {
+    return genie_lower_define_f64(lowering, name, absent);
+  }
+  const genie_lower_space_t space = genie_lower_space_of(mlirValueGetType(vector));
+  return genie_lower_define_load(lowering, name, vector, &space);
+}
+
+static genie_status_t define_no_rows(genie_lowering_t *lowering) {
+  static const char *const NAMES[] = {"genie_x", "genie_eps", "genie_norm_weight", "genie_norm_bias"};
+  for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); ++i) {
+    GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, NAMES[i], 0));
+  }
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_norm", 0));
+  return genie_lower_define_i64(lowering, "genie_is_staged", 0);
+}
+
+static genie_status_t define_norm(genie_lowering_t *lowering, MlirOperation norm) {
+  const bool is_absent = mlirOperationIsNull(norm), is_rms = !is_absent && genie_op_is(norm, "genie.rms_norm");
+  MlirValue none = {NULL};
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_norm", is_absent ? 0 : is_rms ? 1 : 2));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_eps", is_absent ? 0 : genie_ir_f64(norm, "eps")));
+  GENIE_RETURN_IF_ERROR(
+      define_vector(lowering, "genie_norm_weight", is_absent ? none : genie_ir_operand(norm, "weight"), 1));
+  return define_vector(lowering, "genie_norm_bias", is_absent || is_rms ? none : genie_ir_operand(norm, "bias"), 0);
+}
+
+static genie_status_t define_rows(genie_lowering_t *lowering, const staged_rows_t *rows) {
+  const genie_tensor_type_t type = genie_value_type(rows->x);
+  const int arg_dims[] = {type.rank - 1, 1};
+  const genie_lower_space_t space = genie_lower_space_split(mlirValueGetType(rows->x), 2, arg_dims);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_staged", 1));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", rows->x, &space));
+  return define_norm(lowering, rows->norm);
+}
+
+static genie_status_t lower_gpu_gemv(genie_lowering_t *lowering, const product_t *p, const staged_rows_t *staged,
+                                     bool is_double) {
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemv", is_double));
   lowering->threads = GPU_GEMV_COLUMNS / 2 * GENIE_GPU_WARP;
   lowering->grid = genie_dim_mul(p->batch, genie_lower_ceildiv(p->n, GPU_GEMV_COLUMNS));
   const int64_t rows = genie_lower_maximum(lowering, p->m);
+  GENIE_RETURN_IF_ERROR(staged == NULL ? define_no_rows(lowering) : define_rows(lowering, staged));
+  if (staged != NULL) {
+    lowering->shared_bytes = (uint32_t)(rows * genie_lower_maximum(lowering, p->k) * (is_double ? 8 : 4));
+  }
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_rows", rows < 1 ? 1 : rows));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_b_is_weight", is_weight(lowering, &p->b)));
   GENIE_RETURN_IF_ERROR(define_gpu_operands(lowering, p));
@@ -218,13 +265,63 @@ static genie_status_t lower_gpu_tiles(genie_lowering_t *lowering, const product_
   return define_operands(lowering, p);
 }
 
+// A linear whose rows a prologue computes: the rows that it sees, and the normalisation before them.
+static bool find_staged_rows(const genie_lowering_t *lowering, staged_rows_t *out_rows) {
+  if (!genie_op_is(lowering->anchor, "genie.linear")) {
+    return false;
+  }
+  MlirValue x = genie_ir_operand(lowering->anchor, "x"), value = x;
+  genie_strided_view_t view;
+  *out_rows = (staged_rows_t){.x = x};
+  while (mlirValueIsAOpResult(value) && genie_op_is(mlirOpResultGetOwner(value), "genie.reshape")) {
+    value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);
+  }
+  MlirOperation definer = mlirValueIsAOpResult(value) ? mlirOpResultGetOwner(value) : (MlirOperation){NULL};
+  const bool is_norm = !mlirOperationIsNull(definer) &&
+                       (genie_op_is(definer, "genie.rms_norm") || genie_op_is(definer, "genie.layer_norm"));
+  if (is_norm) {
+    *out_rows = (staged_rows_t){.x = genie_ir_operand(definer, "x"), .norm = definer};
+  }
+  return is_norm || !genie_lower_view(lowering, x, &view);
+}
+
+// As read_product() of a linear whose rows are no memory; `a` stands for nothing.
+static genie_status_t read_staged_product(genie_lowering_t *lowering, product_t *p) {
+  MlirValue x = genie_ir_operand(lowering->anchor, "x");
+  const genie_tensor_type_t type = genie_value_type(x);
+  p->is_linear = true;
+  p->bias = genie_ir_operand(lowering->anchor, "bias");
+  p->result = genie_value_type(mlirOperationGetResult(lowering->anchor, 0));
+  GENIE_RETURN_IF_ERROR(read_b(lowering, genie_ir_operand(lowering->anchor, "weight"), true, p));
+  p->a = p->b;
+  p->a.dtype = genie_lower_dtype(x);
+  p->k = type.dims[type.rank - 1];
+  p->n = p->result.dims[p->result.rank - 1];
+  p->m = genie_dim_product(lowering->context, p->result.rank - 1, p->result.dims);
+  p->batch = genie_dim_constant(lowering->context, 1);
+  p->a_m_stride = p->a_k_stride = p->batch;
+  return GENIE_OK;
+}
+
+static genie_status_t lower_gpu_staged(genie_lowering_t *lowering, const staged_rows_t *rows) {
+  product_t p = {0};
+  GENIE_RETURN_IF_ERROR(read_staged_product(lowering, &p));
+  const int64_t norm_rank = mlirOperationIsNull(rows->norm) ? 1 : genie_ir_i64(rows->norm, "normalized_rank");
+  const double bytes = (double)genie_lower_maximum(lowering, p.m) * (double)genie_lower_maximum(lowering, p.k) * 4;
+  if (p.b.width != 0 || p.b.view.rank != 2 || !is_one(p.b_k_stride) || norm_rank != 1 ||
+      genie_lower_maximum(lowering, p.m) > GPU_GEMV_ROWS || bytes > STAGED_BYTES || p.a.dtype == GENIE_DTYPE_F64) {
+    return genie_lower_unimplemented(lowering, "a product whose left-hand operand is computed, of this size");
+  }
+  return lower_gpu_gemv(lowering, &p, rows, false);
+}
+
 static genie_status_t lower_gpu(genie_lowering_t *lowering, const product_t *p) {
   const bool is_double = p->a.dtype == GENIE_DTYPE_F64;
   if (p->a.width + p->b.width != 0) {
     return genie_lower_unimplemented(lowering, "a weight in panels on a GPU");
   }
   const bool is_gemv = is_one(p->b_k_stride) && genie_lower_maximum(lowering, p->m) <= GPU_GEMV_ROWS;
-  return is_gemv ? lower_gpu_gemv(lowering, p, is_double) : lower_gpu_tiles(lowering, p, is_double);
+  return is_gemv ? lower_gpu_gemv(lowering, p, NULL, is_double) : lower_gpu_tiles(lowering, p, is_double);
 }
 
 //===-- Library calls ---------------------------------------------------------------------------------------------===//
@@ -359,6 +456,10 @@ bool genie_gemm_library_call(genie_lowering_t *lowering, genie_library_call_t *o
 
 genie_status_t genie_lower_gemm(genie_lowering_t *lowering) {
   product_t p = {0};
+  staged_rows_t rows;
+  if (lowering->target->is_cuda && find_staged_rows(lowering, &rows)) {
+    return lower_gpu_staged(lowering, &rows);
+  }
   GENIE_RETURN_IF_ERROR(read_product(lowering, &p));
   if (lowering->target->is_cuda) {
     return lower_gpu(lowering, &p);

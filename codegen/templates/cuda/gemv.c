@@ -1,11 +1,21 @@
 // The product of a few rows with a weight that streams from memory: a warp is GEMV_COLUMNS columns of the result, whose
 // lanes take groups of 16 bytes along k, the next ones on their way while the last are multiplied. Weights are on their
 // way before the kernel waits for those that made its rows.
+//
+// Staged rows are computed once a block, through their prologue and, where there is one, a normalisation, into dynamic
+// shared memory: [rows][k].
 #include "codegen/templates/cuda/product.h"
 
 enum { GEMV_COLUMNS = 2, GEMV_AHEAD = 4, MOST_ROWS = 8 };
 
 i64 genie_rows(const frame_t *frame);  // the greatest m, at most MOST_ROWS
+i64 genie_is_staged(const frame_t *frame);
+real_t genie_x(const frame_t *frame, i64 m, i64 k);  // of staged rows, before the normalisation
+i64 genie_norm(const frame_t *frame);                // NORM_NONE, NORM_RMS or NORM_LAYER
+double genie_eps(const frame_t *frame);
+real_t genie_norm_weight(const frame_t *frame, i64 k);
+real_t genie_norm_bias(const frame_t *frame, i64 k);
+enum { NORM_NONE, NORM_RMS, NORM_LAYER };  // as in lower_gemm.c
 // Waits for the launches before this one. Only weights may be read earlier.
 void genie_grid_wait(const frame_t *frame);
 i64 genie_b_is_weight(const frame_t *frame);
@@ -44,8 +54,65 @@ GENIE_INLINE void load_weights(const frame_t *frame, const char *b, i64 n, i64 k
   }
 }
 
+//===-- Staged rows -----------------------------------------------------------------------------------------------===//
+
+typedef GENIE_SHARED_SPACE real_t shared_real_t;
+
+GENIE_INLINE double add_f64(double a, double b) {
+  return a + b;
+}
+GENIE_BLOCK_REDUCE(block_total, double, shuffle_xor_f64, add_f64, 0.0)
+
+GENIE_INLINE void normalise_row(const frame_t *frame, shared_real_t *row) {
+  const i64 count = genie_k(frame), threads = genie_threads(frame);
+  real_t mean = 0;
+  if (genie_norm(frame) == NORM_LAYER) {
+    real_t sum = 0;
+    for (i64 k = thread_index(); k < count; k += threads) {
+      sum += row[k];
+    }
+    mean = (real_t)(block_total(frame, sum) / (double)count);
+  }
+  real_t square = 0;
+  for (i64 k = thread_index(); k < count; k += threads) {
+    square += (row[k] - mean) * (row[k] - mean);
+  }
+  const real_t spread = (real_t)(block_total(frame, square) / (double)count);
+  const real_t scale = 1 / real_sqrt(spread + (real_t)genie_eps(frame));
+  for (i64 k = thread_index(); k < count; k += threads) {
+    row[k] = (row[k] - mean) * scale * genie_norm_weight(frame, k) + genie_norm_bias(frame, k);
+  }
+}
+
+GENIE_INLINE void stage_rows(const frame_t *frame) {
+  if (!genie_is_staged(frame)) {
+    return;
+  }
+  GENIE_UNROLL
+  for (int r = 0; r < (int)genie_rows(frame); ++r) {
+    shared_real_t *row = (shared_real_t *)genie_dynamic_shared + r * genie_k(frame);
+    const i64 m = genie_min_i64(r, genie_m(frame) - 1);
+#pragma clang loop unroll_count(4)
+    for (i64 k = thread_index(); k < genie_k(frame); k += genie_threads(frame)) {
+      row[k] = genie_x(frame, m, k);
+    }
+    if (genie_norm(frame) != NORM_NONE) {
+      normalise_row(frame, row);
+    }
+  }
+  block_barrier();
+}
+
 // `group` elements of row `m` from `k` on.
 GENIE_INLINE void load_row(const frame_t *frame, const char *a, i64 m, i64 k, int group, real_t out[8]) {
+  if (genie_is_staged(frame)) {
+    const shared_real_t *row = (const shared_real_t *)genie_dynamic_shared + m * genie_k(frame) + k;
+    GENIE_UNROLL
+    for (int e = 0; e < group; ++e) {
+      out[e] = row[e];
+    }
+    return;
+  }
   const int dtype = (int)genie_a_dtype(frame);
   const i64 index = m * genie_a_m_stride(frame) + k;
   if (genie_a_is_vector(frame) && storage_bytes(dtype) * group == GROUP_BYTES) {
@@ -100,6 +167,7 @@ GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const ch
   if (genie_b_is_weight(frame)) {
     genie_grid_wait(frame);
   }
+  stage_rows(frame);
 #pragma clang loop unroll(disable)
   for (i64 k = 0; k < genie_k(frame); k += step) {
     load_weights(frame, b, n, k + step, group, next);
@@ -114,6 +182,7 @@ GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const ch
 // Of rows that are no whole groups.
 GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const char *b, i64 n, gemv_sums_t sums) {
   genie_grid_wait(frame);
+  stage_rows(frame);
   for (i64 k = lane_index(); k < genie_k(frame); k += WARP) {
     GENIE_UNROLL
     for (int c = 0; c < GEMV_COLUMNS; ++c) {
@@ -121,9 +190,9 @@ GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const c
       const real_t w = load_1(b, (int)genie_b_dtype(frame), column * genie_b_n_stride(frame) + k);
       GENIE_UNROLL
       for (int r = 0; r < (int)genie_rows(frame); ++r) {
-        const i64 m = genie_min_i64(r, genie_m(frame) - 1);
-        sums[r][c] +=
-            w * load_1(a, (int)genie_a_dtype(frame), m * genie_a_m_stride(frame) + k * genie_a_k_stride(frame));
+        real_t x[8];
+        load_row(frame, a, genie_min_i64(r, genie_m(frame) - 1), k, 1, x);
+        sums[r][c] += w * x[0];
       }
     }
   }

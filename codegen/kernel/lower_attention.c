@@ -17,7 +17,7 @@ enum {
 typedef struct operands {
   genie_operand_t q, key, value;
   int lead;  // dimensions before the heads
-  bool has_heads;
+  bool has_heads, has_computed_query;
   MlirAffineExpr batch, heads, queries, keys, e, d;
   int64_t group;
 } operands_t;
@@ -26,9 +26,24 @@ static int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+// On a GPU a prologue may compute a few queries: then `q` has the shape of the query and nothing else.
+static genie_status_t read_query(genie_lowering_t *lowering, MlirValue query, operands_t *o) {
+  genie_strided_view_t view;
+  o->has_computed_query = lowering->target->is_cuda && !genie_lower_view(lowering, query, &view);
+  if (!o->has_computed_query) {
+    return genie_operand_get(lowering, query, "the query", &o->q);
+  }
+  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(lowering->anchor, "key"), "the key", &o->q));
+  MlirValue root = o->q.view.root;
+  genie_strided_dense(mlirValueGetType(query), NULL, &o->q.view);
+  o->q.view.root = root;
+  o->q.dtype = genie_lower_dtype(query);
+  return GENIE_OK;
+}
+
 static genie_status_t read_operands(genie_lowering_t *lowering, operands_t *o) {
   MlirOperation op = lowering->anchor;
-  GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "query"), "the query", &o->q));
+  GENIE_RETURN_IF_ERROR(read_query(lowering, genie_ir_operand(op, "query"), o));
   GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "key"), "the key", &o->key));
   GENIE_RETURN_IF_ERROR(genie_operand_get(lowering, genie_ir_operand(op, "value"), "the value", &o->value));
   const genie_strided_view_t *q = &o->q.view, *key = &o->key.view, *value = &o->value.view;
@@ -169,18 +184,26 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const operands_t
 
 enum {
   GPU_THREADS = 256,
+  DECODE_THREADS = 512,
+  LEAST_BLOCKS = 128,  // that fill a large GPU
   GPU_SHARED_BYTES = 220 << 10,
   GPU_ROWS = 32,     // queries, and keys, of a block: templates/cuda/attention.c
   GPU_MOST_D = 256,  // as above: 32 parts of 8
   DECODE_ROWS = 4,   // templates/cuda/attention_decode.c
 };
 
+// Heads of a group that a block takes: all, or one where blocks are too few.
+static int64_t decode_group(const genie_lowering_t *lowering, const operands_t *o) {
+  const int64_t blocks = genie_lower_maximum(lowering, o->batch) * genie_lower_maximum(lowering, o->heads) / o->group;
+  return blocks < LEAST_BLOCKS ? 1 : o->group;
+}
+
 // Whether the scores of all keys fit shared memory; sets its bytes.
 static bool fits_decode(genie_lowering_t *lowering, const operands_t *o, int64_t element_bytes) {
-  const int64_t rows = o->group * genie_lower_maximum(lowering, o->queries);
+  const int64_t rows = decode_group(lowering, o) * genie_lower_maximum(lowering, o->queries);
   const int64_t keys = genie_lower_maximum(lowering, o->keys), e = genie_lower_maximum(lowering, o->e);
   const int64_t group = 16 / (int64_t)genie_dtype_bytes(o->value.dtype);
-  const int64_t results = GPU_THREADS / GENIE_GPU_WARP * DECODE_ROWS * 8 * group;
+  const int64_t results = DECODE_THREADS / GENIE_GPU_WARP * DECODE_ROWS * 8 * group;
   const int64_t bytes = (rows * (e + keys + 1) + results) * element_bytes;
   lowering->shared_bytes = bytes <= GPU_SHARED_BYTES ? (uint32_t)bytes : 0;
   return bytes <= GPU_SHARED_BYTES;
@@ -188,11 +211,17 @@ static bool fits_decode(genie_lowering_t *lowering, const operands_t *o, int64_t
 
 static genie_status_t lower_gpu_decode(genie_lowering_t *lowering, const operands_t *o, bool is_double) {
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_decode", is_double));
-  lowering->threads = GPU_THREADS;
-  lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, o->group));
+  const int64_t block_group = decode_group(lowering, o);
+  lowering->threads = DECODE_THREADS;
+  lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, block_group));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_most_keys", genie_lower_maximum(lowering, o->keys)));
   GENIE_RETURN_IF_ERROR(
-      genie_lower_define_i64(lowering, "genie_rows", o->group * genie_lower_maximum(lowering, o->queries)));
+      genie_lower_define_i64(lowering, "genie_rows", block_group * genie_lower_maximum(lowering, o->queries)));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_group", block_group));
+  const int arg_dims[] = {o->lead, o->has_heads, 1, 1};
+  MlirValue query = genie_ir_operand(lowering->anchor, "query");
+  const genie_lower_space_t space = genie_lower_space_split(mlirValueGetType(query), 4, arg_dims);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_query", query, &space));
   return define_hooks(lowering, o);
 }
 
@@ -238,6 +267,9 @@ static genie_status_t lower_gpu(genie_lowering_t *lowering, const operands_t *o,
     return lower_gpu_decode(lowering, o, element_bytes == 8);
   }
   lowering->shared_bytes = 0;
+  if (o->has_computed_query) {
+    return genie_lower_unimplemented(lowering, "a query that is computed, of this size");
+  }
   return fits_tensor_cores(o) ? lower_gpu_mma(lowering, o) : lower_gpu_blocked(lowering, o, element_bytes);
 }
 

@@ -1,11 +1,18 @@
-// fold-rows: on a GPU, the kernel that makes the few rows of a product and is read by it alone becomes part of it: a
-// normalisation, or pointwise ops. Every thread block computes the rows again, which costs less than a kernel between.
+// fold-rows: on a GPU, the kernel that makes the few rows of a product, or the query of an attention, and is read by it
+// alone becomes part of it: a normalisation (of a product's rows), or pointwise ops. Every thread block computes the
+// rows again, which costs less than a kernel between.
 #include <string.h>
 
 #include "ir/device_kind.h"
 #include "passes/graph/rewrite.h"
 
-enum { MOST_ROWS = 8, MOST_BYTES = 160 << 10, MOST_OPS = 12, MOST_OPERANDS = 32 };  // as in codegen/kernel/lower_gemm.c: staged rows
+enum {
+  MOST_ROWS = 8,
+  MOST_BYTES = 160 << 10,
+  MOST_OPS = 16,
+  MOST_KEYS = 4096,
+  MOST_OPERANDS = 32
+};  // as in codegen/kernel/lower_gemm.c: staged rows
 
 static MlirBlock body_of(MlirOperation kernel) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
@@ -55,7 +62,8 @@ static int rows_argument(MlirOperation linear) {
              : -1;
 }
 
-// Whether every op of the producer can be evaluated at an index but a normalisation at its end, over the last dimension.
+// Whether every op of the producer can be evaluated at an index but a normalisation at its end, over the last
+// dimension.
 static bool is_foldable(MlirOperation producer) {
   const MlirBlock body = body_of(producer);
   const MlirOperation yield = mlirBlockGetTerminator(body);
@@ -76,9 +84,11 @@ static bool is_foldable(MlirOperation producer) {
 static MlirOperation producer_of(MlirOperation kernel, int argument) {
   const MlirValue operand = mlirOperationGetOperand(kernel, argument);
   const MlirOperation producer = genie_rewrite_definer_if(operand, "genie.kernel");
-  const bool is_usable = !mlirOperationIsNull(producer) && genie_rewrite_has_one_use(operand) &&
-                         mlirOperationGetNumResults(producer) == 1 && genie_op_is_on(producer, "cuda") &&
-                         (is_family(producer, "row") || is_family(producer, "pointwise")) && is_foldable(producer);
+  const bool is_usable =
+      !mlirOperationIsNull(producer) && genie_rewrite_has_one_use(operand) &&
+      mlirOperationGetNumResults(producer) == 1 && genie_op_is_on(producer, "cuda") &&
+      ((is_family(producer, "row") && is_family(kernel, "gemm")) || is_family(producer, "pointwise")) &&
+      is_foldable(producer);
   return is_usable ? producer : (MlirOperation){NULL};
 }
 
@@ -115,8 +125,7 @@ static void fold(MlirOperation kernel, int argument, MlirOperation producer) {
        op = mlirOperationGetNextInBlock(op)) {
     const MlirOperation clone = mlirOperationClone(op);
     for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-      mlirOperationSetOperand(clone, i,
-                              import_value(producer, mlirOperationGetOperand(op, i), first_argument, body));
+      mlirOperationSetOperand(clone, i, import_value(producer, mlirOperationGetOperand(op, i), first_argument, body));
     }
     mlirBlockInsertOwnedOperationBefore(body, first, clone);
   }
@@ -127,15 +136,40 @@ static void fold(MlirOperation kernel, int argument, MlirOperation producer) {
   mlirOperationSetOperands(kernel, count - 1, operands);
 }
 
-static void fold_kernel(MlirOperation function, MlirOperation kernel) {
-  if (!is_family(kernel, "gemm") || !genie_op_is_on(kernel, "cuda")) {
-    return;
+// The attention of a few queries over keys whose scores a thread block keeps; null where the kernel is none.
+static MlirOperation find_decode(MlirOperation function, MlirOperation kernel) {
+  for (MlirOperation op = mlirBlockGetFirstOperation(body_of(kernel)); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    const genie_tensor_type_t q = genie_op_is(op, "genie.attention") ? genie_value_type(mlirOperationGetOperand(op, 0))
+                                                                     : (genie_tensor_type_t){.rank = 0};
+    if (q.rank < 2) {
+      continue;
+    }
+    const genie_tensor_type_t key = genie_value_type(mlirOperationGetOperand(op, 1));
+    int64_t minimum, queries, keys;
+    genie_dim_bounds(function, q.dims[q.rank - 2], &minimum, &queries);
+    genie_dim_bounds(function, key.dims[key.rank - 2], &minimum, &keys);
+    return queries == 1 && keys <= MOST_KEYS && q.dtype != GENIE_DTYPE_F64 ? op : (MlirOperation){NULL};
   }
-  const MlirOperation linear = find_linear(function, kernel);
-  const int argument = mlirOperationIsNull(linear) ? -1 : rows_argument(linear);
+  return (MlirOperation){NULL};
+}
+
+// The operation whose first operand is made of few rows.
+static MlirOperation find_reader(MlirOperation function, MlirOperation kernel) {
+  if (!genie_op_is_on(kernel, "cuda")) {
+    return (MlirOperation){NULL};
+  }
+  return is_family(kernel, "gemm")        ? find_linear(function, kernel)
+         : is_family(kernel, "attention") ? find_decode(function, kernel)
+                                          : (MlirOperation){NULL};
+}
+
+static void fold_kernel(MlirOperation function, MlirOperation kernel) {
+  const MlirOperation reader = find_reader(function, kernel);
+  const int argument = mlirOperationIsNull(reader) ? -1 : rows_argument(reader);
   const MlirOperation producer = argument < 0 ? (MlirOperation){NULL} : producer_of(kernel, argument);
-  if (mlirOperationIsNull(producer) || mlirOperationGetNumOperands(kernel) + mlirOperationGetNumOperands(producer) >
-                                           MOST_OPERANDS) {
+  if (mlirOperationIsNull(producer) ||
+      mlirOperationGetNumOperands(kernel) + mlirOperationGetNumOperands(producer) > MOST_OPERANDS) {
     return;
   }
   fold(kernel, argument, producer);

@@ -1,5 +1,6 @@
 // Attention of a few queries over many keys, bound by the memory that keys and values stream from: a block reads each
-// once for the queries of all heads that share it. The grid is (batch, head of keys).
+// once for the queries of genie_block_group() heads that share it: all of them, or fewer where blocks would be too few
+// to fill the device. The grid is (batch, head of keys, part of its group). Queries come through their prologue.
 //
 // Eight lanes share a key, or a value, in groups of 16 bytes where rows are such.
 //
@@ -9,7 +10,9 @@
 enum { DECODE_ROWS = 4, LANES_PER_KEY = 8, MOST_GROUP = 8 };
 
 i64 genie_most_keys(const frame_t *frame);
-i64 genie_rows(const frame_t *frame);  // the greatest group * queries
+i64 genie_rows(const frame_t *frame);         // the greatest block_group * queries
+i64 genie_block_group(const frame_t *frame);  // divides the group
+real_t genie_query(const frame_t *frame, i64 batch, i64 head, i64 query, i64 e);
 
 typedef GENIE_SHARED_SPACE real_t shared_real_t;
 typedef uint32_t words_t __attribute__((ext_vector_type(4)));
@@ -17,9 +20,14 @@ typedef uint32_t words_t __attribute__((ext_vector_type(4)));
 // Row `index`: query `index % queries` of head `index / queries` of the group.
 typedef struct rows {
   const frame_t *frame;
-  i64 batch, kv_head, count;
+  i64 batch, kv_head, head, count;  // head: the first of the block's
   shared_real_t *queries, *scores, *sum, *results;
 } rows_t;
+
+// Rows that are done at a time.
+GENIE_INLINE int rows_at_once(const frame_t *frame) {
+  return (int)genie_min_i64(DECODE_ROWS, genie_rows(frame));
+}
 
 // `group` elements from element `index` on; those at `length` and behind it are zeros.
 GENIE_INLINE void load_group(const void *base, int dtype, i64 index, i64 stride, i64 at, i64 length, bool is_vector,
@@ -54,9 +62,7 @@ GENIE_INLINE void load_queries(const rows_t *t) {
   const i64 e_count = genie_e(frame), queries = genie_queries(frame);
   for (i64 item = thread_index(); item < t->count * e_count; item += genie_threads(frame)) {
     const i64 row = item / e_count, e = item % e_count;
-    const void *base = genie_q(frame, t->batch, t->kv_head * genie_group(frame) + row / queries);
-    t->queries[item] =
-        load_1(base, (int)genie_q_dtype(frame), row % queries * genie_q_row_stride(frame) + e * genie_q_stride(frame));
+    t->queries[item] = genie_query(frame, t->batch, t->head + row / queries, row % queries, e);
   }
 }
 
@@ -68,7 +74,7 @@ GENIE_INLINE void score_rows(const rows_t *t, i64 first) {
   const int lane = thread_index() % LANES_PER_KEY;
   const char *base = genie_key(frame, t->batch, t->kv_head);
   const i64 step = genie_threads(frame) / LANES_PER_KEY, rounds = ceil_div(keys, step);
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll_count(4)
   for (i64 round = 0; round < rounds; ++round) {
     const i64 key = round * step + thread_index() / LANES_PER_KEY, line = genie_min_i64(key, keys - 1);
     real_t sums[DECODE_ROWS] = {0};
@@ -77,7 +83,7 @@ GENIE_INLINE void score_rows(const rows_t *t, i64 first) {
       load_group(base, dtype, line * genie_key_row_stride(frame) + at * genie_key_stride(frame),
                  genie_key_stride(frame), at, e_count, genie_key_is_vector(frame) != 0, x);
       GENIE_UNROLL
-      for (int r = 0; r < DECODE_ROWS; ++r) {
+      for (int r = 0; r < rows_at_once(frame); ++r) {
         const i64 row = genie_min_i64(first + r, t->count - 1);
         GENIE_UNROLL
         for (int e = 0; e < group; ++e) {
@@ -86,7 +92,7 @@ GENIE_INLINE void score_rows(const rows_t *t, i64 first) {
       }
     }
     GENIE_UNROLL
-    for (int r = 0; r < DECODE_ROWS; ++r) {
+    for (int r = 0; r < rows_at_once(frame); ++r) {
       GENIE_UNROLL
       for (int mask = LANES_PER_KEY / 2; mask > 0; mask /= 2) {
         sums[r] += GENIE_REAL_NAME(shuffle_xor)(sums[r], mask);
@@ -94,7 +100,7 @@ GENIE_INLINE void score_rows(const rows_t *t, i64 first) {
       const i64 row = first + r;
       if (lane == r && row < t->count && key < keys) {
         t->scores[row * genie_most_keys(frame) + key] =
-            masked_score(frame, t->batch, t->kv_head * genie_group(frame) + row / queries, row % queries, key, sums[r]);
+            masked_score(frame, t->batch, t->head + row / queries, row % queries, key, sums[r]);
       }
     }
   }
@@ -141,13 +147,13 @@ GENIE_INLINE void sum_values(const rows_t *t, i64 first, i64 at) {
   for (int i = 0; i < DECODE_ROWS * MOST_GROUP; ++i) {
     sums[i / MOST_GROUP][i % MOST_GROUP] = 0;
   }
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll_count(4)
   for (i64 key = thread_index() / LANES_PER_KEY; key < keys; key += genie_threads(frame) / LANES_PER_KEY) {
     real_t x[MOST_GROUP];
     load_group(base, dtype, key * genie_value_row_stride(frame) + own * genie_value_stride(frame),
                genie_value_stride(frame), own, d_count, genie_value_is_vector(frame) != 0, x);
     GENIE_UNROLL
-    for (int r = 0; r < DECODE_ROWS; ++r) {
+    for (int r = 0; r < rows_at_once(frame); ++r) {
       const real_t weight = t->scores[genie_min_i64(first + r, t->count - 1) * genie_most_keys(frame) + key];
       GENIE_UNROLL
       for (int e = 0; e < group; ++e) {
@@ -156,7 +162,7 @@ GENIE_INLINE void sum_values(const rows_t *t, i64 first, i64 at) {
     }
   }
   GENIE_UNROLL
-  for (int r = 0; r < DECODE_ROWS; ++r) {
+  for (int r = 0; r < rows_at_once(frame); ++r) {
     GENIE_UNROLL
     for (int e = 0; e < group; ++e) {
       real_t sum = sums[r][e];
@@ -165,33 +171,33 @@ GENIE_INLINE void sum_values(const rows_t *t, i64 first, i64 at) {
         sum += GENIE_REAL_NAME(shuffle_xor)(sum, mask);
       }
       if (lane_index() < LANES_PER_KEY) {
-        t->results[(warp_index() * DECODE_ROWS + r) * width + lane * group + e] = sum;
+        t->results[(warp_index() * rows_at_once(frame) + r) * width + lane * group + e] = sum;
       }
     }
   }
   block_barrier();
-  for (i64 item = thread_index(); item < DECODE_ROWS * width; item += genie_threads(frame)) {
+  for (i64 item = thread_index(); item < rows_at_once(frame) * width; item += genie_threads(frame)) {
     const i64 row = first + item / width, d = at + item % width;
     if (row < t->count && d < d_count) {
       real_t sum = 0;
       for (int w = 0; w < warps; ++w) {
-        sum += t->results[w * DECODE_ROWS * width + item];
+        sum += t->results[w * rows_at_once(frame) * width + item];
       }
       const real_t total = t->sum[row];
-      genie_store(frame, t->batch, t->kv_head * genie_group(frame) + row / queries, row % queries, d,
-                  total > 0 ? sum / total : total);
+      genie_store(frame, t->batch, t->head + row / queries, row % queries, d, total > 0 ? sum / total : total);
     }
   }
   block_barrier();
 }
 
 void genie_kernel(const frame_t *frame) {
-  const i64 kv_heads = genie_heads(frame) / genie_group(frame);
+  const i64 parts = genie_group(frame) / genie_block_group(frame), heads = genie_heads(frame) / genie_group(frame);
   const i64 width = LANES_PER_KEY * (16 / storage_bytes((int)genie_value_dtype(frame)));
   rows_t t = {.frame = frame,
-              .batch = block_index() / kv_heads,
-              .kv_head = block_index() % kv_heads,
-              .count = genie_group(frame) * genie_queries(frame)};
+              .batch = block_index() / parts / heads,
+              .kv_head = block_index() / parts % heads,
+              .count = genie_block_group(frame) * genie_queries(frame)};
+  t.head = t.kv_head * genie_group(frame) + block_index() % parts * genie_block_group(frame);
   t.queries = (shared_real_t *)genie_dynamic_shared;
   t.scores = t.queries + genie_rows(frame) * genie_e(frame);
   t.sum = t.scores + genie_rows(frame) * genie_most_keys(frame);
@@ -199,14 +205,14 @@ void genie_kernel(const frame_t *frame) {
   load_queries(&t);
   block_barrier();
 #pragma clang loop unroll(disable)
-  for (i64 row = 0; row < t.count; row += DECODE_ROWS) {
+  for (i64 row = 0; row < t.count; row += rows_at_once(frame)) {
     score_rows(&t, row);
   }
   block_barrier();
   weigh_rows(&t);
   block_barrier();
 #pragma clang loop unroll(disable)
-  for (i64 row = 0; row < t.count; row += DECODE_ROWS) {
+  for (i64 row = 0; row < t.count; row += rows_at_once(frame)) {
 #pragma clang loop unroll(disable)
     for (i64 at = 0; at < genie_d(frame); at += width) {
       sum_values(&t, row, at);

@@ -6,7 +6,7 @@
 // not there has the typical value of its kind (work_class.def), and `is_measured` is false.
 //
 // The model is a roofline with an efficiency for each class of work: time = launch + max(operations / (the device's
-// matmul peak * efficiency), bytes of weights / rate of memory, other bytes / rate of the cache).
+// matmul peak * efficiency), bytes of weights / rate of reading memory, other bytes / rate of the cache).
 #ifndef GENIE_PASSES_COST_COST_MODEL_H_
 #define GENIE_PASSES_COST_COST_MODEL_H_
 
@@ -25,7 +25,7 @@ typedef struct genie_cost_place {
   bool is_cuda;
   bool is_measured;                          // at least the peak and the rate of memory are
   double flops_per_s[GENIE_DTYPE_BOOL + 1];  // by genie_dtype_t
-  double memory_bytes_per_s;
+  double memory_bytes_per_s;                 // of a copy, read plus written
   double cache_bytes_per_s;
   double cache_bytes;  // weights that are smaller together stay in it
   double launch_ns;

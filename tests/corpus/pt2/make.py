@@ -1,7 +1,7 @@
 """Writes the archives of this folder with the PyTorch that runs it: `python make.py FOLDER`, for example torch-2.13.
 
 Needs nothing but PyTorch, so that an old release can run it. NAME.pt2 is what a bare torch.export.save writes.
-NAME.safetensors has calls in order: `0.in.x` is input x of the first, `0.out.output0` what eager returns there.
+The repository has it compressed. NAME.safetensors has calls in order: `0.in.x` is input x of the first, `0.out.output0` what eager returns there.
 """
 
 import json
@@ -119,8 +119,8 @@ def make(folder, name, module, calls, dynamic_shapes):
         torch.export.save(program, folder / f"{name}.pt2")
         tensors = {}
         for index, args in enumerate(calls):
-            inputs = (node for node in program.graph_signature.user_inputs)
-            tensors |= {f"{index}.in.{key}": value for key, value in zip(inputs, args)}
+            names = program.graph_signature.user_inputs
+            tensors |= {f"{index}.in.{name}": value for name, value in zip(names, args, strict=True)}
             tensors[f"{index}.out.output0"] = module(*args)
     save_tensors(tensors, folder / f"{name}.safetensors")
 

@@ -37,7 +37,7 @@ ARROWS = {
     "remote_exec/client": ["remote_exec/node", "remote_exec/transport", "remote_exec/wire", "remote_exec/identity",
                            "runtime/exec", "runtime/plan", "runtime/pool"],
     "remote_exec/daemon": ["remote_exec/node", "remote_exec/transport", "remote_exec/wire", "remote_exec/identity",
-                           "remote_exec/store", "remote_exec/hardening", "remote_exec/metrics", "runtime/exec",
+                           "remote_exec/store", "remote_exec/memory", "remote_exec/hardening", "remote_exec/metrics", "runtime/exec",
                            "runtime/plan", "runtime/device"],
     "tools": ["runtime/plan", "runtime/pool", "remote_exec/client", "remote_exec/transport", "remote_exec/wire"],
     "examples": [],

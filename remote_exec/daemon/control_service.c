@@ -243,7 +243,7 @@ static genie_status_t await_others(genie_store_image_t *image) {
 static genie_status_t start_session(control_t *control, opened_t *opened) {
   genie_node_session_t *session = opened->session;
   GENIE_RETURN_IF_ERROR(genie_share_create(session->model, opened->places, opened->place_count,
-                                           control->node->allocator, &session->share));
+                                           genie_node_arena_allocator(&control->node->arena), &session->share));
   genie_session_table_add(control->node->sessions, session);
   genie_metrics_add(&control->node->metrics, GENIE_METRIC_SESSIONS_OPENED, 1);
   genie_log_write(&control->node->log, GENIE_LOG_INFO, genie_channel_get_peer(control->channel)->name,

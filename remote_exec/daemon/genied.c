@@ -103,6 +103,7 @@ static genie_status_t fill_node(genie_node_t *node) {
 
 static void empty_node(genie_node_t *node) {
   genie_ucx_fabric_destroy(node->fabric);
+  genie_node_arena_deinit(&node->arena);
   genie_store_destroy(node->store);
   genie_session_table_destroy(node->sessions);
   genie_budget_destroy(node->budget);
@@ -179,6 +180,15 @@ static genie_status_t create_fabric(genie_node_t *node) {
   return options->has_ucx ? genie_ucx_fabric_create(&ucx, node->allocator, &node->fabric) : GENIE_OK;
 }
 
+static genie_status_t create_arena(genie_node_t *node) {
+  const genie_daemon_options_t *options = node->options;
+  node->arena.heap = node->allocator;
+  return options->network_memory == NULL
+             ? GENIE_OK
+             : genie_node_arena_init(options->network_memory, (uint64_t)options->network_memory_mib << 20, node->fabric,
+                                     node->allocator, &node->arena);
+}
+
 // The data directory goes to the user that the node becomes.
 static genie_status_t become_user(const genie_daemon_options_t *options) {
   const struct passwd *user = getpwnam(options->user);
@@ -204,6 +214,7 @@ static genie_status_t surrender(genie_node_t *node) {
   GENIE_RETURN_IF_ERROR(make_directory(node->code_directory));
   GENIE_RETURN_IF_ERROR(genie_hardening_limit_process());
   GENIE_RETURN_IF_ERROR(create_fabric(node));
+  GENIE_RETURN_IF_ERROR(create_arena(node));
   return filter_calls(node, warming.features | (node->options->has_ucx ? GENIE_HARDENING_UCX : 0));
 }
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "remote_exec/daemon/log.h"
+#include "remote_exec/daemon/node_arena.h"
 #include "remote_exec/daemon/options.h"
 #include "remote_exec/daemon/session_table.h"
 #include "remote_exec/identity/authorized_keys.h"
@@ -23,6 +24,7 @@ typedef struct genie_node {
   genie_session_table_t *sessions;
   genie_store_t *store;
   genie_ucx_fabric_t *fabric;  // NULL without --ucx
+  genie_node_arena_t arena;    // of the heap without --network-memory
   genie_metrics_t metrics;
   char software[128];
   char code_directory[4096];  // where devices keep code that they compiled

@@ -44,6 +44,15 @@ static void add_purposes(void *context, genie_node_session_t *session) {
   }
 }
 
+static void set_arena(genie_node_t *node, genie_metrics_t *metrics) {
+  genie_network_memory_report_t report = {0};
+  if (node->arena.memory != NULL) {
+    genie_network_memory_get_report(node->arena.memory, &report);
+  }
+  genie_metrics_set(metrics, GENIE_METRIC_MEMORY_NETWORK, report.size_bytes);
+  genie_metrics_set(metrics, GENIE_METRIC_NETWORK_SPILLS, atomic_load(&node->arena.spill_count));
+}
+
 static void set_values(genie_node_t *node, genie_metrics_t *metrics) {
   purposes_t purposes = {0};
   genie_session_table_visit(node->sessions, add_purposes, &purposes);
@@ -54,6 +63,7 @@ static void set_values(genie_node_t *node, genie_metrics_t *metrics) {
   genie_metrics_set(metrics, GENIE_METRIC_MEMORY_CHARGED, genie_budget_used(node->budget, GENIE_BUDGET_MEMORY));
   genie_metrics_set(metrics, GENIE_METRIC_MEMORY_LIMIT, (uint64_t)node->options->memory_limit_mib << 20);
   set_store(node, metrics);
+  set_arena(node, metrics);
 }
 
 // ---- Links ----

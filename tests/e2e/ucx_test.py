@@ -50,7 +50,7 @@ def paths_of(node):
     return set(re.findall(r'genied_link_bytes_total\{[^}]*path="([^"]*)"', text))
 
 
-@pytest.mark.parametrize("options", [("--ucx-transports", "tcp"), ("--ucx-path", "shm", "--integrity", "xxh3"), ()])
+@pytest.mark.parametrize("options", [("--ucx-transports", "tcp", "--network-memory", "plain", "--network-memory-size", "32"), ("--ucx-path", "shm", "--integrity", "xxh3"), ()])
 def test_ucx_carries_what_stream_carries(options, genie_tool, plan, tmp_path):
     local = genie_tool("run", plan, *small_plans.inputs(), "--output", "-", "--threads", "1")
     pool = start(tmp_path / "pool", "--ucx", *options)

@@ -89,8 +89,15 @@ def compile_case(module, inputs, folder, target):
     return plan, exported - begin, time.time() - exported
 
 
+def roomy_folder(weight_bytes):
+    """Where an archive and a plan find room: in memory, or where temporary files go."""
+    in_memory = "/dev/shm"
+    has_room = os.path.isdir(in_memory) and shutil.disk_usage(in_memory).free > 3 * weight_bytes
+    return in_memory if has_room else None
+
+
 def ours(module, inputs, reference, options):
-    folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    folder = tempfile.mkdtemp(dir=roomy_folder(sum(x.nbytes for x in module.state_dict().values())))
     try:
         plan, export_s, compile_s = compile_case(module, inputs, folder, options.target)
         if options.keep:

@@ -12,8 +12,6 @@
 // CHECK-NOT: call
 // CHECK: .entry pointwise_0(
 // CHECK: .reqntid 256
-// CHECK: griddepcontrol.launch_dependents
-// CHECK: griddepcontrol.wait
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK: st.global.v4.b32
 // CHECK-NOT: .local
@@ -25,7 +23,6 @@
 // CHECK-NOT: .local
 // CHECK-NOT: call
 // CHECK: .entry gemv_f32_2(
-// CHECK: griddepcontrol.wait
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK: ld.global{{.*}}.v4.b32
 // CHECK-NOT: .local

@@ -126,6 +126,18 @@ static genie_status_t define_position(genie_lowering_t *lowering, const plan_t *
 
 //===-- The three ops ---------------------------------------------------------------------------------------------===//
 
+// Parts of the axis on a GPU, where there are many positions to copy or updates to apply and few blocks besides.
+static int64_t gpu_parts(const genie_lowering_t *lowering, MlirAffineExpr size, MlirAffineExpr count) {
+  enum { MOST_PARTS = 32, FULL_BLOCKS = 528, LEAST_WORK = 64 };
+  const int64_t positions = genie_lower_maximum(lowering, size), updates = genie_lower_maximum(lowering, count);
+  const int64_t work = (positions > updates ? positions : updates) / LEAST_WORK;
+  const int64_t blocks = genie_lower_maximum(lowering, lowering->grid);
+  const int64_t wanted = blocks >= FULL_BLOCKS ? 1 : FULL_BLOCKS / (blocks > 0 ? blocks : 1);
+  int64_t parts = work < wanted ? work : wanted;
+  parts = parts > MOST_PARTS ? MOST_PARTS : parts;
+  return parts < 1 ? 1 : parts > positions && positions > 0 ? positions : parts;
+}
+
 static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *plan, MlirValue source,
                                     position_fn_t position) {
   MlirValue x = genie_ir_operand(lowering->anchor, "x");
@@ -154,6 +166,9 @@ static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *pl
   GENIE_RETURN_IF_ERROR(genie_lower_define_output_load(lowering, "genie_get", 0, &plan->space));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &plan->space));
   lowering->grid = genie_dim_mul(outer, genie_lower_ceildiv(inner, width));
+  const int64_t parts = lowering->target->is_cuda ? gpu_parts(lowering, size, count) : 1;
+  lowering->grid = genie_dim_mul(lowering->grid, genie_dim_constant(lowering->context, parts));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_parts", parts));
   lowering->grain = genie_lower_grain((double)genie_lower_maximum(lowering, size));
   return GENIE_OK;
 }

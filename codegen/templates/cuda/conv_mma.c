@@ -41,6 +41,84 @@ GENIE_INLINE void load_tiles(const source_t *s, i64 channel, words_t x[MMA_GROUP
   }
 }
 
+//===-- Few channels ----------------------------------------------------------------------------------------------===//
+
+// Of images with fewer channels than a tile is deep, the depth is all taps and channels as one, channels innermost.
+enum { FEW_CHANNELS = 16 };
+
+GENIE_INLINE bool is_flat(const frame_t *frame) {
+  return genie_channels(frame) < FEW_CHANNELS;
+}
+
+// Whether the weight's taps and channels lie in this order as well.
+GENIE_INLINE bool is_weight_flat(const frame_t *frame) {
+  const i64 channels = genie_channels(frame), size2 = genie_kernel_size2(frame), size1 = genie_kernel_size1(frame);
+  return genie_weight_channel_stride(frame) == 1 && (size2 == 1 || genie_weight_stride2(frame) == channels) &&
+         (size1 == 1 || genie_weight_stride1(frame) == size2 * channels) && genie_kernel_size0(frame) == 1;
+}
+
+GENIE_INLINE void load_flat_tiles(const source_t *s, int depth, words_t x[MMA_GROUPS], words_t weight[MMA_GROUPS]) {
+  const frame_t *frame = s->frame;
+  const uint32_t channels = (uint32_t)genie_channels(frame), count = (uint32_t)tap_count(frame) * channels;
+  GENIE_UNROLL
+  for (int i = 0; i < MMA_GROUPS; ++i) {
+    const i64 n = s->patch.n + mma_line(i);
+    x[i] = weight[i] = 0;
+    GENIE_UNROLL
+    for (int e = 0; e < 8; ++e) {
+      const uint32_t at = (uint32_t)(depth + mma_depth(i) + e), channel = at % channels;
+      const tap_t tap = tap_of(frame, (int)(at / channels));
+      const i64 offset = offset_of(frame, &s->origins[i], tap);
+      uint32_t x_bits = 0, weight_bits = 0;
+      if (at < count && offset >= 0) {
+        x_bits = ((const uint16_t *)s->x)[offset + channel * genie_x_channel_stride(frame)];
+      }
+      if (at < count && n < genie_n(frame)) {
+        const i64 line = n * genie_weight_n_stride(frame);
+        const i64 index = is_weight_flat(frame) ? s->patch.group * genie_weight_group_stride(frame) + at
+                                                : weight_offset(frame, s->patch.group, tap) +
+                                                      channel * genie_weight_channel_stride(frame);
+        weight_bits = ((const uint16_t *)s->weight)[line + index];
+      }
+      x[i][e / 2] |= x_bits << e % 2 * 16;
+      weight[i][e / 2] |= weight_bits << e % 2 * 16;
+    }
+  }
+}
+
+GENIE_INLINE void multiply_flat(const source_t *s, bool is_bf16, shared_u16_t *x_tile, shared_u16_t *weight_tile,
+                                mma_sums_t sums) {
+  const int count = tap_count(s->frame) * (int)genie_channels(s->frame);
+  words_t x[MMA_GROUPS], weight[MMA_GROUPS];
+#pragma clang loop unroll(disable)
+  for (int depth = 0; depth < count; depth += TILE_K) {
+    load_flat_tiles(s, depth, x, weight);
+    block_barrier();
+    mma_put(x_tile, x);
+    mma_put(weight_tile, weight);
+    block_barrier();
+    mma_multiply(is_bf16, x_tile, weight_tile, sums);
+  }
+}
+
+GENIE_INLINE void multiply_taps(source_t *s, bool is_bf16, shared_u16_t *x_tile, shared_u16_t *weight_tile,
+                                mma_sums_t sums) {
+  words_t x[MMA_GROUPS], weight[MMA_GROUPS];
+#pragma clang loop unroll(disable)
+  for (int tap = 0; tap < tap_count(s->frame); ++tap) {
+    enter_tap(s, tap);
+#pragma clang loop unroll(disable)
+    for (i64 channel = 0; channel < genie_channels(s->frame); channel += TILE_K) {
+      load_tiles(s, channel, x, weight);
+      block_barrier();
+      mma_put(x_tile, x);
+      mma_put(weight_tile, weight);
+      block_barrier();
+      mma_multiply(is_bf16, x_tile, weight_tile, sums);
+    }
+  }
+}
+
 void genie_kernel(const frame_t *frame) {
   GENIE_SHARED_ARRAY(uint16_t, x_tile, MMA_LINES *TILE_STRIDE);
   GENIE_SHARED_ARRAY(uint16_t, weight_tile, MMA_LINES *TILE_STRIDE);
@@ -53,20 +131,11 @@ void genie_kernel(const frame_t *frame) {
     s.origins[i] = origin_of(frame, s.patch.pixel + mma_line(i));
   }
   mma_sums_t sums;
-  words_t x[MMA_GROUPS], weight[MMA_GROUPS];
   mma_clear(sums);
-#pragma clang loop unroll(disable)
-  for (int tap = 0; tap < tap_count(frame); ++tap) {
-    enter_tap(&s, tap);
-#pragma clang loop unroll(disable)
-    for (i64 channel = 0; channel < genie_channels(frame); channel += TILE_K) {
-      load_tiles(&s, channel, x, weight);
-      block_barrier();
-      mma_put(x_tile, x);
-      mma_put(weight_tile, weight);
-      block_barrier();
-      mma_multiply(is_bf16, x_tile, weight_tile, sums);
-    }
+  if (is_flat(frame)) {
+    multiply_flat(&s, is_bf16, x_tile, weight_tile, sums);
+  } else {
+    multiply_taps(&s, is_bf16, x_tile, weight_tile, sums);
   }
   GENIE_UNROLL
   for (int i = 0; i < 32; ++i) {

@@ -1,6 +1,6 @@
-// index_copy, index_put and scatter: a block owns columns of the inner dimension at one outer index, copies them from x
-// unless the result has the memory of x already, and applies the updates that fall into them, in order, a thread a
-// column.
+// index_copy, index_put and scatter: a block owns columns of the inner dimension at one outer index, of these a part of
+// the axis, copies them from x unless the result has the memory of x already, and applies the updates that fall there:
+// in order, a thread a column; or, where updates replace, whose order nobody defines, all at a time.
 #include "codegen/templates/cuda/device.h"
 
 enum { SCATTER_REPLACE, SCATTER_ADD, SCATTER_MULTIPLY, SCATTER_MAX, SCATTER_MIN };  // as in lower_scatter.c
@@ -9,6 +9,7 @@ i64 genie_size(const frame_t *frame);  // of the axis that positions count in
 i64 genie_inner(const frame_t *frame);
 i64 genie_width(const frame_t *frame);  // columns of a block, at most its threads
 i64 genie_count(const frame_t *frame);  // updates
+i64 genie_parts(const frame_t *frame);  // of the axis
 i64 genie_operation(const frame_t *frame);
 i64 genie_is_in_place(const frame_t *frame);                                 // x and the result are one memory
 i64 genie_position(const frame_t *frame, i64 outer, i64 update, i64 inner);  // negative: no update here
@@ -32,34 +33,45 @@ GENIE_INLINE real_t join(i64 operation, real_t old, real_t update) {
   }
 }
 
-GENIE_INLINE void copy_block(const frame_t *frame, i64 outer, i64 low, i64 columns) {
-  for (i64 item = thread_index(); item < genie_size(frame) * columns; item += genie_threads(frame)) {
-    const i64 at = item / columns, inner = low + item % columns;
-    genie_store(frame, outer, at, inner, genie_x(frame, outer, at, inner));
+// What a block owns: columns [low, low + columns) at `outer`, positions [first, end) of the axis.
+typedef struct region {
+  i64 outer, low, columns, first, end;
+} region_t;
+
+GENIE_INLINE void copy_region(const frame_t *frame, const region_t *g) {
+  for (i64 item = thread_index(); item < (g->end - g->first) * g->columns; item += genie_threads(frame)) {
+    const i64 at = g->first + item / g->columns, inner = g->low + item % g->columns;
+    genie_store(frame, g->outer, at, inner, genie_x(frame, g->outer, at, inner));
   }
 }
 
-GENIE_INLINE void update_column(const frame_t *frame, i64 outer, i64 inner) {
-  const i64 operation = genie_operation(frame);
-  for (i64 u = 0; u < genie_count(frame); ++u) {
-    const i64 at = genie_position(frame, outer, u, inner);
-    if (at >= 0) {
-      const real_t update = genie_source(frame, outer, u, inner);
-      const real_t old = operation == SCATTER_REPLACE ? update : genie_get(frame, outer, at, inner);
-      genie_store(frame, outer, at, inner, join(operation, old, update));
-    }
+GENIE_INLINE void apply_update(const frame_t *frame, const region_t *g, i64 update, i64 inner) {
+  const i64 operation = genie_operation(frame), at = genie_position(frame, g->outer, update, inner);
+  if (at >= g->first && at < g->end) {
+    const real_t value = genie_source(frame, g->outer, update, inner);
+    const real_t old = operation == SCATTER_REPLACE ? value : genie_get(frame, g->outer, at, inner);
+    genie_store(frame, g->outer, at, inner, join(operation, old, value));
   }
 }
 
 void genie_kernel(const frame_t *frame) {
   const i64 width = genie_width(frame), blocks = (genie_inner(frame) + width - 1) / width;
-  const i64 outer = block_index() / blocks, low = block_index() % blocks * width;
-  const i64 columns = genie_min_i64(width, genie_inner(frame) - low);
+  const i64 parts = genie_parts(frame), rows = (genie_size(frame) + parts - 1) / parts, block = block_index() / parts;
+  region_t g = {.outer = block / blocks, .low = block % blocks * width, .first = block_index() % parts * rows};
+  g.columns = genie_min_i64(width, genie_inner(frame) - g.low);
+  g.end = genie_min_i64(g.first + rows, genie_size(frame));
   if (!genie_is_in_place(frame)) {
-    copy_block(frame, outer, low, columns);
+    copy_region(frame, &g);
     block_barrier();
   }
-  if (thread_index() < columns) {
-    update_column(frame, outer, low + thread_index());
+  if (genie_operation(frame) == SCATTER_REPLACE) {
+#pragma clang loop unroll_count(2)
+    for (i64 item = thread_index(); item < genie_count(frame) * g.columns; item += genie_threads(frame)) {
+      apply_update(frame, &g, item / g.columns, g.low + item % g.columns);
+    }
+  } else if (thread_index() < g.columns) {
+    for (i64 u = 0; u < genie_count(frame); ++u) {
+      apply_update(frame, &g, u, g.low + thread_index());
+    }
   }
 }

@@ -292,6 +292,45 @@ static genie_status_t enter(genie_remote_session_t *session, genie_remote_call_t
   return status;
 }
 
+static bool has_many_unanswered(genie_remote_node_t *node) {
+  pthread_mutex_lock(&node->session->mutex);
+  const bool has_many = node->unanswered_count >= GENIE_REMOTE_CALLS_UNANSWERED;
+  pthread_mutex_unlock(&node->session->mutex);
+  return has_many;
+}
+
+static genie_status_t wait_for_answer(genie_remote_node_t *node) {
+  genie_remote_session_t *session = node->session;
+  pthread_mutex_lock(&session->mutex);
+  while (node->unanswered_count >= GENIE_REMOTE_CALLS_UNANSWERED && session->failure == GENIE_STATUS_OK) {
+    pthread_cond_wait(&session->changed, &session->mutex);
+  }
+  pthread_mutex_unlock(&session->mutex);
+  return genie_remote_session_check(session);
+}
+
+// Calls that were given up are still the nodes' to answer: a further one waits until there are few of them.
+static genie_status_t await_answers(genie_remote_session_t *session, genie_deadline_ns_t deadline) {
+  for (uint32_t i = 0; i < session->node_count; ++i) {
+    genie_remote_node_t *node = &session->nodes[i];
+    while (has_many_unanswered(node)) {
+      GENIE_RETURN_IF_ERROR(node->has_receiver ? wait_for_answer(node) : genie_remote_receive_result(node, deadline));
+    }
+  }
+  return GENIE_OK;
+}
+
+static void count_unanswered(genie_remote_node_t *node, bool is_sent) {
+  pthread_mutex_lock(&node->session->mutex);
+  if (is_sent) {
+    ++node->unanswered_count;
+  } else if (node->unanswered_count > 0) {
+    --node->unanswered_count;
+    pthread_cond_broadcast(&node->session->changed);
+  }
+  pthread_mutex_unlock(&node->session->mutex);
+}
+
 // A call that cannot be sent takes the session with it: some nodes may have it and wait for the others.
 genie_status_t genie_remote_call_send(genie_remote_session_t *session, genie_remote_call_t *call,
                                       const genie_tensor_t *inputs, const int64_t *symbols) {
@@ -300,8 +339,10 @@ genie_status_t genie_remote_call_send(genie_remote_session_t *session, genie_rem
   if (call->pending == 0) {
     return GENIE_OK;  // all places are in this process: nothing is in flight
   }
+  GENIE_RETURN_IF_ERROR(await_answers(session, call->deadline));
   GENIE_RETURN_IF_ERROR(enter(session, call));
   for (uint32_t i = 0; i < session->node_count; ++i) {
+    count_unanswered(&session->nodes[i], true);
     const genie_status_t status = send_to_node(session, i, call, inputs, symbols);
     if (status != GENIE_OK) {
       genie_status_free(fail_with_node(&session->nodes[i], status));  // ends the call with the same
@@ -401,6 +442,7 @@ static genie_status_t take_result(genie_remote_node_t *node, size_t header_bytes
   genie_wire_result_view_t result;
   GENIE_RETURN_IF_ERROR(genie_wire_result_read(node->header, header_bytes, payload_bytes, &result));
   const uint64_t call_id = result.frame.call_id;
+  count_unanswered(node, false);
   genie_remote_call_t *call = claim_call(node, call_id);
   if (call == NULL) {
     return payload_bytes == 0 ? GENIE_OK

@@ -15,7 +15,8 @@
 #include "remote_exec/transport/ucx.h"
 #include "runtime/exec/session.h"
 
-enum { GENIE_REMOTE_CALLS_IN_FLIGHT = 16, GENIE_REMOTE_FAILURE_BYTES = 512 };
+// Of two nodes one is ahead of the other by unanswered calls at most, and half of what a mailbox holds.
+enum { GENIE_REMOTE_CALLS_IN_FLIGHT = 16, GENIE_REMOTE_CALLS_UNANSWERED = 32, GENIE_REMOTE_FAILURE_BYTES = 512 };
 
 typedef struct genie_remote_session genie_remote_session_t;
 
@@ -30,7 +31,8 @@ typedef struct genie_remote_node {
   uint64_t memory_bytes;  // that the session takes there
   uint32_t *places;
   uint32_t place_count;
-  uint8_t *header;  // GENIE_WIRE_MAX_HEADER_BYTES, of its results; of one thread at a time
+  uint8_t *header;            // GENIE_WIRE_MAX_HEADER_BYTES, of its results; of one thread at a time
+  uint32_t unanswered_count;  // calls sent whose result has not come, those given up included; the session's mutex
   pthread_t receiver;
   bool has_receiver;
 } genie_remote_node_t;

@@ -159,8 +159,11 @@ static genie_status_t run_call(const caller_t *caller, const genie_wire_call_vie
         return status;
       }
     }
-  } else if (call->payload_bytes > 0) {
-    const genie_status_t skipped = genie_channel_skip_payload(caller->channel, call->payload_bytes,
+  } else {
+    genie_share_abandon(session->share, call->frame.call_id, genie_status_code(status));
+    const genie_status_t skipped =
+        call->payload_bytes == 0 ? GENIE_OK
+                                 : genie_channel_skip_payload(caller->channel, call->payload_bytes,
                                                               genie_liveness_transfer_deadline(call->payload_bytes));
     if (skipped != GENIE_OK) {
       genie_status_free(status);

@@ -39,7 +39,9 @@ struct genie_mailbox {
   shelf_t *shelves;
   uint32_t shelf_count;
   uint64_t cancelled_calls[kRememberedCancels];  // a ring
+  genie_status_code_t cancel_codes[kRememberedCancels];
   uint32_t next_cancel;
+  uint64_t finished_call;       // it and all before
   genie_status_code_t failure;  // OK: none
   char failure_message[kMessageBytes];
 };
@@ -170,6 +172,11 @@ static genie_status_t make_parcel(genie_mailbox_t *mailbox, uint64_t call, uint6
 static genie_status_t shelve(genie_mailbox_t *mailbox, uint32_t transfer, parcel_t *parcel) {
   shelf_t *shelf = &mailbox->shelves[transfer];
   pthread_mutex_lock(&mailbox->mutex);
+  if (parcel->call <= mailbox->finished_call) {
+    pthread_mutex_unlock(&mailbox->mutex);
+    free_parcel(mailbox, parcel);
+    return GENIE_OK;
+  }
   const bool has_room = shelf->parcel_count < GENIE_MAILBOX_DEPTH;
   if (has_room) {
     *shelf->last = parcel;
@@ -221,13 +228,14 @@ static genie_status_t open_parcel(genie_mailbox_t *mailbox, uint32_t transfer, p
   return status;
 }
 
-static bool is_cancelled(const genie_mailbox_t *mailbox, uint64_t call) {
+// OK: the call was not cancelled.
+static genie_status_code_t cancel_code(const genie_mailbox_t *mailbox, uint64_t call) {
   for (uint32_t i = 0; i < kRememberedCancels; ++i) {
     if (mailbox->cancelled_calls[i] == call) {
-      return true;
+      return mailbox->cancel_codes[i];
     }
   }
-  return false;
+  return GENIE_STATUS_OK;
 }
 
 // Why a wait for `call` ends without its tensor, or OK to go on.
@@ -235,8 +243,10 @@ static genie_status_t check_wait(const genie_mailbox_t *mailbox, uint64_t call, 
   if (mailbox->failure != GENIE_STATUS_OK) {
     return genie_status_make(mailbox->failure, "%s", mailbox->failure_message);
   }
-  if (is_cancelled(mailbox, call)) {
-    return genie_status_make(GENIE_STATUS_CANCELLED, "the call was cancelled");
+  const genie_status_code_t code = cancel_code(mailbox, call);
+  if (code != GENIE_STATUS_OK) {
+    return genie_status_make(
+        code, "%s", code == GENIE_STATUS_CANCELLED ? "the call was cancelled" : "the call failed at another place");
   }
   return genie_deadline_has_passed(deadline)
              ? genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the deadline passed in a wait for another place")
@@ -285,11 +295,24 @@ genie_status_t genie_mailbox_take(genie_mailbox_t *mailbox, uint64_t call, uint3
 
 // ---- Endings ----
 
-void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call) {
+void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call, genie_status_code_t code) {
   pthread_mutex_lock(&mailbox->mutex);
-  if (!is_cancelled(mailbox, call)) {
-    mailbox->cancelled_calls[mailbox->next_cancel++ % kRememberedCancels] = call;
+  if (cancel_code(mailbox, call) == GENIE_STATUS_OK) {
+    const uint32_t slot = mailbox->next_cancel++ % kRememberedCancels;
+    mailbox->cancelled_calls[slot] = call;
+    mailbox->cancel_codes[slot] = code;
     pthread_cond_broadcast(&mailbox->changed);
+  }
+  pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void genie_mailbox_finish(genie_mailbox_t *mailbox, uint64_t call) {
+  pthread_mutex_lock(&mailbox->mutex);
+  mailbox->finished_call = call > mailbox->finished_call ? call : mailbox->finished_call;
+  for (uint32_t i = 0; i < mailbox->shelf_count; ++i) {
+    while (mailbox->shelves[i].first != NULL && mailbox->shelves[i].first->call <= call) {
+      free_parcel(mailbox, pop_parcel(&mailbox->shelves[i]));
+    }
   }
   pthread_mutex_unlock(&mailbox->mutex);
 }

@@ -3,7 +3,7 @@
 // A reader of a connection delivers, a place's thread takes. When the place waits already, the bytes go straight to
 // where it wants them; else they wait in memory of the mailbox, at most what the plan says of one transfer, for at most
 // GENIE_MAILBOX_DEPTH calls. So a sender never waits for the list of the receiving place. Calls of a session have
-// growing numbers; what a call left behind that failed is dropped when a later call comes to the same transfer.
+// growing numbers; what a call that failed left behind is dropped when the call is finished.
 //
 // Thread-safe. Deliveries of one transfer come one after another.
 #ifndef GENIE_REMOTE_EXEC_NODE_MAILBOX_H_
@@ -38,8 +38,12 @@ genie_status_t genie_mailbox_deliver(genie_mailbox_t *mailbox, uint64_t call, ui
 genie_status_t genie_mailbox_take(genie_mailbox_t *mailbox, uint64_t call, uint32_t transfer, void *address,
                                   uint64_t size_bytes, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Ends the waits of this call (not 0), now and later, with CANCELLED. The last 64 are remembered.
-void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call);
+// Ends the waits of this call (not 0), now and later, with `code`: CANCELLED, or why it cannot finish elsewhere. The
+// last 64 are remembered, each with its first code.
+void genie_mailbox_cancel(genie_mailbox_t *mailbox, uint64_t call, genie_status_code_t code);
+
+// No place waits for `call` or an earlier one any more: what is there of them, or comes, is dropped.
+void genie_mailbox_finish(genie_mailbox_t *mailbox, uint64_t call);
 
 // Ends every wait, now and later, with this code and message. The first failure stays.
 void genie_mailbox_fail(genie_mailbox_t *mailbox, genie_status_code_t code, const char *message);

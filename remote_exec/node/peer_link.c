@@ -52,6 +52,12 @@ static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, s
   return genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source);
 }
 
+// A number from the wire that names no way for a call to end reads as CANCELLED.
+static genie_status_code_t end_code(uint32_t number) {
+  return number == GENIE_STATUS_OK || number > GENIE_STATUS_INTERNAL ? GENIE_STATUS_CANCELLED
+                                                                     : (genie_status_code_t)number;
+}
+
 static genie_status_t take_message(genie_peer_link_t *link, const void *header, size_t header_bytes,
                                    uint64_t payload_bytes) {
   const genie_wire_prefix_t *prefix = header;
@@ -61,7 +67,7 @@ static genie_status_t take_message(genie_peer_link_t *link, const void *header, 
       return take_tensor(link, header, header_bytes, payload_bytes);
     case GENIE_WIRE_CANCEL:
       GENIE_RETURN_IF_ERROR(genie_wire_cancel_read(header, header_bytes, &cancel));
-      genie_mailbox_cancel(link->mailbox, cancel.call_id);
+      genie_mailbox_cancel(link->mailbox, cancel.call_id, end_code(cancel.code));
       return GENIE_OK;
     case GENIE_WIRE_HEARTBEAT:
       return GENIE_OK;

@@ -142,7 +142,7 @@ static genie_status_t run_place(hosted_place_t *hosted) {
   const genie_place_call_t call = {.exchange = &hosted->exchange};
   const genie_status_t status = genie_place_run(hosted->program, share->entry, &call);
   if (status != GENIE_OK && share->hosted_count > 1) {
-    genie_mailbox_cancel(share->mailbox, share->call_id);  // the others do not wait for it
+    genie_mailbox_cancel(share->mailbox, share->call_id, GENIE_STATUS_CANCELLED);  // the others do not wait
   }
   return status;
 }
@@ -557,11 +557,18 @@ genie_status_t genie_share_run(genie_share_t *share, uint64_t call_id, genie_dea
   if (status != GENIE_OK) {
     tell_peers(share, genie_status_code(status));
   }
+  genie_mailbox_finish(share->mailbox, call_id);
   return status;
 }
 
+void genie_share_abandon(genie_share_t *share, uint64_t call_id, genie_status_code_t code) {
+  share->call_id = call_id;
+  tell_peers(share, code);
+  genie_mailbox_finish(share->mailbox, call_id);
+}
+
 void genie_share_cancel(genie_share_t *share, uint64_t call_id) {
-  genie_mailbox_cancel(share->mailbox, call_id);
+  genie_mailbox_cancel(share->mailbox, call_id, GENIE_STATUS_CANCELLED);
 }
 
 void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char *message) {

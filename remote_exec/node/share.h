@@ -68,6 +68,9 @@ genie_share_tensor_t genie_share_output(const genie_share_t *share, uint32_t ent
 // so that they do not wait for this call.
 genie_status_t genie_share_run(genie_share_t *share, uint64_t call_id, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
+// Instead of running call `call_id`, which cannot be: the peers are told, what they sent for it is dropped.
+void genie_share_abandon(genie_share_t *share, uint64_t call_id, genie_status_code_t code);
+
 // Ends this call with CANCELLED: its waits when it runs, the whole of it when it has not begun.
 void genie_share_cancel(genie_share_t *share, uint64_t call_id);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "remote_exec/node/liveness.h"
+#include "remote_exec/node/send_queue.h"
 #include "remote_exec/transport/window.h"
 #include "remote_exec/wire/frame.h"
 
@@ -20,6 +21,7 @@ struct genie_peer_link {
   bool *is_theirs;
   bool *is_ours;
   genie_channel_t *channel;
+  genie_send_queue_t *sends;
   pthread_t thread;
   bool has_thread;
   atomic_bool is_closing;
@@ -115,6 +117,23 @@ static void *thread_main(void *argument) {
   return NULL;
 }
 
+// ---- Sending ----
+
+static genie_status_t send_tensor(void *context, const genie_send_item_t *item, const void *address) {
+  genie_peer_link_t *link = context;
+  genie_wire_tensor_t tensor;
+  genie_wire_tensor_init(link->session_id, item->call, item->transfer, item->size_bytes, NULL, &tensor);
+  const struct iovec piece = {.iov_base = (void *)address, .iov_len = item->size_bytes};
+  const genie_message_t message = {.header = &tensor,
+                                   .header_bytes = sizeof(tensor),
+                                   .payload = item->size_bytes > 0 ? &piece : NULL,
+                                   .payload_count = item->size_bytes > 0 ? 1 : 0};
+  const genie_deadline_ns_t limit = genie_liveness_transfer_deadline(item->size_bytes);
+  return genie_status_annotate(
+      genie_channel_send(link->channel, &message, item->deadline < limit ? item->deadline : limit),
+      "sending to node '%s'", link->name);
+}
+
 // ---- Construction ----
 
 static genie_status_t copy_flags(genie_allocator_t allocator, const bool *flags, uint32_t count, bool **out_copy) {
@@ -129,6 +148,7 @@ static genie_status_t fill_link(genie_peer_link_t *link, const genie_peer_link_o
   const uint32_t place_count = options->plan->place_count;
   GENIE_RETURN_IF_ERROR(copy_flags(link->allocator, options->is_theirs, place_count, &link->is_theirs));
   GENIE_RETURN_IF_ERROR(copy_flags(link->allocator, options->is_ours, place_count, &link->is_ours));
+  GENIE_RETURN_IF_ERROR(genie_send_queue_create(send_tensor, link, link->allocator, &link->sends));
   if (pthread_create(&link->thread, NULL, thread_main, link) != 0) {
     return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
   }
@@ -174,6 +194,7 @@ void genie_peer_link_destroy(genie_peer_link_t *link) {
   if (link->has_thread) {
     pthread_join(link->thread, NULL);
   }
+  genie_send_queue_destroy(link->sends);
   genie_channel_close(link->channel);
   genie_allocator_free(link->allocator, link->is_theirs);
   genie_allocator_free(link->allocator, link->is_ours);
@@ -192,16 +213,8 @@ bool genie_peer_link_hosts(const genie_peer_link_t *link, uint32_t place) {
 
 genie_status_t genie_peer_link_send(genie_peer_link_t *link, uint64_t call, uint32_t transfer, const void *address,
                                     uint64_t size_bytes, genie_deadline_ns_t deadline) {
-  genie_wire_tensor_t tensor;
-  genie_wire_tensor_init(link->session_id, call, transfer, size_bytes, NULL, &tensor);
-  const struct iovec piece = {.iov_base = (void *)address, .iov_len = size_bytes};
-  const genie_message_t message = {.header = &tensor,
-                                   .header_bytes = sizeof(tensor),
-                                   .payload = size_bytes > 0 ? &piece : NULL,
-                                   .payload_count = size_bytes > 0 ? 1 : 0};
-  const genie_deadline_ns_t limit = genie_liveness_transfer_deadline(size_bytes);
-  return genie_status_annotate(genie_channel_send(link->channel, &message, deadline < limit ? deadline : limit),
-                               "sending to node '%s'", link->name);
+  const genie_send_item_t item = {.call = call, .transfer = transfer, .deadline = deadline, .size_bytes = size_bytes};
+  return genie_send_queue_push(link->sends, &item, address);
 }
 
 void genie_peer_link_cancel(genie_peer_link_t *link, uint64_t call, genie_status_code_t code) {

@@ -31,6 +31,8 @@ const char *genie_peer_link_name(const genie_peer_link_t *link);
 
 bool genie_peer_link_hosts(const genie_peer_link_t *link, uint32_t place);
 
+// Sends, or copies what is large and sends it while the caller goes on (send_queue.h): its failure then is that of the
+// link, and of later sends.
 genie_status_t genie_peer_link_send(genie_peer_link_t *link, uint64_t call, uint32_t transfer, const void *address,
                                     uint64_t size_bytes, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 

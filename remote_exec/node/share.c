@@ -5,6 +5,7 @@
 
 #include "remote_exec/node/mailbox.h"
 #include "remote_exec/node/peer_link.h"
+#include "remote_exec/node/send_queue.h"
 #include "runtime/base/checked_math.h"
 
 // Where an input or output of the share is: tensor `index` of hosted place `hosted`.
@@ -218,10 +219,17 @@ uint64_t genie_share_measure(const genie_plan_t *plan, const uint32_t *places, u
         add_saturated(bytes, add_saturated(plan->places[places[i]].slab_bytes, plan->places[places[i]].state_bytes));
     bytes = add_saturated(bytes, plan->code_bytes);
   }
+  uint64_t largest_sent_bytes = 0;
   for (uint32_t i = 0; i < plan->transfer_count; ++i) {
+    const uint64_t bound = transfer_bound(plan, i);
     if (is_listed(places, place_count, plan->transfers[i].destination_place)) {
-      bytes = add_saturated(bytes, transfer_bound(plan, i));
+      bytes = add_saturated(bytes, bound);
+    } else if (is_listed(places, place_count, plan->transfers[i].source_place)) {
+      largest_sent_bytes = bound > largest_sent_bytes ? bound : largest_sent_bytes;
     }
+  }
+  for (int i = 0; i < GENIE_SEND_QUEUE_DEPTH; ++i) {
+    bytes = add_saturated(bytes, largest_sent_bytes);
   }
   return bytes;
 }

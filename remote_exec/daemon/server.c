@@ -11,7 +11,7 @@
 // A peer has this long to shake hands and say Hello; it holds a thread and a connection meanwhile.
 static const uint64_t kGreetingNs = (uint64_t)5 * 1000000000;
 static const uint64_t kPauseNs = 50 * 1000000;
-enum { kStackBytes = 1024 * 1024 };
+enum { kLinesPerSecond = 20, kStackBytes = 1024 * 1024 };
 
 typedef struct connection {
   struct connection *next;
@@ -32,7 +32,10 @@ struct genie_server {
   pthread_cond_t changed;
   connection_t *connections;
   uint32_t connection_count;
-  uint32_t stranger_count;  // connections whose greeting is not done
+  uint64_t log_second;        // of the monotonic clock
+  uint32_t logged_count;      // lines about connections that ended, in that second
+  uint64_t suppressed_count;  // ends that were not logged since the last line
+  uint32_t stranger_count;    // connections whose greeting is not done
   bool is_ending;
 };
 
@@ -184,6 +187,19 @@ static void remove_connection(connection_t *connection) {
   pthread_mutex_unlock(&server->mutex);
 }
 
+// Strangers may not fill the disk with lines. Gives how many went unsaid before this one; false: this one does too.
+static bool may_log(genie_server_t *server, uint64_t *out_suppressed) {
+  const uint64_t second = genie_deadline_clock_ns() / 1000000000u;
+  pthread_mutex_lock(&server->mutex);
+  server->logged_count = second == server->log_second ? server->logged_count + 1 : 1;
+  server->log_second = second;
+  const bool is_said = server->logged_count <= kLinesPerSecond;
+  *out_suppressed = server->suppressed_count;
+  server->suppressed_count = is_said ? 0 : server->suppressed_count + 1;
+  pthread_mutex_unlock(&server->mutex);
+  return is_said;
+}
+
 // A peer that leaves is no news; one that is refused or breaks the protocol is.
 static void log_end(const connection_t *connection, const char *peer, genie_status_t status) {
   const genie_status_code_t code = genie_status_code(status);
@@ -192,7 +208,16 @@ static void log_end(const connection_t *connection, const char *peer, genie_stat
     genie_status_free(status);
     return;
   }
-  genie_log_take_status(&connection->server->node->log, GENIE_LOG_WARNING, peer, status);
+  const genie_log_t *log = &connection->server->node->log;
+  uint64_t suppressed = 0;
+  if (!may_log(connection->server, &suppressed)) {
+    genie_status_free(status);
+    return;
+  }
+  if (suppressed > 0) {
+    genie_log_write(log, GENIE_LOG_WARNING, NULL, "%llu more connections failed", (unsigned long long)suppressed);
+  }
+  genie_log_take_status(log, GENIE_LOG_WARNING, peer, status);
 }
 
 static void *connection_main(void *argument) {

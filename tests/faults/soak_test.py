@@ -11,6 +11,7 @@ import small_plans
 
 SOAK = pathlib.Path(__file__).with_name("soak.py")
 MOST_RESIDENT_KB = 400 * 1024
+MOST_LINES_PER_SECOND = 60
 
 
 def test_a_node_survives_random_and_mutated_bytes(geniec, is_full, tmp_path):
@@ -30,5 +31,6 @@ def test_a_node_survives_random_and_mutated_bytes(geniec, is_full, tmp_path):
         counts = dict(pair.split("=") for pair in attack.communicate()[0].split())
         print(f"seed {seed}: served {served} while {counts}")
         assert min(map(int, counts.values())) > seconds, f"seed {seed}: the attack stood still: {counts}"
+        assert node.log().count("\n") < (seconds + 3) * MOST_LINES_PER_SECOND + 10 * served, f"seed {seed}: strangers fill the log"
         assert node.status("VmRSS") < MOST_RESIDENT_KB, f"seed {seed}"
         assert node.end() == 0, f"seed {seed}\n{node.log()[-3000:]}"

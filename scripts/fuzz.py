@@ -16,6 +16,7 @@ SEEDS = {
     "plan": ["tests/corpus/plans/good", "tests/corpus/plans/bad"],
     "pt2": ["build/zoo/*/mlp-sel"],
     "safetensors": ["build/zoo/*/mlp-sel"],
+    "wire_frame": ["tests/corpus/wire/good", "tests/corpus/wire/bad"],
 }
 
 

@@ -38,14 +38,15 @@ void genie_store(const frame_t *frame, i64 batch, i64 head, i64 query, i64 d, re
 // A product of query and key as it enters the softmax; that of a key that is not there is the lowest.
 GENIE_INLINE real_t masked_score(const frame_t *frame, i64 batch, i64 head, i64 query, i64 key, real_t product) {
   const i64 kind = genie_mask_kind(frame);
-  if (query >= genie_queries(frame) || key >= genie_keys(frame) || (genie_is_causal(frame) && key > query)) {
-    return GENIE_LOWEST;
-  }
+  bool is_kept = query < genie_queries(frame) && key < genie_keys(frame) && !(genie_is_causal(frame) && key > query);
   real_t score = product * genie_scale(frame);
-  if (kind == 2) {
-    score += genie_mask(frame, batch, head, query, key);
+  if (kind != 0) {  // without branches, so that the loads of many scores overlap
+    const real_t mask = genie_mask(frame, batch, head, genie_min_i64(query, genie_queries(frame) - 1),
+                                   genie_min_i64(key, genie_keys(frame) - 1));
+    score = kind == 2 ? score + mask : score;
+    is_kept = is_kept && (kind != 1 || mask != 0);
   }
-  return kind == 1 && genie_mask(frame, batch, head, query, key) == 0 ? GENIE_LOWEST : score;
+  return is_kept ? score : GENIE_LOWEST;
 }
 
 // e^(score - maximum); 0 where all keys so far are masked.

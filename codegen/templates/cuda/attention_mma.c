@@ -6,6 +6,7 @@
 #include "codegen/templates/cuda/attention_hooks.h"
 #include "codegen/templates/cuda/mma.h"
 
+enum { THREADS = 128, MOST_ITEMS = 8 };  // groups of eight elements of a tile that a thread loads
 enum { ROWS = 64, KEYS = 64, PAD = 8, MOST_STEPS = 8, MOST_TILES = 16, KEY_TILES = KEYS / 8 };
 
 i64 genie_steps(const frame_t *frame);  // e / 16, at most MOST_STEPS
@@ -52,39 +53,76 @@ GENIE_INLINE words_t load_eight(const void *base, i64 index, i64 stride, bool is
   return words;
 }
 
+// Groups of eight of a tile's 64 rows: group number `i` of a thread. Of rows that stay rows, neighbouring threads have
+// neighbouring groups; of rows that are turned, neighbouring rows.
+GENIE_INLINE int group_of(int i) {
+  return thread_index() + i * THREADS;
+}
+
 // Rows [first, first + 64) of queries or keys.
-GENIE_INLINE void put_rows(const block_t *b, const void *base, i64 first, i64 count, i64 row_stride, i64 stride,
-                           bool is_vector) {
+GENIE_INLINE void load_rows(const block_t *b, const void *base, i64 first, i64 count, i64 row_stride, i64 stride,
+                            bool is_vector, words_t items[MOST_ITEMS]) {
   const int groups = b->e / 8;
-  for (int item = thread_index(); item < ROWS * groups; item += (int)genie_threads(b->frame)) {
-    const int row = item / groups, at = item % groups * 8;
-    const i64 index = (first + row) * row_stride + at * stride;
-    *(shared_words_t *)(b->key + row * (b->e + PAD) + at) =
-        load_eight(base, index, stride, first + row < count, is_vector);
+  GENIE_UNROLL
+  for (int i = 0; i < (int)genie_steps(b->frame); ++i) {
+    const int row = group_of(i) / groups, at = group_of(i) % groups * 8;
+    items[i] = load_eight(base, (first + row) * row_stride + at * stride, stride, first + row < count, is_vector);
   }
 }
 
-// Values [key, key + 64), turned.
-GENIE_INLINE void put_values(const block_t *b, i64 key) {
+GENIE_INLINE void put_rows(const block_t *b, const words_t items[MOST_ITEMS]) {
+  const int groups = b->e / 8;
+  GENIE_UNROLL
+  for (int i = 0; i < (int)genie_steps(b->frame); ++i) {
+    const int row = group_of(i) / groups, at = group_of(i) % groups * 8;
+    *(shared_words_t *)(b->key + row * (b->e + PAD) + at) = items[i];
+  }
+}
+
+// Values [key, key + 64).
+GENIE_INLINE void load_values(const block_t *b, i64 key, words_t items[MOST_ITEMS]) {
   const frame_t *frame = b->frame;
   const void *base = genie_value(frame, b->batch, b->head / genie_group(frame));
-  const int groups = b->d / 8;
-  for (int item = thread_index(); item < KEYS * groups; item += (int)genie_threads(frame)) {
-    const int row = item % KEYS, at = item / KEYS * 8;
+  GENIE_UNROLL
+  for (int i = 0; i < ((int)genie_tiles(frame) + 1) / 2; ++i) {
+    const int row = group_of(i) % KEYS, at = group_of(i) / KEYS * 8;
     const i64 index = (key + row) * genie_value_row_stride(frame) + at * genie_value_stride(frame);
-    const words_t words = load_eight(base, index, genie_value_stride(frame), key + row < genie_keys(frame),
-                                     genie_value_is_vector(frame) != 0);
-    GENIE_UNROLL
-    for (int i = 0; i < 8; ++i) {
-      b->value[(at + i) * (KEYS + PAD) + row] = (uint16_t)(words[i / 2] >> i % 2 * 16);
+    items[i] = load_eight(base, index, genie_value_stride(frame), key + row < genie_keys(frame) && at < b->d,
+                          genie_value_is_vector(frame) != 0);
+  }
+}
+
+GENIE_INLINE void put_values(const block_t *b, const words_t items[MOST_ITEMS]) {
+  GENIE_UNROLL
+  for (int i = 0; i < ((int)genie_tiles(b->frame) + 1) / 2; ++i) {
+    const int row = group_of(i) % KEYS, at = group_of(i) / KEYS * 8;
+    if (at < b->d) {
+      GENIE_UNROLL
+      for (int e = 0; e < 8; ++e) {
+        b->value[(at + e) * (KEYS + PAD) + row] = (uint16_t)(items[i][e / 2] >> e % 2 * 16);
+      }
     }
   }
 }
 
+// Keys and values of a tile on their way.
+typedef struct next_tile {
+  words_t keys[MOST_ITEMS], values[MOST_ITEMS];
+} next_tile_t;
+
+GENIE_INLINE void load_tile(const block_t *b, i64 key, next_tile_t *next) {
+  const frame_t *frame = b->frame;
+  load_rows(b, genie_key(frame, b->batch, b->head / genie_group(frame)), key, genie_keys(frame),
+            genie_key_row_stride(frame), genie_key_stride(frame), genie_key_is_vector(frame) != 0, next->keys);
+  load_values(b, key, next->values);
+}
+
 GENIE_INLINE void load_queries(const block_t *b, rows_t *rows) {
   const frame_t *frame = b->frame;
-  put_rows(b, genie_q(frame, b->batch, b->head), b->query, genie_queries(frame), genie_q_row_stride(frame),
-           genie_q_stride(frame), genie_q_is_vector(frame) != 0);
+  words_t items[MOST_ITEMS];
+  load_rows(b, genie_q(frame, b->batch, b->head), b->query, genie_queries(frame), genie_q_row_stride(frame),
+            genie_q_stride(frame), genie_q_is_vector(frame) != 0, items);
+  put_rows(b, items);
   block_barrier();
   GENIE_UNROLL
   for (int s = 0; s < (int)genie_steps(frame); ++s) {
@@ -203,14 +241,15 @@ void genie_kernel(const frame_t *frame) {
   rows.maximum[0] = rows.maximum[1] = GENIE_LOWEST;
   rows.sum[0] = rows.sum[1] = 0;
   load_queries(&b, &rows);
-  const void *key_base = genie_key(frame, b.batch, b.head / genie_group(frame));
   const i64 keys = genie_is_causal(frame) ? genie_min_i64(genie_keys(frame), b.query + ROWS) : genie_keys(frame);
+  next_tile_t next;
+  load_tile(&b, 0, &next);
 #pragma clang loop unroll(disable)
   for (i64 key = 0; key < keys; key += KEYS) {
-    put_rows(&b, key_base, key, genie_keys(frame), genie_key_row_stride(frame), genie_key_stride(frame),
-             genie_key_is_vector(frame) != 0);
-    put_values(&b, key);
+    put_rows(&b, next.keys);
+    put_values(&b, next.values);
     block_barrier();
+    load_tile(&b, key + KEYS, &next);
     float scores[KEY_TILES][4];
     score(&b, &rows, key, scores);
     weigh(&b, &rows, scores);

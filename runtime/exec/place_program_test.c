@@ -276,6 +276,31 @@ static void test_wrong_calls_are_refused(void **state) {
   genie_model_close(model);
 }
 
+static genie_status_t lose_peer(genie_exchange_t *exchange, uint32_t transfer, const void *address,
+                                uint64_t size_bytes) {
+  (void)exchange, (void)address, (void)size_bytes;
+  return genie_status_make(GENIE_STATUS_ABORTED, "lost the peer of transfer %u", transfer);
+}
+
+// The call ends with what the exchange says, and the program is good for the next one.
+static void test_an_error_of_the_exchange_ends_the_call(void **state) {
+  (void)state;
+  genie_model_t *model = open_model();
+  mailbox_t mailbox;
+  worker_t workers[kPlaces];
+  create_workers(model, &mailbox, workers);
+  const genie_exchange_ops_t ops = {.send = lose_peer, .receive = receive};
+  genie_exchange_t broken = {.ops = &ops};
+  assert_ok(genie_place_program_bind(workers[0].program, SAMPLE_FAR, &(int64_t){2}, 1));
+  assert_refused(genie_place_run(workers[0].program, SAMPLE_FAR, &(genie_place_call_t){.exchange = &broken}),
+                 GENIE_STATUS_ABORTED, "lost the peer of transfer 0");
+  check_call(workers, 4);
+  for (int i = 0; i < kPlaces; ++i) {
+    genie_place_program_destroy(workers[i].program);
+  }
+  genie_model_close(model);
+}
+
 // ---- Parts ----
 
 static genie_status_t read_no_weights(void *self, uint64_t offset, uint64_t size_bytes, void *destination) {
@@ -315,7 +340,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_session_runs_all_places), cmocka_unit_test(test_traffic_is_counted_as_planned),
       cmocka_unit_test(test_places_run_apart),          cmocka_unit_test(test_a_place_has_its_weights_and_state),
-      cmocka_unit_test(test_wrong_calls_are_refused),   cmocka_unit_test(test_a_plan_opens_in_parts),
+      cmocka_unit_test(test_wrong_calls_are_refused),   cmocka_unit_test(test_an_error_of_the_exchange_ends_the_call),
+      cmocka_unit_test(test_a_plan_opens_in_parts),
   };
   return cmocka_run_group_tests(tests, write_plan, remove_plan);
 }

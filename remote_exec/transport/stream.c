@@ -45,7 +45,8 @@ static genie_status_t put(genie_stream_channel_t *stream, const void *data, size
                           genie_deadline_ns_t deadline) {
   const uint8_t *cursor = data;
   while (bytes > 0) {
-    if (stream->staged_bytes == 0 && bytes >= kRecordBytes) {
+    if (bytes >= kRecordBytes) {
+      GENIE_RETURN_IF_ERROR(flush(stream, /*has_more=*/true, deadline));
       const size_t direct = bytes - bytes % kRecordBytes;
       GENIE_RETURN_IF_ERROR(genie_stream_flow_write(&stream->flow, cursor, direct, /*has_more=*/true, deadline));
       cursor += direct;

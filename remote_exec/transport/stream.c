@@ -18,6 +18,7 @@ enum {
   kRecordBytes = GENIE_STREAM_RECORD_BYTES,
   kReceiveCapacity = sizeof(stream_prefix_t) + GENIE_CHANNEL_MAX_HEADER_BYTES + kRecordBytes,
   kReadAheadBytes = 4096,
+  kStreamingBytes = 256 * 1024,
   kDirectBytes = 4096,  // payloads from this size on are decrypted to where they go
   kGreetingBytes = 8,
 };
@@ -198,7 +199,10 @@ static genie_status_t take_bytes(genie_stream_channel_t *stream, uint8_t *destin
       memcpy(destination, stream->received_bytes + stream->begin, step);
       stream->begin += step;
     } else if (bytes >= kDirectBytes) {
-      GENIE_RETURN_IF_ERROR(genie_stream_flow_read(&stream->flow, destination, bytes, deadline, &step));
+      stream->flow.is_streaming = bytes > kStreamingBytes;
+      const genie_status_t status = genie_stream_flow_read(&stream->flow, destination, bytes, deadline, &step);
+      stream->flow.is_streaming = false;
+      GENIE_RETURN_IF_ERROR(status);
     } else {
       GENIE_RETURN_IF_ERROR(fill(stream, 1, deadline));
     }

@@ -54,7 +54,7 @@ static genie_status_t refused_by_peer(const genie_stream_flow_t *flow) {
 
 // A short spin catches an answer that is on its way without the cost of sleeping; only receivers do it.
 static bool spin_for_input(genie_stream_flow_t *flow, genie_deadline_ns_t deadline) {
-  if (flow->spin_ns == GENIE_STREAM_NO_SPIN) {
+  if (flow->spin_ns == GENIE_STREAM_NO_SPIN || flow->is_streaming) {
     return false;
   }
   genie_deadline_ns_t end = genie_deadline_after_ns(flow->spin_ns);

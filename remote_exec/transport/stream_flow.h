@@ -27,6 +27,8 @@ typedef struct genie_stream_flow {
   genie_stream_judgement_t judgement;
   char own_fingerprint[GENIE_FINGERPRINT_TEXT_BYTES];
   uint64_t spin_ns;
+  bool is_streaming;  // the reader is within a large payload: more is on its way, and sleeping leaves the CPU to its
+                      // sender
   genie_stream_turn_t turn;
   genie_stream_outbox_t outbox;  // the writer's
   bool has_outbox;               // else the kernel does TLS

@@ -155,7 +155,10 @@ typedef struct genie_remote_options {
   uint64_t call_timeout_ns;             // of every call; 0: none
   genie_upload_progress_fn_t progress;  // called by the thread that makes the session; NULL: none
   void *progress_context;
-  uint64_t reserved[8];  // 0
+  // The absolute path under which nodes may see the plan's file: one that shares its folder (genied --weights-from)
+  // reads the weights there, the others are sent them. NULL: all are sent them.
+  const char *weights_path;
+  uint64_t reserved[7];  // 0
 } genie_remote_options_t;
 
 // Zero-initialise, then set what differs from the default.

@@ -40,7 +40,8 @@ class RemoteOptions(Structure):
         ("call_timeout_ns", c_uint64),
         ("progress", c_void_p),
         ("progress_context", c_void_p),
-        ("reserved", c_uint64 * 8),
+        ("weights_path", c_char_p),
+        ("reserved", c_uint64 * 7),
     ]
 
 

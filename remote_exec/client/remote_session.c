@@ -48,6 +48,20 @@ static genie_status_t allocate_tables(genie_remote_session_t *session) {
   return allocate(session, session->setup.pool->node_count, sizeof(bool), &session->setup.is_excluded);
 }
 
+static genie_status_t copy_weights_path(genie_remote_session_t *session, const char *path) {
+  if (path == NULL) {
+    return GENIE_OK;
+  }
+  if (path[0] != '/' || strlen(path) >= GENIE_WIRE_MAX_TEXT_BYTES) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "'%.64s' is no path of weights: it must be absolute and of less than %d bytes", path,
+                             GENIE_WIRE_MAX_TEXT_BYTES);
+  }
+  GENIE_RETURN_IF_ERROR(allocate(session, strlen(path) + 1, 1, &session->setup.weights_path));
+  strcpy(session->setup.weights_path, path);
+  return GENIE_OK;
+}
+
 // UCX is loaded only for a pool that has a link of it to or from this process.
 static genie_status_t create_fabric(genie_remote_session_t *session) {
   const genie_pool_t *pool = session->setup.pool;
@@ -73,6 +87,7 @@ static genie_status_t prepare(genie_remote_session_t *session, const genie_sessi
   GENIE_RETURN_IF_ERROR(genie_pool_open(remote->pool, session->base.allocator, &session->setup.pool));
   GENIE_RETURN_IF_ERROR(genie_client_keys_init(remote->key, remote->known_nodes, remote->is_strict,
                                                session->base.allocator, &session->setup.keys));
+  GENIE_RETURN_IF_ERROR(copy_weights_path(session, remote->weights_path));
   GENIE_RETURN_IF_ERROR(create_fabric(session));
   GENIE_RETURN_IF_ERROR(allocate_tables(session));
   return genie_placement_resolve(session->base.model->plan, session->setup.pool, remote, session->setup.placements);
@@ -260,6 +275,7 @@ static void destroy(genie_session_t *base) {
   }
   genie_arena_deinit(&session->link_arena);
   genie_ucx_fabric_destroy(session->setup.fabric);
+  genie_allocator_free(session->base.allocator, session->setup.weights_path);
   genie_client_keys_deinit(&session->setup.keys);
   genie_pool_close(session->setup.pool);
   pthread_cond_destroy(&session->changed);

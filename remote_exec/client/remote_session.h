@@ -63,6 +63,7 @@ typedef struct genie_remote_count {
 typedef struct genie_remote_setup {
   genie_pool_t *pool;
   genie_client_keys_t keys;
+  char *weights_path;             // where nodes may see the plan, or NULL
   genie_ucx_fabric_t *fabric;     // NULL: no link of this process is UCX's
   genie_placement_t *placements;  // [place_count]
   bool *is_excluded;              // [pool->node_count] nodes that could not be opened

@@ -138,6 +138,7 @@ static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_dige
   open.places = pointers;
   open.n_places = node->place_count;
   open.label = (char *)genie_plan_string(plan, plan->entries[0].name);
+  open.weights_path = node->session->setup.weights_path != NULL ? node->session->setup.weights_path : (char *)"";
   open.carrier = (char *)genie_pool_carrier_name(carrier_to(node));
   const genie_status_t status =
       allocated != GENIE_OK

@@ -172,6 +172,25 @@ def test_a_full_disk_costs_only_the_cache(pool, plan, tmp_path):
         subprocess.run(["umount", data], check=True)
 
 
+def test_weights_are_read_where_the_node_sees_them(pool, plan):
+    node = pool.add("seeing", "--weights-from", pool.folder)
+    onto = ("--place", "local:cpu0=seeing:cpu0")
+    done = run_once(pool, plan, *onto, "--weights-path", plan)
+    assert done.returncode == 0 and "sent" not in done.stderr, done.stderr
+    # A node that does not see the file, or sees another one, is sent the weights.
+    for path in ("/etc/passwd", pool.folder / "weights512"):
+        node.end()
+        node.start()
+        pool.write()
+        done = run_once(pool, plan, *onto, "--weights-path", path)
+        assert done.returncode == 0 and "sent" in done.stderr, done.stderr
+        for chunk in (node.folder / "data" / "weights").glob("?" * 64):
+            chunk.unlink()
+    done = run_once(pool, plan, *onto, "--weights-path", "relative")
+    assert done.returncode == 1 and "must be absolute" in done.stderr
+    assert node.end() == 0
+
+
 def test_damaged_weights_on_disk_are_fetched_again(pool, plan):
     node = pool["node1"]
     assert run_once(pool, plan, *ON_NODE1).returncode == 0

@@ -362,6 +362,7 @@ static genie_status_t create_session(genie_call_t *call, genie_command_t *comman
                                          .key = given->key,
                                          .known_nodes = given->known_nodes,
                                          .call_timeout_ns = (uint64_t)(given->timeout_seconds * 1e9),
+                                         .weights_path = given->weights_path,
                                          .progress = show_progress};
   genie_session_options_t session_options = *more;
   session_options.device = options->device;

@@ -59,6 +59,7 @@ typedef struct genie_remote_call_options {
   bool is_strict;
   bool may_retry;
   double timeout_seconds;
+  const char *weights_path;
 } genie_remote_call_options_t;
 
 #define GENIE_REMOTE_OPTIONS(type, field)                                                                 \
@@ -97,7 +98,12 @@ typedef struct genie_remote_call_options {
        .kind = GENIE_CONFIG_F64,                                                                          \
        .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, timeout_seconds),          \
        .value = "SECONDS",                                                                                \
-       .help = "a call on other nodes fails after this; default: none"}
+       .help = "a call on other nodes fails after this; default: none"},                                  \
+      {.name = "--weights-path",                                                                          \
+       .kind = GENIE_CONFIG_STRING,                                                                       \
+       .offset = offsetof(type, field) + offsetof(genie_remote_call_options_t, weights_path),             \
+       .value = "FILE",                                                                                   \
+       .help = "where nodes may see the plan, an absolute path: those that share its folder read the weights there"}
 
 // How an entry is run.
 typedef struct genie_call_options {

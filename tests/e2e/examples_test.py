@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize("script", ["02-vqa/two_nodes.py"])
+@pytest.mark.parametrize("script", ["02-vqa/two_nodes.py", "03-vision-pipeline/pipeline.py", "04-recommender/tables.py"])
 def test_an_example_prints_what_it_promises(script, tmp_path):
     path = ROOT / "examples" / script
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("python", "bench"))}

@@ -1,6 +1,5 @@
 #include "compiler/explain.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "ir/place.h"
@@ -13,7 +12,7 @@ typedef struct edge {
   char producer[TEXT_BYTES], consumer[TEXT_BYTES];  // modules; "" for the caller
   int from, to;                                     // places, -1 for the caller
   double bytes;
-  double send_ns;  // 0 for what the caller sends and receives: its link is not in the pool
+  double send_ns;  // 0 for what the caller sends and receives over a link that is not in the pool
 } edge_t;
 
 typedef struct place_sums {
@@ -40,8 +39,13 @@ static MlirStringRef annotation_of(MlirOperation op, const char *name) {
                                                                       : mlirStringRefCreateFromCString("");
 }
 
+// Cut, where it must be, between two characters of UTF-8.
 static void copy_text(MlirStringRef text, size_t capacity, char *out_text) {
-  snprintf(out_text, capacity, "%.*s", (int)text.length, text.data);
+  size_t length = text.length < capacity ? text.length : capacity - 1;
+  while (length > 0 && length < text.length && (text.data[length] & 0xc0) == 0x80) {
+    --length;
+  }
+  snprintf(out_text, capacity, "%.*s", (int)length, text.data);
 }
 
 static void describe_module(MlirOperation op, char out_text[TEXT_BYTES]) {
@@ -123,6 +127,9 @@ static void add_edge(explanation_t *explanation, edge_t *edge) {
     explanation->crossing_bytes += edge->bytes;
     explanation->send_ns += edge->send_ns;
   } else {
+    const genie_cost_link_t *link = edge->from < 0 ? &explanation->machine.from_client[edge->to]
+                                                   : &explanation->machine.to_client[edge->from];
+    edge->send_ns = link->is_measured ? link->latency_ns + 1e9 * edge->bytes / link->bytes_per_s : 0;
     explanation->caller_bytes += edge->bytes;
   }
   print_edge(explanation, edge);
@@ -250,23 +257,42 @@ static void explain_entry(explanation_t *explanation, MlirOperation function, js
   print_totals(explanation, name, entries);
 }
 
-genie_status_t genie_explain_print(MlirModule module, bool is_json, FILE *out) {
-  explanation_t explanation = {.module = module, .is_json = is_json, .out = out};
-  GENIE_RETURN_IF_ERROR(genie_cost_machine_read(module, &explanation.machine));
-  json_t *report = is_json ? json_object() : NULL;
-  json_t *entries = is_json ? json_array() : NULL;
-  sum_kernels(&explanation);
-  print_places(&explanation, report);
-  MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module));
+// `report` and `entries` take what is said as JSON, without it the text goes to `out`.
+static genie_status_t explain(explanation_t *explanation, json_t *report, json_t *entries) {
+  GENIE_RETURN_IF_ERROR(genie_cost_machine_read(explanation->module, &explanation->machine));
+  sum_kernels(explanation);
+  print_places(explanation, report);
+  MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(explanation->module));
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
     if (genie_op_is(op, "func.func")) {
-      explain_entry(&explanation, op, entries);
+      explain_entry(explanation, op, entries);
     }
   }
-  if (is_json) {
-    json_object_set_new(report, "entries", entries);
-    json_dumpf(report, out, JSON_COMPACT);
+  return GENIE_OK;
+}
+
+genie_status_t genie_explain_make_report(MlirModule module, json_t **out_report) {
+  explanation_t explanation = {.module = module, .is_json = true};
+  json_t *report = json_object();
+  json_t *entries = json_array();
+  const genie_status_t status = explain(&explanation, report, entries);
+  json_object_set_new(report, "entries", entries);
+  if (status != GENIE_OK) {
     json_decref(report);
+    return status;
   }
+  *out_report = report;
+  return GENIE_OK;
+}
+
+genie_status_t genie_explain_print(MlirModule module, bool is_json, FILE *out) {
+  if (!is_json) {
+    explanation_t explanation = {.module = module, .out = out};
+    return explain(&explanation, NULL, NULL);
+  }
+  json_t *report = NULL;
+  GENIE_RETURN_IF_ERROR(genie_explain_make_report(module, &report));
+  json_dumpf(report, out, JSON_COMPACT);
+  json_decref(report);
   return GENIE_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef GENIE_COMPILER_EXPLAIN_H_
 #define GENIE_COMPILER_EXPLAIN_H_
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "ir/genie_ir.h"
@@ -11,5 +12,8 @@
 // sending them, producer and consumer; then the totals. Times are the cost model's. As JSON, an object {"places": [..],
 // "entries": [..]} without a newline.
 genie_status_t genie_explain_print(MlirModule module, bool is_json, FILE *out) GENIE_MUST_USE;
+
+// The same JSON as a value, which the caller releases.
+genie_status_t genie_explain_make_report(MlirModule module, json_t **out_report) GENIE_MUST_USE;
 
 #endif  // GENIE_COMPILER_EXPLAIN_H_

@@ -9,6 +9,7 @@
 
 #include "codegen/codegen.h"
 #include "compiler/explain.h"
+#include "compiler/explain_page.h"
 #include "compiler/place_options.h"
 #include "compiler/source_digest.h"
 #include "compiler/text_file.h"
@@ -330,6 +331,10 @@ static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase) {
                                            &pipeline->report));
   if (pipeline->options->depfile) {
     GENIE_RETURN_IF_ERROR(write_depfile(pipeline, output));
+  }
+  if (pipeline->options->explain_html != NULL) {
+    GENIE_RETURN_IF_ERROR(genie_explain_page_write(pipeline->module, pipeline->plan, pipeline->source_name,
+                                                   pipeline->options->explain_html));
   }
   return print_report(pipeline, output);
 }

@@ -127,8 +127,8 @@ static void add_edge(explanation_t *explanation, edge_t *edge) {
     explanation->crossing_bytes += edge->bytes;
     explanation->send_ns += edge->send_ns;
   } else {
-    const genie_cost_link_t *link = edge->from < 0 ? &explanation->machine.from_client[edge->to]
-                                                   : &explanation->machine.to_client[edge->from];
+    const genie_cost_link_t *link =
+        edge->from < 0 ? &explanation->machine.from_client[edge->to] : &explanation->machine.to_client[edge->from];
     edge->send_ns = link->is_measured ? link->latency_ns + 1e9 * edge->bytes / link->bytes_per_s : 0;
     explanation->caller_bytes += edge->bytes;
   }

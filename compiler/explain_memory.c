@@ -113,8 +113,8 @@ static void find_lifetimes(memory_t *memory, MlirOperation plan_entry) {
 
 static genie_status_t make_curve(memory_t *memory, int place, json_t *curve) {
   int64_t *changes = NULL;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&memory->arena, (size_t)memory->instruction_count + 1, sizeof(int64_t),
-                                             (void **)&changes));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(&memory->arena, (size_t)memory->instruction_count + 1, sizeof(int64_t), (void **)&changes));
   for (int i = 0; i < memory->lifetime_count; ++i) {
     const lifetime_t *lifetime = &memory->lifetimes[i];
     if (lifetime->place == place) {

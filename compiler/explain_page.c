@@ -67,11 +67,11 @@ static genie_status_t add_entry(MlirModule module, MlirOperation plan_entry, con
 }
 
 static void add_place(MlirOperation op, json_t *page) {
-  json_array_append_new(json_object_get(page, "places"),
-                        json_pack("{s:o, s:o, s:I, s:I, s:I}", "name", genie_explain_text(op, "name"), "kind",
-                                  genie_explain_text(op, "device"), "slab_bytes", (json_int_t)genie_ir_i64(op, "slab"),
-                                  "state_bytes", (json_int_t)genie_ir_i64(op, "state"), "sum_bytes",
-                                  (json_int_t)genie_ir_i64(op, "sum")));
+  json_array_append_new(
+      json_object_get(page, "places"),
+      json_pack("{s:o, s:o, s:I, s:I, s:I}", "name", genie_explain_text(op, "name"), "kind",
+                genie_explain_text(op, "device"), "slab_bytes", (json_int_t)genie_ir_i64(op, "slab"), "state_bytes",
+                (json_int_t)genie_ir_i64(op, "state"), "sum_bytes", (json_int_t)genie_ir_i64(op, "sum")));
 }
 
 static genie_status_t fill(MlirModule module, MlirModule plan, json_t *page) {

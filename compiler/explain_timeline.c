@@ -71,8 +71,8 @@ static void deliver_inputs(timeline_t *timeline) {
       continue;
     }
     const int place = genie_ir_value_place(mlirBlockGetArgument(body, i));
-    const double end_ns = carry_for_client(timeline, edge++, &timeline->machine->from_client[place],
-                                           &timeline->from_client[place], 0);
+    const double end_ns =
+        carry_for_client(timeline, edge++, &timeline->machine->from_client[place], &timeline->from_client[place], 0);
     timeline->clock_ns[place] = end_ns > timeline->clock_ns[place] ? end_ns : timeline->clock_ns[place];
   }
 }

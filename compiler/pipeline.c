@@ -448,6 +448,10 @@ static genie_status_t run(pipeline_t *pipeline) {
     genie_pipeline_describe_stages(sizeof names, names);
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--emit=%s: give one of %s", emit, names);
   }
+  if (options->explain_html != NULL && (options->check || strcmp(stages[last].name, "emit") != 0)) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--explain-html=%s: there is no page without a plan",
+                             options->explain_html);
+  }
   GENIE_RETURN_IF_ERROR(load_plugins(pipeline));
   GENIE_RETURN_IF_ERROR(run_stage(pipeline, STAGE_IMPORT));
   if (!options->check && options->run_pass == NULL && strcmp(stages[last].name, "emit") == 0) {

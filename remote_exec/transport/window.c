@@ -62,8 +62,10 @@ static genie_status_t wait_for_change(window_channel_t *window, genie_deadline_n
              : GENIE_OK;
 }
 
-static genie_status_t take_credit(window_channel_t *window, uint64_t cost_bytes, genie_deadline_ns_t deadline) {
-  while (window->in_flight_bytes > window->window_bytes / 4 &&
+// Without payload a message does not wait: heartbeats and ends of calls come from the thread that alone can see credit.
+static genie_status_t take_credit(window_channel_t *window, uint64_t cost_bytes, bool has_payload,
+                                  genie_deadline_ns_t deadline) {
+  while (has_payload && window->in_flight_bytes > window->window_bytes / 4 &&
          window->in_flight_bytes + cost_bytes > window->window_bytes) {
     GENIE_RETURN_IF_ERROR(wait_for_change(window, deadline));
   }
@@ -184,8 +186,9 @@ static genie_status_t window_send(genie_channel_t *channel, const genie_message_
   GENIE_RETURN_IF_ERROR(genie_message_measure(message, GENIE_CHANNEL_MAX_PAYLOAD_BYTES, &payload_bytes));
   const uint64_t cost_bytes = message->header_bytes + payload_bytes;
   pthread_mutex_lock(&window->lock);
-  genie_status_t status = window->is_interrupted || window->is_failed ? wait_for_change(window, GENIE_DEADLINE_NOW)
-                                                                      : take_credit(window, cost_bytes, deadline);
+  genie_status_t status = window->is_interrupted || window->is_failed
+                              ? wait_for_change(window, GENIE_DEADLINE_NOW)
+                              : take_credit(window, cost_bytes, payload_bytes > 0, deadline);
   if (status == GENIE_OK) {
     status = cost_bytes <= GENIE_WINDOW_SMALL_BYTES ? send_small(window, message, (size_t)payload_bytes, deadline)
                                                     : send_large(window, message, deadline);

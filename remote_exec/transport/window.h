@@ -2,8 +2,8 @@
 //
 // Credits: a message costs the bytes of its header and payload. It is sent when what is in flight and it fit the
 // window, or when no more than a quarter of the window is in flight, so that a message larger than the window passes
-// too. The receiver returns credit, by CREDIT messages from a thread of the window, once it has taken an eighth of a
-// window.
+// too; a message without payload never waits. The receiver returns credit, by CREDIT messages from a thread of the
+// window, once it has taken an eighth of a window.
 //
 // Batching: while one thread is in a send, others leave their small messages for it and return; it sends them together
 // when it is done, as one BATCH message. A lone message is not held back, unless has_more says that others follow.

@@ -56,14 +56,22 @@ static void describe_module(MlirOperation op, char out_text[TEXT_BYTES]) {
   }
 }
 
+static bool is_transfer(MlirOperation op) {
+  return genie_op_is(op, "genie.transfer");
+}
+
+// Who made it, not who handed it on.
 static void describe_producer(MlirValue value, char out_text[TEXT_BYTES]) {
+  while (mlirValueIsAOpResult(value) && is_transfer(mlirOpResultGetOwner(value))) {
+    value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);
+  }
   if (mlirValueIsAOpResult(value)) {
     describe_module(mlirOpResultGetOwner(value), out_text);
   }
 }
 
 // The reader that comes first: use lists are in no order that means something, blocks are.
-static void describe_consumer(MlirValue value, char out_text[TEXT_BYTES]) {
+static MlirOperation find_consumer(MlirValue value) {
   MlirOperation first = {NULL};
   for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
     const MlirOperation user = mlirOpOperandGetOwner(use);
@@ -71,8 +79,16 @@ static void describe_consumer(MlirValue value, char out_text[TEXT_BYTES]) {
       first = user;
     }
   }
-  if (!mlirOperationIsNull(first)) {
-    describe_module(first, out_text);
+  return first;
+}
+
+static void describe_consumer(MlirValue value, char out_text[TEXT_BYTES]) {
+  MlirOperation consumer = find_consumer(value);
+  while (!mlirOperationIsNull(consumer) && is_transfer(consumer)) {
+    consumer = find_consumer(mlirOperationGetResult(consumer, 0));
+  }
+  if (!mlirOperationIsNull(consumer)) {
+    describe_module(consumer, out_text);
   }
 }
 

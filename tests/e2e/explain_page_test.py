@@ -15,7 +15,7 @@ HOSTILE_NAME = "<!--<script>&.pt2"  # as far as a file's name can try to leave t
 
 
 class TwoBranches(torch.nn.Module):
-    """Two branches for two places, and a head where the second is."""
+    """Two branches for two places, a head where the second is, and an input that both places read."""
 
     def __init__(self):
         super().__init__()
@@ -25,7 +25,7 @@ class TwoBranches(torch.nn.Module):
         self.head = nn.Linear(8 * 15 * 15 + 32, 5)
 
     def forward(self, pixels, tokens):
-        return self.head(torch.cat([self.image(pixels), self.text(tokens).mean(1)], dim=1))
+        return self.head(torch.cat([self.image(pixels), self.text(tokens).mean(1) * pixels.amax()], dim=1))
 
 
 def data_of(page):
@@ -65,6 +65,8 @@ def test_every_edge_is_sent_once_and_received_once(explained):
         assert crossing and len(entry["edges"]) == len(told["edges"])
         for kind in ("send", "receive"):
             assert sorted(step["edge"] for step in entry["instructions"] if step["kind"] == kind) == crossing
+        assert any(told["edges"][i]["producer"] == "" for i in crossing)  # the input, which the caller made
+        assert not any("genie.transfer" in (edge["producer"], edge["consumer"]) for edge in told["edges"])
 
 
 def test_the_timeline_is_that_of_lists_in_order(explained):

@@ -87,12 +87,19 @@ static void renumber_places(const renumbering_t *renumbering) {
       mlirArrayAttrGet(mlirModuleGetContext(renumbering->module), renumbering->count, kept));
 }
 
-// The number of a link's end, renumbered; -1 when that place is gone.
+// Ends of links that are no places.
+enum { END_CLIENT = -1, END_GONE = -2 };
+
+// The number of a link's end, renumbered.
 static int end_of(const renumbering_t *renumbering, MlirAttribute link, const char *name) {
   const MlirAttribute end = mlirDictionaryAttrGetElementByName(link, text_of(name));
   const int64_t place =
-      mlirAttributeIsNull(end) || !mlirAttributeIsAInteger(end) ? -1 : mlirIntegerAttrGetValueInt(end);
-  return place >= 0 && place < GENIE_IR_MAX_PLACES && renumbering->is_used[place] ? renumbering->number[place] : -1;
+      mlirAttributeIsNull(end) || !mlirAttributeIsAInteger(end) ? END_GONE : mlirIntegerAttrGetValueInt(end);
+  if (place == END_CLIENT) {
+    return END_CLIENT;
+  }
+  return place >= 0 && place < GENIE_IR_MAX_PLACES && renumbering->is_used[place] ? renumbering->number[place]
+                                                                                  : END_GONE;
 }
 
 static MlirAttribute renumber_link(MlirContext context, MlirAttribute link, int from, int to) {
@@ -110,7 +117,7 @@ static MlirAttribute renumber_link(MlirContext context, MlirAttribute link, int 
 }
 
 static void renumber_links(const renumbering_t *renumbering) {
-  enum { MAX_LINKS = GENIE_IR_MAX_PLACES * GENIE_IR_MAX_PLACES };
+  enum { MAX_LINKS = (GENIE_IR_MAX_PLACES + 1) * (GENIE_IR_MAX_PLACES + 1) };
   const MlirOperation top = mlirModuleGetOperation(renumbering->module);
   const MlirContext context = mlirModuleGetContext(renumbering->module);
   const MlirAttribute all = mlirOperationGetAttributeByName(top, text_of("genie.links"));
@@ -126,7 +133,7 @@ static void renumber_links(const renumbering_t *renumbering) {
     }
     const int from = end_of(renumbering, link, "from");
     const int to = end_of(renumbering, link, "to");
-    if (from >= 0 && to >= 0) {
+    if (from != END_GONE && to != END_GONE) {
       kept[count++] = renumber_link(context, link, from, to);
     }
   }

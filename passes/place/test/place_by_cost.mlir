@@ -1,8 +1,12 @@
 // RUN: geniec %s --run-pass=place-by-cost | FileCheck %s
 // RUN: sed 's/bytes_per_s = 1.0e9/bytes_per_s = 1.0e6/' %s > %t.slow.mlir && geniec %t.slow.mlir --run-pass=place-by-cost | FileCheck %s --check-prefix=SLOW
 // RUN: sed 's/"latency"/"speed"/' %s > %t.bad.mlir && not geniec %t.bad.mlir --run-pass=place-by-cost 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: geniec %s --run-pass=place-by-cost,drop-places | FileCheck %s --check-prefix=LINKS
 // Two encoders that do not need each other run on two devices, the state stays with what reads and writes it, and what
 // the user has placed stays there. Over a slow link all is on one device.
+
+// What joins the client to places that are used stays known.
+// LINKS: genie.links = [{{.*}}from = -1 : i64{{.*}}to = 0 : i64
 
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: genie.placement = {{{.*}}is_optimal

@@ -85,6 +85,35 @@ def test_the_timeline_is_that_of_lists_in_order(explained):
         assert kernels_ns * len(data["entries"]) == pytest.approx(told_ns, rel=1e-6)
 
 
+LINKED = """module attributes {
+    genie.places = [{name = "a:cpu0", kind = "cpu"}, {name = "b:cpu0", kind = "cpu"}],
+    genie.links = [{from = -1 : i64, to = 0 : i64, bytes_per_s = 1.0e9, latency_ns = 1000 : i64},
+                   {from = 0 : i64, to = 1 : i64, bytes_per_s = 1.0e8, latency_ns = 2000 : i64}]} {
+  func.func @main(%x: tensor<250xf32> {genie.input = "x"}, %y: tensor<500xf32> {genie.input = "y"})
+      -> (tensor<250xf32> {genie.output = "u"}, tensor<500xf32> {genie.output = "v"}) {
+    %0 = genie.relu %x {genie.place = 0 : i64} : (tensor<250xf32>) -> tensor<250xf32>
+    %1 = genie.relu %y {genie.place = 0 : i64} : (tensor<500xf32>) -> tensor<500xf32>
+    %2 = genie.exp %0 {genie.place = 1 : i64} : (tensor<250xf32>) -> tensor<250xf32>
+    %3 = genie.exp %1 {genie.place = 1 : i64} : (tensor<500xf32>) -> tensor<500xf32>
+    return %2, %3 : tensor<250xf32>, tensor<500xf32>
+  }
+}"""
+
+
+def test_a_link_carries_one_after_another_the_callers_too(geniec, tmp_path):
+    (tmp_path / "m.mlir").write_text(LINKED)
+    done = geniec(tmp_path / "m.mlir", "-o", tmp_path / "m.gplan", "--explain-html", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    data = data_of((tmp_path / "page.html").read_text())
+    edges = data["explain"]["entries"][0]["edges"]
+    times = {(edge["from"], edge["bytes"]): when for edge, when in zip(edges, data["entries"][0]["edges"], strict=True)}
+    assert times["caller", 1000] == {"start_ns": 0, "end_ns": 2000} and times["caller", 2000] == {"start_ns": 1000, "end_ns": 4000}
+    sent = sorted((when for (source, _), when in times.items() if source == "a:cpu0"), key=lambda when: when["start_ns"])
+    assert sent[0]["start_ns"] >= 4000 and sent[1]["start_ns"] == pytest.approx(sent[0]["end_ns"] - 2000)
+    assert sent[1]["end_ns"] <= data["entries"][0]["latency_ns"]
+    assert [edge["predicted_ms"] for edge in edges[:2]] == pytest.approx([0.002, 0.003])
+
+
 def test_the_memory_curve_fills_what_the_plan_reserves(explained):
     data = data_of(explained[0])
     for place, reserved in enumerate(data["places"]):

@@ -37,7 +37,7 @@ def test_dynamic_shapes_fall_back():
 
 
 def test_an_unknown_option_is_named():
-    assert_eager(torch.nn.Linear(3, 3), (torch.randn(2, 3),), "unknown option pool", options={"pool": "x"})
+    assert_eager(torch.nn.Linear(3, 3), (torch.randn(2, 3),), "unknown option colour", options={"colour": "x"})
 
 
 class Counter(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""Archives that other releases of PyTorch wrote (tests/corpus/pt2) compile, and run equal to what eager returned there."""
+"""Archives that other releases of PyTorch wrote (tests/corpus/pt2) compile, and run equal to eager."""
 
 import gzip
 import pathlib

@@ -116,6 +116,8 @@ def _export(case, form):
     if form == "sel":
         return genie.export(case.module, case.args, case.kwargs, case.dynamic_shapes)
     with torch.no_grad():
+        # transformers makes its output classes known to PyTorch when they are first made outside of a trace.
+        copy.deepcopy(case.module)(*case.args, **case.kwargs)
         return torch.export.export(case.module, case.args, case.kwargs, dynamic_shapes=case.dynamic_shapes, strict=False)
 
 

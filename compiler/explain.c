@@ -92,18 +92,6 @@ static void describe_consumer(MlirValue value, char out_text[TEXT_BYTES]) {
   }
 }
 
-static double bytes_of(MlirOperation function, MlirValue value) {
-  const genie_tensor_type_t type = genie_value_type(value);
-  double bytes = (double)genie_dtype_bytes(type.dtype);
-  for (int i = 0; i < type.rank; ++i) {
-    int64_t minimum = 0;
-    int64_t maximum = 0;
-    genie_dim_bounds(function, type.dims[i], &minimum, &maximum);
-    bytes *= (double)maximum;
-  }
-  return bytes;
-}
-
 static void name_place(const explanation_t *explanation, int place, char out_text[PLACE_BYTES]) {
   if (place < 0) {
     snprintf(out_text, PLACE_BYTES, "caller");
@@ -156,7 +144,8 @@ static void add_inputs(explanation_t *explanation, MlirOperation function, MlirB
     MlirStringRef name;
     const MlirValue argument = mlirBlockGetArgument(body, i);
     if (genie_ir_argument_role(function, i, &name) == GENIE_IR_ARGUMENT_INPUT) {
-      edge_t edge = {.from = -1, .to = genie_ir_value_place(argument), .bytes = bytes_of(function, argument)};
+      edge_t edge = {
+          .from = -1, .to = genie_ir_value_place(argument), .bytes = genie_value_maximum_bytes(function, argument)};
       copy_text(name, sizeof edge.value, edge.value);
       describe_consumer(argument, edge.consumer);
       add_edge(explanation, &edge);
@@ -166,7 +155,9 @@ static void add_inputs(explanation_t *explanation, MlirOperation function, MlirB
 
 static void add_transfer(explanation_t *explanation, MlirOperation function, MlirOperation op) {
   const MlirValue value = mlirOperationGetOperand(op, 0);
-  edge_t edge = {.from = genie_ir_value_place(value), .to = genie_ir_place(op), .bytes = bytes_of(function, value)};
+  edge_t edge = {.from = genie_ir_value_place(value),
+                 .to = genie_ir_place(op),
+                 .bytes = genie_value_maximum_bytes(function, value)};
   copy_text(annotation_of(op, "genie.value"), sizeof edge.value, edge.value);
   copy_text(annotation_of(op, "genie.phase"), sizeof edge.phase, edge.phase);
   describe_producer(value, edge.producer);
@@ -178,7 +169,7 @@ static void add_outputs(explanation_t *explanation, MlirOperation function, Mlir
   const MlirAttribute all = mlirOperationGetAttributeByName(function, mlirStringRefCreateFromCString("res_attrs"));
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(terminator); ++i) {
     const MlirValue value = mlirOperationGetOperand(terminator, i);
-    edge_t edge = {.from = genie_ir_value_place(value), .to = -1, .bytes = bytes_of(function, value)};
+    edge_t edge = {.from = genie_ir_value_place(value), .to = -1, .bytes = genie_value_maximum_bytes(function, value)};
     snprintf(edge.value, sizeof edge.value, "output_%d", (int)i);
     if (!mlirAttributeIsNull(all)) {
       const MlirAttribute name = mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(all, i),

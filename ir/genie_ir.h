@@ -88,6 +88,9 @@ bool genie_op_is(MlirOperation op, const char *name);
 // bytes of the kernel's own operands and results.
 genie_op_cost_t genie_op_cost(MlirOperation op);
 
+// Bytes of a tensor at the upper bound of the symbols of the function that `op` is or lies in.
+double genie_value_maximum_bytes(MlirOperation op, MlirValue value);
+
 //===-- Types -----------------------------------------------------------------------------------------------------===//
 
 // The element type and dimensions of a tensor type. Dimensions are affine expressions over symbols; a constant is an

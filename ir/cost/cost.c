@@ -27,16 +27,16 @@ static double value_elements(MlirOperation op, MlirValue value) {
   return element_count(op, &tensor);
 }
 
-static double value_bytes(MlirOperation op, MlirValue value) {
+double genie_value_maximum_bytes(MlirOperation op, MlirValue value) {
   return value_elements(op, value) * (double)genie_dtype_bytes(genie_value_type(value).dtype);
 }
 
 static void add_operand_and_result_bytes(MlirOperation op, genie_op_cost_t *cost) {
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
-    cost->read_bytes += value_bytes(op, mlirOperationGetOperand(op, i));
+    cost->read_bytes += genie_value_maximum_bytes(op, mlirOperationGetOperand(op, i));
   }
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
-    cost->written_bytes += value_bytes(op, mlirOperationGetResult(op, i));
+    cost->written_bytes += genie_value_maximum_bytes(op, mlirOperationGetResult(op, i));
   }
 }
 
@@ -81,10 +81,10 @@ void genie_cost_sort(MlirOperation op, genie_op_cost_t *out_cost) {
 
 // Reads what it picks, not the whole table, and the indices.
 void genie_cost_gather(MlirOperation op, genie_op_cost_t *out_cost) {
-  const double picked = value_bytes(op, mlirOperationGetResult(op, 0));
+  const double picked = genie_value_maximum_bytes(op, mlirOperationGetResult(op, 0));
   out_cost->read_bytes = picked;
   for (intptr_t i = 1; i < mlirOperationGetNumOperands(op); ++i) {
-    out_cost->read_bytes += value_bytes(op, mlirOperationGetOperand(op, i));
+    out_cost->read_bytes += genie_value_maximum_bytes(op, mlirOperationGetOperand(op, i));
   }
   out_cost->written_bytes = picked;
 }

@@ -174,15 +174,6 @@ static double dim_bound(MlirOperation op, MlirAffineExpr dim) {
   return (double)maximum;
 }
 
-static double value_bytes(MlirOperation op, MlirValue value) {
-  const genie_tensor_type_t type = genie_value_type(value);
-  double bytes = (double)genie_dtype_bytes(type.dtype);
-  for (int i = 0; i < type.rank; ++i) {
-    bytes *= dim_bound(op, type.dims[i]);
-  }
-  return bytes;
-}
-
 // Rows of a product below which its weight is streamed once for all of them.
 static const double kThinRows = 8;
 // Keys, and queries, below which attention does not fill its tiles.
@@ -281,8 +272,9 @@ static void add_operand(MlirOperation op, intptr_t index, genie_cost_work_t *wor
   const MlirOperation picker = is_kernel                 ? picker_inside(op, index)
                                : index == 0 && picks(op) ? op
                                                          : (MlirOperation){NULL};
-  const double bytes =
-      mlirOperationIsNull(picker) ? value_bytes(op, value) : value_bytes(picker, mlirOperationGetResult(picker, 0));
+  const double bytes = mlirOperationIsNull(picker)
+                           ? genie_value_maximum_bytes(op, value)
+                           : genie_value_maximum_bytes(picker, mlirOperationGetResult(picker, 0));
   *(is_resident(value) ? &work->weight_bytes : &work->other_bytes) += bytes;
 }
 
@@ -317,7 +309,7 @@ genie_cost_work_t genie_cost_work_of(MlirOperation op) {
     add_operand(op, i, &work);
   }
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
-    work.other_bytes += value_bytes(op, mlirOperationGetResult(op, i));
+    work.other_bytes += genie_value_maximum_bytes(op, mlirOperationGetResult(op, i));
   }
   return work;
 }

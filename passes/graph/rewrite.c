@@ -71,6 +71,13 @@ bool genie_rewrite_is_view(MlirOperation op) {
          genie_op_is(op, "genie.slice");
 }
 
+MlirValue genie_rewrite_view_root(MlirValue value) {
+  while (mlirValueIsAOpResult(value) && genie_rewrite_is_view(mlirOpResultGetOwner(value))) {
+    value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);
+  }
+  return value;
+}
+
 bool genie_rewrite_is_pure(MlirOperation op) {
   const genie_op_info_t *info = genie_op_info_get(op);
   return info != NULL && mlirOperationGetNumResults(op) > 0;

@@ -122,16 +122,6 @@ static int state_of_argument(const placer_t *placer, MlirOperation function, Mli
   return genie_ir_argument_role(function, index, &name) == GENIE_IR_ARGUMENT_STATE ? find_state(placer, name) : -1;
 }
 
-// The first value that is no view of another.
-static MlirValue root_of(MlirValue value) {
-  MlirOperation op = genie_rewrite_definer(value);
-  while (!mlirOperationIsNull(op) && genie_rewrite_is_view(op)) {
-    value = mlirOperationGetOperand(op, 0);
-    op = genie_rewrite_definer(value);
-  }
-  return value;
-}
-
 static int place_of_definer(const function_ops_t *f, MlirValue value) {
   const MlirOperation op = genie_rewrite_definer(value);
   const int index = mlirOperationIsNull(op) ? -1 : genie_pointer_map_get(&f->index_of, op.ptr);
@@ -155,7 +145,7 @@ static void place_states(placer_t *placer, const function_ops_t *f) {
   for (int i = 0; i < f->list.count; ++i) {
     if (genie_op_is(f->list.ops[i], "genie.state_update")) {
       const int state = state_of_update(placer, f->list.ops[i]);
-      const int place = place_of_definer(f, root_of(mlirOperationGetOperand(f->list.ops[i], 0)));
+      const int place = place_of_definer(f, genie_rewrite_view_root(mlirOperationGetOperand(f->list.ops[i], 0)));
       if (state >= 0 && placer->state_places[state] == NO_PLACE && place >= 0) {
         placer->state_places[state] = place;
       }

@@ -76,24 +76,12 @@ static genie_status_t find_part(blind_t *blind, MlirStringRef name, int *out_par
   return GENIE_OK;
 }
 
-static double value_bytes(MlirOperation function, MlirValue value) {
-  const genie_tensor_type_t type = genie_value_type(value);
-  double bytes = (double)genie_dtype_bytes(type.dtype);
-  for (int i = 0; i < type.rank; ++i) {
-    int64_t minimum = 0;
-    int64_t maximum = 0;
-    genie_dim_bounds(function, type.dims[i], &minimum, &maximum);
-    bytes *= (double)maximum;
-  }
-  return bytes;
-}
-
 // What of its operands lies in memory whatever the call: weights, and what follows from them.
 static double resident_bytes(MlirOperation function, MlirOperation op) {
   double bytes = 0;
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
     const MlirValue operand = mlirOperationGetOperand(op, i);
-    bytes += genie_ir_is_compile_time(operand) ? value_bytes(function, operand) : 0;
+    bytes += genie_ir_is_compile_time(operand) ? genie_value_maximum_bytes(function, operand) : 0;
   }
   return bytes;
 }

@@ -98,7 +98,7 @@ static void place_states(const genie_place_problem_t *problem, const uint32_t *d
   const MlirSymbolTable table = mlirSymbolTableCreate(mlirOperationGetParentOperation(problem->function));
   for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
     for (intptr_t i = 0; i < mlirOperationGetNumOperands(problem->ops[node]); ++i) {
-      const MlirValue root = genie_place_problem_root(mlirOperationGetOperand(problem->ops[node], i));
+      const MlirValue root = genie_rewrite_view_root(mlirOperationGetOperand(problem->ops[node], i));
       if (!genie_place_problem_is_state(problem, root)) {
         continue;
       }

@@ -30,24 +30,12 @@ typedef struct maker {
   bool *has_reader;  // [node_count]
 } maker_t;
 
-static double value_bytes(MlirOperation function, MlirValue value) {
-  const genie_tensor_type_t type = genie_value_type(value);
-  double bytes = (double)genie_dtype_bytes(type.dtype);
-  for (int i = 0; i < type.rank; ++i) {
-    int64_t minimum = 0;
-    int64_t maximum = 0;
-    genie_dim_bounds(function, type.dims[i], &minimum, &maximum);
-    bytes *= (double)maximum;
-  }
-  return bytes;
-}
-
 // What `value` looks at, and the fewest bytes on the way to it.
 static MlirValue root_of(MlirOperation function, MlirValue value, double *out_bytes) {
-  *out_bytes = value_bytes(function, value);
+  *out_bytes = genie_value_maximum_bytes(function, value);
   while (mlirValueIsAOpResult(value) && genie_rewrite_is_view(mlirOpResultGetOwner(value))) {
     value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);
-    const double bytes = value_bytes(function, value);
+    const double bytes = genie_value_maximum_bytes(function, value);
     *out_bytes = bytes < *out_bytes ? bytes : *out_bytes;
   }
   return value;
@@ -64,13 +52,6 @@ static bool is_input(MlirOperation function, MlirValue root) {
 
 static bool is_state(MlirOperation function, MlirValue root) {
   return mlirValueIsABlockArgument(root) && role_of(function, root) == GENIE_IR_ARGUMENT_STATE;
-}
-
-MlirValue genie_place_problem_root(MlirValue value) {
-  while (mlirValueIsAOpResult(value) && genie_rewrite_is_view(mlirOpResultGetOwner(value))) {
-    value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);
-  }
-  return value;
 }
 
 bool genie_place_problem_is_state(const genie_place_problem_t *problem, MlirValue value) {
@@ -99,13 +80,13 @@ static bool follows_cheaply(const maker_t *maker, MlirOperation op) {
     const MlirValue operand = mlirOperationGetOperand(op, i);
     const MlirValue root = root_of(function, operand, &bytes);
     if (genie_ir_is_compile_time(root)) {
-      if (value_bytes(function, root) > kFreeWeightBytes) {
+      if (genie_value_maximum_bytes(function, root) > kFreeWeightBytes) {
         return false;
       }
       continue;
     }
     if (mlirValueIsABlockArgument(root)) {
-      if (!is_input(function, root) || value_bytes(function, root) > kFreeInputBytes) {
+      if (!is_input(function, root) || genie_value_maximum_bytes(function, root) > kFreeInputBytes) {
         return false;
       }
       continue;
@@ -116,7 +97,7 @@ static bool follows_cheaply(const maker_t *maker, MlirOperation op) {
     }
   }
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); ++i) {
-    if (value_bytes(function, mlirOperationGetResult(op, i)) > kFreeResultBytes) {
+    if (genie_value_maximum_bytes(function, mlirOperationGetResult(op, i)) > kFreeResultBytes) {
       return false;
     }
   }
@@ -232,7 +213,7 @@ static double resident_of(MlirOperation function, MlirOperation op) {
     double least;
     const MlirValue root = root_of(function, mlirOperationGetOperand(op, i), &least);
     if (genie_ir_is_compile_time(root) || is_state(function, root)) {
-      bytes += value_bytes(function, root);
+      bytes += genie_value_maximum_bytes(function, root);
     }
   }
   return bytes;

@@ -41,9 +41,6 @@ void genie_place_problem_join(genie_place_problem_t *problem, uint32_t a, uint32
 // The node of an op; NONE for one that is no node.
 uint32_t genie_place_problem_find(const genie_place_problem_t *problem, MlirOperation op);
 
-// The value of which `value` is a view, `value` itself where it is none.
-MlirValue genie_place_problem_root(MlirValue value);
-
 // Whether `value` is an argument of the entry that holds a state.
 bool genie_place_problem_is_state(const genie_place_problem_t *problem, MlirValue value);
 

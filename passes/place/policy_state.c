@@ -26,7 +26,7 @@ static void keep_together(genie_place_problem_t *problem, MlirValue argument, Ml
   uint32_t first = GENIE_PLACEMENT_NONE;
   for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
     for (intptr_t i = 0; i < mlirOperationGetNumOperands(problem->ops[node]); ++i) {
-      if (mlirValueEqual(genie_place_problem_root(mlirOperationGetOperand(problem->ops[node], i)), argument)) {
+      if (mlirValueEqual(genie_rewrite_view_root(mlirOperationGetOperand(problem->ops[node], i)), argument)) {
         join(problem, node, &first);
       }
     }
@@ -38,7 +38,7 @@ static void keep_together(genie_place_problem_t *problem, MlirValue argument, Ml
       continue;
     }
     const MlirAttribute symbol = mlirOperationGetAttributeByName(op, mlirStringRefCreateFromCString("state"));
-    const MlirValue root = genie_place_problem_root(mlirOperationGetOperand(op, 0));
+    const MlirValue root = genie_rewrite_view_root(mlirOperationGetOperand(op, 0));
     if (mlirStringRefEqual(mlirFlatSymbolRefAttrGetValue(symbol), name) && mlirValueIsAOpResult(root)) {
       join(problem, genie_place_problem_find(problem, mlirOpResultGetOwner(root)), &first);
     }

@@ -74,32 +74,13 @@ static bool is_movable(const transferer_t *transferer, int index) {
   return transferer->is_input_free[index] || genie_rewrite_is_view(transferer->list.ops[index]);
 }
 
-static MlirValue root_of(MlirValue value) {
-  while (is_view(value)) {
-    value = mlirOperationGetOperand(genie_rewrite_definer(value), 0);
-  }
-  return value;
-}
-
-// Bytes at the upper bound of all sizes.
-static double bytes_of(const transferer_t *transferer, MlirValue value) {
-  const genie_tensor_type_t type = genie_value_type(value);
-  double bytes = (double)genie_dtype_bytes(type.dtype);
-  for (int i = 0; i < type.rank; ++i) {
-    int64_t minimum = 0;
-    int64_t maximum = 0;
-    genie_dim_bounds(transferer->function, type.dims[i], &minimum, &maximum);
-    bytes *= (double)maximum;
-  }
-  return bytes;
-}
-
 // The value with the fewest bytes on the way from the root to `value`; of equal ones the one nearest to the root.
 static MlirValue smallest_of(const transferer_t *transferer, MlirValue value) {
   MlirValue smallest = value;
   while (is_view(value)) {
     value = mlirOperationGetOperand(genie_rewrite_definer(value), 0);
-    if (bytes_of(transferer, value) <= bytes_of(transferer, smallest)) {
+    if (genie_value_maximum_bytes(transferer->function, value) <=
+        genie_value_maximum_bytes(transferer->function, smallest)) {
       smallest = value;
     }
   }
@@ -190,7 +171,7 @@ static genie_status_t clone(transferer_t *transferer, MlirValue value, MlirValue
 static genie_status_t bring_to_root(transferer_t *transferer, MlirValue value, MlirValue *out_there) {
   const int place = transferer->place;
   const MlirOperation reader = transferer->reader;
-  transferer->place = genie_ir_value_place(root_of(value));
+  transferer->place = genie_ir_value_place(genie_rewrite_view_root(value));
   const genie_status_t status = bring(transferer, value, out_there);
   transferer->place = place;
   transferer->reader = reader;
@@ -217,8 +198,8 @@ static bool can_rebuild(const transferer_t *transferer, MlirValue value, int *bu
   }
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
     const MlirValue operand = mlirOperationGetOperand(op, i);
-    const bool is_large =
-        is_input_free(transferer, operand) && bytes_of(transferer, operand) > MAX_REBUILT_WEIGHT_BYTES;
+    const bool is_large = is_input_free(transferer, operand) &&
+                          genie_value_maximum_bytes(transferer->function, operand) > MAX_REBUILT_WEIGHT_BYTES;
     if (is_large || (!is_there(transferer, operand) && !can_rebuild(transferer, operand, budget))) {
       return false;
     }
@@ -236,7 +217,7 @@ static genie_status_t bring(transferer_t *transferer, MlirValue value, MlirValue
   if (is_input_free(transferer, value)) {
     return genie_ir_is_compile_time(value) ? GENIE_OK : clone(transferer, value, out_here);
   }
-  const MlirValue root = root_of(value);
+  const MlirValue root = genie_rewrite_view_root(value);
   const bool is_root_here = is_input_free(transferer, root) || genie_ir_value_place(root) == transferer->place;
   if (!is_view(value)) {
     int budget = MAX_REBUILT_OPS;
@@ -257,7 +238,7 @@ static genie_status_t bring(transferer_t *transferer, MlirValue value, MlirValue
 
 // An output is collected where it is computed, so a return reads nothing from elsewhere.
 static int place_of_reader(MlirOperation op, MlirValue operand) {
-  return genie_op_info_get(op) != NULL ? genie_ir_place(op) : genie_ir_value_place(root_of(operand));
+  return genie_op_info_get(op) != NULL ? genie_ir_place(op) : genie_ir_value_place(genie_rewrite_view_root(operand));
 }
 
 // Notes the values that cross as they are, whatever views of them do.
@@ -283,7 +264,8 @@ static genie_status_t note_crossing(transferer_t *transferer) {
 static void move_views_to_roots(const genie_op_list_t *list) {
   for (int i = 0; i < list->count; ++i) {
     if (genie_rewrite_is_view(list->ops[i])) {
-      genie_ir_set_place(list->ops[i], genie_ir_value_place(root_of(mlirOperationGetOperand(list->ops[i], 0))));
+      genie_ir_set_place(list->ops[i],
+                         genie_ir_value_place(genie_rewrite_view_root(mlirOperationGetOperand(list->ops[i], 0))));
     }
   }
 }

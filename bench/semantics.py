@@ -4,7 +4,7 @@
 
 The client and each daemon are machines of their own: network namespaces on a switch whose links are shaped. Node 1 has one
 core; node 2 half of one, where the kernel can divide it. `genie pool measure` describes them and their links; the client's own
-core is left out, so that it computes nothing. `geniec --semantics` compiles a plan for each mode:
+core is no place of the pool, so that it computes nothing in `full`. `geniec --semantics` compiles a plan for each mode:
 
     off     a blind system: every call of a part ships its weights and state, and its results go back to the client
     delta   only what changes travels: inputs, results, and state, which is read and written by each call
@@ -149,10 +149,7 @@ def describe_pool(pool):
     done = pool.client.run([pool.program("genie"), "pool", "measure", "--pool", pool.path, "--key", pool.key, "--known-nodes", pool.folder / "known_nodes"], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"semantics.py: {done.stderr.strip()[-500:]}")
-    described = json.loads(pool.path.read_text())
-    described["nodes"] = [node for node in described["nodes"] if node["name"] != "local"]  # the client computes nothing
-    pool.path.write_text(json.dumps(described))
-    return described
+    return json.loads(pool.path.read_text())
 
 
 def measure_case(name, gbit, options, folder):

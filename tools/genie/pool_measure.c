@@ -337,12 +337,13 @@ static genie_status_t discover(genie_pool_command_t *command, uint32_t index) {
   return status;
 }
 
-// The nodes that are measured, those first that are reached at all.
+// The nodes that are measured: those that the file names and that are reached. The process's own devices become places
+// that a plan may use only where the file names the node `local`.
 static uint32_t discover_all(measuring_t *measuring, uint32_t *out_nodes) {
   const genie_pool_t *pool = measuring->pool->pool;
   uint32_t count = 0;
   for (uint32_t i = 0; i < pool->node_count; ++i) {
-    if (!genie_pool_command_wants(measuring->pool, &pool->nodes[i])) {
+    if (pool->nodes[i].is_implied || !genie_pool_command_wants(measuring->pool, &pool->nodes[i])) {
       continue;
     }
     const genie_status_t status = pool->nodes[i].address == NULL ? GENIE_OK : discover(measuring->pool, i);

@@ -98,14 +98,14 @@ struct genie_remote_session {
   uint32_t *wanted;
   struct iovec *pieces;
   uint64_t last_call_id;
-  genie_arena_t link_arena;      // of the links listed last
-  genie_remote_count_t *counts;  // [tensor_count] of inputs and outputs, in runs that were not submitted
-  int64_t *last_symbols;         // [symbol_count] of the plan's, in the last such run of each entry
-  bool *has_run;                 // [entry_count]
+  genie_arena_t link_arena;  // of the links listed last
 
   pthread_mutex_t mutex;  // of all below
   pthread_cond_t changed;
-  genie_remote_call_t *calls;  // in flight, oldest first
+  genie_remote_count_t *counts;  // [tensor_count] of inputs and outputs
+  int64_t *last_symbols;         // [symbol_count] of the plan's, in the last run of each entry that was done
+  bool *has_run;                 // [entry_count]
+  genie_remote_call_t *calls;    // in flight, oldest first
   uint32_t call_count;
   genie_remote_call_t *ended;  // whose `done` is due
   bool is_ending;
@@ -153,7 +153,7 @@ void genie_remote_call_give_up(genie_remote_session_t *session, genie_remote_cal
 
 // ---- Traffic: remote_traffic.c ----
 
-// Notes what a run took and gave.
+// Notes what a run that is done took and gave; any thread.
 void genie_remote_traffic_add(genie_remote_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
                               const genie_tensor_t *outputs, const int64_t *symbols);
 

@@ -10,8 +10,10 @@ typedef struct remote_submission {
   genie_submission_t base;
   genie_remote_session_t *session;
   genie_remote_call_t call;
+  genie_tensor_t *inputs;  // what was sent, without its data; `outputs` lie behind them
   genie_tensor_t *outputs;
   void *output_block;  // outputs that are the submission's
+  int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
   genie_submit_options_t options;
   bool is_done;  // the session's mutex
 } remote_submission_t;
@@ -66,6 +68,10 @@ static genie_status_t start_receivers(genie_remote_session_t *session) {
 
 static void on_done(genie_remote_call_t *call) {
   remote_submission_t *submission = (remote_submission_t *)((char *)call - offsetof(remote_submission_t, call));
+  if (call->status == GENIE_OK) {
+    genie_remote_traffic_add(submission->session, call->entry, submission->inputs, submission->outputs,
+                             submission->symbols);
+  }
   if (submission->options.completed != NULL) {
     submission->options.completed(submission->options.context, &submission->base);
   }
@@ -115,7 +121,7 @@ static void free_submission(remote_submission_t *submission) {
   const genie_allocator_t allocator = submission->session->base.allocator;
   genie_status_free(submission->call.status);
   genie_allocator_free(allocator, submission->output_block);
-  genie_allocator_free(allocator, submission->outputs);
+  genie_allocator_free(allocator, submission->inputs);
   genie_allocator_free(allocator, submission);
 }
 
@@ -144,13 +150,17 @@ static genie_deadline_ns_t deadline_of(const genie_remote_session_t *session, co
 static genie_status_t fill_submission(remote_submission_t *submission, uint32_t entry, const genie_tensor_t *inputs,
                                       uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
   genie_remote_session_t *session = submission->session;
-  int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_remote_call_prepare(session, entry, inputs, input_count, outputs, output_count,
-                                                  no_memory_yet, NULL, symbols));
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(session->base.allocator, output_count, sizeof(genie_tensor_t), &memory));
-  submission->outputs = memory;
+                                                  no_memory_yet, NULL, submission->symbols));
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(session->base.allocator, (size_t)input_count + output_count,
+                                                       sizeof(genie_tensor_t), &memory));
+  submission->inputs = memory;
+  submission->outputs = submission->inputs + input_count;
+  for (uint32_t i = 0; i < input_count; ++i) {
+    submission->inputs[i] = inputs[i];
+    submission->inputs[i].data = NULL;  // the caller's, and its own again when submit returns
+  }
   GENIE_RETURN_IF_ERROR(
       genie_submission_allocate_outputs(outputs, output_count, session->base.allocator, &submission->output_block));
   memcpy(submission->outputs, outputs, output_count * sizeof(*outputs));
@@ -160,7 +170,7 @@ static genie_status_t fill_submission(remote_submission_t *submission, uint32_t 
                                            .done = on_done};
   GENIE_RETURN_IF_ERROR(genie_remote_session_check(session));
   GENIE_RETURN_IF_ERROR(start_receivers(session));
-  return genie_remote_call_send(session, &submission->call, inputs, symbols);
+  return genie_remote_call_send(session, &submission->call, inputs, submission->symbols);
 }
 
 genie_status_t genie_remote_session_submit(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs,

@@ -20,6 +20,7 @@ void genie_remote_traffic_add(genie_remote_session_t *session, uint32_t entry, c
                               const genie_tensor_t *outputs, const int64_t *symbols) {
   const genie_plan_t *plan = session->base.model->plan;
   const genie_plan_entry_t *record = &plan->entries[entry];
+  pthread_mutex_lock(&session->mutex);
   for (uint32_t i = 0; i < record->input_count; ++i) {
     add(&session->counts[genie_plan_input(plan, entry, i)], &inputs[i]);
   }
@@ -28,6 +29,7 @@ void genie_remote_traffic_add(genie_remote_session_t *session, uint32_t entry, c
   }
   memcpy(session->last_symbols + record->first_symbol, symbols, record->symbol_count * sizeof(*symbols));
   session->has_run[entry] = true;
+  pthread_mutex_unlock(&session->mutex);
 }
 
 // ---- Nodes ----
@@ -64,15 +66,26 @@ static genie_status_t count_transfer(const genie_remote_session_t *session, uint
                       : genie_share_traffic(session->share, transfer, &traffic->last_bytes, &traffic->total_bytes);
 }
 
+// Evaluates the sizes of the last run of an entry into `session->values`; false where it has not run.
+static bool evaluate_last_run(genie_remote_session_t *session, uint32_t entry) {
+  const genie_plan_t *plan = session->base.model->plan;
+  pthread_mutex_lock(&session->mutex);
+  const bool has_run = session->has_run[entry];
+  if (has_run) {
+    genie_plan_evaluate(plan, entry, session->last_symbols + plan->entries[entry].first_symbol, session->values);
+  }
+  pthread_mutex_unlock(&session->mutex);
+  return has_run;
+}
+
 genie_status_t genie_remote_traffic_count(const genie_session_t *base, uint32_t entry, const genie_traffic_edge_t *edge,
                                           genie_session_traffic_t *traffic) {
-  const genie_remote_session_t *session = (const genie_remote_session_t *)base;
+  genie_remote_session_t *session = (genie_remote_session_t *)base;
   const genie_plan_t *plan = base->model->plan;
   const genie_plan_entry_t *record = &plan->entries[entry];
-  if (!session->has_run[entry]) {
+  if (!evaluate_last_run(session, entry)) {
     return GENIE_OK;
   }
-  genie_plan_evaluate(plan, entry, session->last_symbols + record->first_symbol, session->values);
   if (edge->is_transfer) {
     traffic->planned_bytes = (uint64_t)session->values[plan->transfers[edge->transfer].bytes_expr];
     return count_transfer(session, edge->transfer, traffic);
@@ -84,7 +97,9 @@ genie_status_t genie_remote_traffic_count(const genie_session_t *base, uint32_t 
   for (uint32_t i = 0; i < plan->tensors[tensor].rank; ++i) {
     traffic->planned_bytes *= (uint64_t)session->values[plan->indices[plan->tensors[tensor].first_dim + i]];
   }
+  pthread_mutex_lock(&session->mutex);
   traffic->last_bytes = session->counts[tensor].last_bytes;
   traffic->total_bytes = session->counts[tensor].total_bytes;
+  pthread_mutex_unlock(&session->mutex);
   return GENIE_OK;
 }

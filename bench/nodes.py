@@ -139,6 +139,15 @@ class Pool:
         self.path.write_text(json.dumps({"version": 1, "nodes": rows}))
         return self.path
 
+    def describe(self, path, device, link):
+        """Writes the descriptor to `path`, every device and every link between two nodes with these figures; gives the path."""
+        described = json.loads(self.path.read_text())
+        for node in described["nodes"]:
+            node["devices"][0] |= device
+        described["links"] = [{"from": a, "to": b} | link for a in self.nodes for b in self.nodes if a != b]
+        path.write_text(json.dumps(described))
+        return path
+
     def __getitem__(self, name):
         return self.nodes[name]
 

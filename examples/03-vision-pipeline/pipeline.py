@@ -25,17 +25,6 @@ DEVICE = {"flops_per_s": {"f32": 1e10}, "memory_bytes_per_s": 2e10, "launch_ns":
 LINK = {"bytes_per_s": 1e9, "latency_ns": 20000}
 
 
-def describe(pool, path):
-    """The pool's file with figures of devices and links."""
-    described = json.loads(pool.path.read_text())
-    for node in described["nodes"]:
-        node["devices"][0] |= DEVICE
-    names = [node["name"] for node in described["nodes"]]
-    described["links"] = [{"from": a, "to": b} | LINK for a in names for b in names if a != b]
-    path.write_text(json.dumps(described))
-    return path
-
-
 def explain(archive, plan, description):
     """Compiles for a stream of images, and says what runs where and what crosses."""
     command = [toolchain.geniec(), archive, "--pool", description, "--objective", "throughput", "--explain", "--json", "-o", plan]
@@ -59,7 +48,7 @@ def main():
 
     worst, flight = 0.0, []
     with nodes.Pool(["node1", "node2"], folder / "pool", has_namespaces=False) as pool, torch.inference_mode():
-        description = describe(pool, folder / "pool.json")
+        description = pool.describe(folder / "pool.json", DEVICE, LINK)
         explain(archive, plan, description)
         session = genie.Session(genie.Model(plan), threads=1, pool=description, key=pool.key)
         for image in images:

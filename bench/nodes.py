@@ -53,6 +53,13 @@ class Node:
     def address(self):
         return f"{self.machine.address}:{self.port}"
 
+    @property
+    def devices(self):
+        """Rows of the pool's description."""
+        options = list(map(str, self.options))
+        names = options[options.index("--devices") + 1].split(",") if "--devices" in options else ["cpu0"]
+        return [{"name": name, "kind": name.rstrip("0123456789")} for name in names]
+
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
 
@@ -134,7 +141,7 @@ class Pool:
 
     def write(self, path=None):
         """Writes pool.json and gives its path."""
-        rows = [{"name": node.name, "address": node.address, "key": node.key, "devices": [{"name": "cpu0", "kind": "cpu"}]} for node in self.nodes.values()]
+        rows = [{"name": node.name, "address": node.address, "key": node.key, "devices": node.devices} for node in self.nodes.values()]
         self.path = self.folder / "pool.json" if path is None else path
         self.path.write_text(json.dumps({"version": 1, "nodes": rows}))
         return self.path

@@ -1,5 +1,7 @@
 // The system calls that are left once a node serves (seccomp). What is not listed kills the process: an attacker who
-// runs code in it gets no chance to try another.
+// runs code in it gets no chance to try another. A GPU's driver tries calls that it can do without (a helper program, a
+// priority), and which they are differs by its version: beside one, what is not listed fails with EPERM, and only what
+// no driver tries kills.
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -27,6 +29,16 @@ static const struct {
 #define GENIE_SYSTEM_CALL(name, feature) {#name, feature},
 #include "remote_exec/hardening/system_call.def"
 #undef GENIE_SYSTEM_CALL
+};
+
+// What a driver has no reason for, and who took over the process has.
+static const char *const kHostileCalls[] = {
+    "execveat",   "ptrace",  "process_vm_readv", "process_vm_writev",
+    "mount",      "umount2", "pivot_root",       "chroot",
+    "unshare",    "setns",   "init_module",      "finit_module",
+    "kexec_load", "bpf",     "userfaultfd",      "perf_event_open",
+    "keyctl",     "add_key", "io_uring_setup",   "kill",
+    "tkill",      "setuid",  "setresuid",        "pidfd_send_signal",
 };
 
 bool genie_hardening_has_filter(void) {
@@ -60,6 +72,18 @@ static int allow_listed(scmp_filter_ctx filter, uint32_t features) {
   for (size_t i = 0; i < sizeof(kCalls) / sizeof(kCalls[0]) && result == 0; ++i) {
     if (kCalls[i].feature == 0 || (kCalls[i].feature & features) != 0) {
       result = allow(filter, kCalls[i].name, 0, NULL);
+    }
+  }
+  return result;
+}
+
+static int kill_hostile(scmp_filter_ctx filter, uint32_t features) {
+  int result = 0;
+  for (size_t i = 0; i < sizeof(kHostileCalls) / sizeof(kHostileCalls[0]) && result == 0; ++i) {
+    const bool is_needed = (features & GENIE_HARDENING_UCX) != 0 && strncmp(kHostileCalls[i], "process_vm_", 11) == 0;
+    const int number = seccomp_syscall_resolve_name(kHostileCalls[i]);
+    if (number != __NR_SCMP_ERROR && !is_needed) {
+      result = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, number, 0);
     }
   }
   return result;
@@ -130,6 +154,9 @@ static int load(scmp_filter_ctx filter, uint32_t features) {
   int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
   result = result != 0 ? result : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   result = result != 0 ? result : allow_listed(filter, features);
+  if (result == 0 && (features & GENIE_HARDENING_CUDA) != 0) {
+    result = kill_hostile(filter, features);
+  }
   result = result != 0 ? result : allow_memory(filter, features);
   result = result != 0 ? result : allow_sockets(filter);
   result = result != 0 ? result : allow_threads(filter);
@@ -141,7 +168,8 @@ genie_status_t genie_hardening_filter_calls(uint32_t features) {
   if (!genie_hardening_has_filter()) {
     return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "no filter of system calls: built with a sanitizer");
   }
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+  const bool has_driver = (features & GENIE_HARDENING_CUDA) != 0;
+  scmp_filter_ctx filter = seccomp_init(has_driver ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
   if (filter == NULL) {
     return genie_status_make(GENIE_STATUS_UNIMPLEMENTED, "this kernel has no filter of system calls");
   }

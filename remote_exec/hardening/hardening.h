@@ -26,8 +26,9 @@ genie_status_t genie_hardening_limit_process(void) GENIE_MUST_USE;
 
 // What else the process needs.
 typedef enum genie_hardening_feature {
-  GENIE_HARDENING_CUDA = 1 << 0,  // the driver's ioctls, and mappings that its run-time compiler makes
-  GENIE_HARDENING_UCX = 1 << 1,   // shared memory and reading of other processes on this host
+  // The driver's ioctls, libraries that it loads when they are first used; what is not allowed fails with EPERM.
+  GENIE_HARDENING_CUDA = 1 << 0,
+  GENIE_HARDENING_UCX = 1 << 1,  // shared memory and reading of other processes on this host
 } genie_hardening_feature_t;
 
 // True when the library is built to filter: not under a sanitizer, whose run time makes calls of its own.

@@ -9,10 +9,12 @@
 #include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -26,10 +28,10 @@
 enum { kPageBytes = 4096, kSurvived = 7, kNotHardened = 8 };
 
 // Runs `body` in a child behind the filter; gives its wait status.
-static int run_filtered(void (*body)(void)) {
+static int run_filtered(uint32_t features, void (*body)(void)) {
   const pid_t child = fork();
   if (child == 0) {
-    if (genie_hardening_limit_process() != GENIE_OK || genie_hardening_filter_calls(0) != GENIE_OK) {
+    if (genie_hardening_limit_process() != GENIE_OK || genie_hardening_filter_calls(features) != GENIE_OK) {
       _exit(kNotHardened);
     }
     body();
@@ -40,16 +42,24 @@ static int run_filtered(void (*body)(void)) {
   return status;
 }
 
-static void assert_survives(void (*body)(void)) {
-  const int status = run_filtered(body);
+static void assert_survives_with(uint32_t features, void (*body)(void)) {
+  const int status = run_filtered(features, body);
   assert_false(WIFSIGNALED(status));
   assert_int_equal(WEXITSTATUS(status), kSurvived);
 }
 
-static void assert_killed(void (*body)(void)) {
-  const int status = run_filtered(body);
+static void assert_survives(void (*body)(void)) {
+  assert_survives_with(0, body);
+}
+
+static void assert_killed_with(uint32_t features, void (*body)(void)) {
+  const int status = run_filtered(features, body);
   assert_true(WIFSIGNALED(status));
   assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static void assert_killed(void (*body)(void)) {
+  assert_killed_with(0, body);
 }
 
 // ---- What serving needs ----
@@ -187,6 +197,39 @@ static void libraries_cannot_be_loaded_any_more(void **state) {
   assert_survives(map_library);
 }
 
+// ---- Beside a GPU's driver ----
+
+// It controls its devices, loads libraries when they are first used, and goes on without the helper that it asks for.
+static void drive(void) {
+  char *const arguments[] = {"true", NULL};
+  const int file = open("/bin/true", O_RDONLY | O_CLOEXEC);
+  const void *library = mmap(NULL, kPageBytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+  pid_t helper = 0;
+  if (file < 0 || library == MAP_FAILED || (ioctl(file, 0xc0de4601, NULL) != 0 && errno == EPERM)) {
+    _exit(1);
+  }
+  if (posix_spawn(&helper, "/bin/true", NULL, NULL, arguments, NULL) != EPERM) {
+    _exit(2);
+  }
+  void *page = mmap(NULL, kPageBytes, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page != MAP_FAILED || errno != EPERM || execv("/bin/true", arguments) == 0 || errno != EPERM) {
+    _exit(3);
+  }
+  compute();
+  communicate();
+}
+
+static void a_driver_works_and_gains_nothing(void **state) {
+  (void)state;
+  assert_survives_with(GENIE_HARDENING_CUDA, drive);
+  assert_survives_with(GENIE_HARDENING_CUDA | GENIE_HARDENING_UCX, drive);
+  assert_killed_with(GENIE_HARDENING_CUDA, trace);
+  assert_killed_with(GENIE_HARDENING_CUDA, mount_something);
+  assert_killed_with(GENIE_HARDENING_CUDA, load_program);
+  assert_killed_with(GENIE_HARDENING_CUDA, read_neighbour);
+  assert_killed_with(GENIE_HARDENING_CUDA, kill_neighbour);
+}
+
 // The filter holds for threads that were there before it.
 static int gate[2];
 
@@ -267,6 +310,7 @@ int main(void) {
       cmocka_unit_test(a_filtered_process_serves),
       cmocka_unit_test(what_serving_does_not_need_ends_the_process),
       cmocka_unit_test(libraries_cannot_be_loaded_any_more),
+      cmocka_unit_test(a_driver_works_and_gains_nothing),
       cmocka_unit_test(earlier_threads_are_filtered_too),
   };
   const struct CMUnitTest limited[] = {

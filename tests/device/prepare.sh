@@ -6,7 +6,7 @@ set -e
 cd "$(dirname "$0")/../.."
 output=${1:-build/device.tar.xz}
 build=${GENIE_BUILD:-build/dev}
-programs="geniec genie device_test cuda_device_test cuda_session_test library_test shared_memory_test"
+programs="geniec genie genied device_test cuda_device_test cuda_session_test library_test shared_memory_test"
 ninja -C "$build" $programs libgenie.so >&2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -21,7 +21,7 @@ for program in $programs; do
   strip -o "$folder/bin/$program" "$build/bin/$program"
 done
 strip --strip-unneeded -o "$folder/lib/libgenie.so" "$build/lib/libgenie.so"
-cp -L $(ours "$build/bin/genie" "$build/bin/library_test" "$build/lib/libgenie.so") "$folder/lib/"
+cp -L $(ours "$build/bin/genie" "$build/bin/genied" "$build/bin/library_test" "$build/lib/libgenie.so") "$folder/lib/"
 cp -L $(ours "$build/bin/geniec") "$folder/lib-compiler/"
 # The compiler's libraries are for the compiler alone.
 mv "$folder/bin/geniec" "$folder/bin/geniec.bin"

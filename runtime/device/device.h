@@ -88,6 +88,10 @@ typedef struct genie_device_ops {
   genie_status_t (*host_register)(genie_device_t *device, void *address, uint64_t size_bytes);
   void (*host_unregister)(genie_device_t *device, void *address);
 
+  // Whether the device was lost: ABORTED is then all that it answers, in this process, and whoever runs the process
+  // starts another. Thread-safe. NULL: it cannot be lost alone.
+  bool (*is_lost)(const genie_device_t *device);
+
   // A graph: what is enqueued on `stream` between begin and end, and on streams that wait for its events, is kept
   // instead of being run, and runs as a whole at each graph_launch, with the addresses and sizes that it had. All
   // streams have joined `stream` by an event before the end. graph_end also ends a capture in which a call failed, and
@@ -128,5 +132,9 @@ genie_status_t genie_device_create(const char *kind, const genie_device_options_
 
 // Accepts NULL.
 void genie_device_destroy(genie_device_t *device);
+
+static inline bool genie_device_is_lost(const genie_device_t *device) {
+  return device->ops->is_lost != NULL && device->ops->is_lost(device);
+}
 
 #endif  // GENIE_RUNTIME_DEVICE_DEVICE_H_

@@ -222,6 +222,29 @@ static void test_a_lost_device_ends_the_call_and_the_next_ones(void **state) {
   }
 }
 
+static void test_a_lost_device_is_known_as_such(void **state) {
+  const fixture_t *fixture = *state;
+  genie_place_program_t *program = NULL;
+  if (fake == NULL) {
+    skip();
+  }
+  assert_ok(genie_place_program_create(fixture->model, 0, NULL, &program));
+  assert_ok(genie_place_program_bind(program, SAMPLE_STATIC, NULL, 0));
+  fake->failing_call = "cuGraphLaunch";
+  fake->failing_result = 2;  // out of memory: the device goes on
+  genie_status_t status = genie_place_run(program, SAMPLE_STATIC, &(genie_place_call_t){0});
+  assert_int_equal(genie_status_code(status), GENIE_STATUS_RESOURCE_EXHAUSTED);
+  genie_status_free(status);
+  assert_false(genie_place_program_is_device_lost(program));
+  fake->failing_call = "cuGraphLaunch";
+  fake->failing_result = CU_ERROR_ILLEGAL_ADDRESS;
+  status = genie_place_run(program, SAMPLE_STATIC, &(genie_place_call_t){0});
+  assert_int_equal(genie_status_code(status), GENIE_STATUS_ABORTED);
+  genie_status_free(status);
+  assert_true(genie_place_program_is_device_lost(program));
+  genie_place_program_destroy(program);
+}
+
 static void test_code_for_a_later_architecture_is_named(void **state) {
   (void)state;
   char path[80];
@@ -251,6 +274,7 @@ int main(void) {
       WITH_SESSION(test_a_profile_launches_one_by_one),
       WITH_SESSION(test_a_place_alone_runs_as_a_session_does),
       WITH_SESSION(test_a_lost_device_ends_the_call_and_the_next_ones),
+      WITH_SESSION(test_a_lost_device_is_known_as_such),
       cmocka_unit_test(test_code_for_a_later_architecture_is_named),
   };
   void *driver = dlopen("libcuda.so.1", RTLD_NOW);

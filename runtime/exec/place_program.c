@@ -325,6 +325,10 @@ genie_status_t genie_place_program_write_state(genie_place_program_t *program, c
   return genie_place_copy(own_place(program), address, data, size_bytes);
 }
 
+bool genie_place_program_is_device_lost(const genie_place_program_t *program) {
+  return genie_device_is_lost(program->places[program->place].device);
+}
+
 // ---- Measurements ----
 
 void genie_place_program_get_stats(const genie_place_program_t *program, genie_session_stats_t *out_stats) {

@@ -73,6 +73,10 @@ typedef struct genie_place_call {
 genie_status_t genie_place_run(genie_place_program_t *program, uint32_t entry,
                                const genie_place_call_t *call) GENIE_MUST_USE;
 
+// Whether the place's device was lost: every run fails with ABORTED, and so does what else opens the device in this
+// process. Thread-safe.
+bool genie_place_program_is_device_lost(const genie_place_program_t *program);
+
 // Sets every state of the place to its initial value.
 genie_status_t genie_place_program_reset_state(genie_place_program_t *program) GENIE_MUST_USE;
 

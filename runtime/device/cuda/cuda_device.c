@@ -150,6 +150,11 @@ static genie_status_t stream_synchronize(genie_device_t *base, genie_device_stre
   return status;
 }
 
+static bool is_lost(const genie_device_t *base) {
+  const genie_cuda_device_t *device = (const genie_cuda_device_t *)base;
+  return atomic_load_explicit(&device->fault, memory_order_relaxed) != CU_SUCCESS;
+}
+
 static genie_status_t host_register(genie_device_t *base, void *address, uint64_t size_bytes) {
   genie_cuda_device_t *device = genie_cuda_device_of(base);
   GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
@@ -277,6 +282,7 @@ static const genie_device_ops_t kOps = {
     .library_call = library_call,
     .event_stamp = event_stamp,
     .event_elapsed = event_elapsed,
+    .is_lost = is_lost,
     .host_register = host_register,
     .host_unregister = host_unregister,
     .graph_begin = graph_begin,

@@ -93,8 +93,43 @@ static genie_status_t define_operand(genie_lowering_t *lowering, const operands_
   return genie_lower_define_size(lowering, stride, view->strides[view->rank - 1]);
 }
 
+// A mask as a view of [lead.., heads, queries, keys]; false where it is not in memory as bytes.
+static bool read_mask(const genie_lowering_t *lowering, const operands_t *o, MlirValue mask, genie_operand_t *out) {
+  genie_strided_view_t view;
+  if (genie_lower_dtype(mask) != GENIE_DTYPE_BOOL || !genie_lower_view(lowering, mask, &view)) {
+    return false;
+  }
+  const int rank = o->q.view.rank;
+  MlirAffineExpr one = genie_dim_constant(lowering->context, 1), zero = genie_dim_constant(lowering->context, 0);
+  *out = (genie_operand_t){.view = {.root = view.root, .offset = view.offset, .rank = rank}, .dtype = GENIE_DTYPE_BOOL};
+  for (int d = 0; d < rank; ++d) {
+    const int own = d - (rank - view.rank);
+    int64_t size = 0;
+    const bool is_shared = own < 0 || (genie_dim_is_constant(view.dims[own], &size) && size == 1);
+    out->view.dims[d] = is_shared ? one : view.dims[own];
+    out->view.strides[d] = is_shared ? zero : view.strides[own];
+  }
+  return mlirAffineExprEqual(out->view.dims[rank - 1], o->keys);
+}
+
+// Rows of a mask that a GPU reads in groups of 16 bytes.
+static genie_status_t define_mask_rows(genie_lowering_t *lowering, const operands_t *o, MlirValue mask) {
+  genie_operand_t rows;
+  const int rank = o->q.view.rank;
+  const bool is_vector =
+      !mlirValueIsNull(mask) && read_mask(lowering, o, mask, &rows) && genie_operand_has_groups(&rows, rank - 1);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_mask_is_vector", is_vector));
+  const int arg_dims[] = {o->lead, o->has_heads, 1};
+  genie_lower_space_t space = genie_operand_space(rank - 1, o->q.view.dims, 3, arg_dims);
+  return genie_operand_define_base(lowering, "genie_mask_row", is_vector ? &rows : &o->q, is_vector ? rank - 1 : 0,
+                                   &space);
+}
+
 static genie_status_t define_mask(genie_lowering_t *lowering, const operands_t *o) {
   MlirValue mask = genie_ir_operand(lowering->anchor, "mask");
+  if (lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(define_mask_rows(lowering, o, mask));
+  }
   if (mlirValueIsNull(mask)) {
     GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, "genie_mask", 0));
     return genie_lower_define_i64(lowering, "genie_mask_kind", 0);
@@ -248,14 +283,21 @@ static bool fits_tensor_cores(const operands_t *o) {
 }
 
 static genie_status_t lower_gpu_mma(genie_lowering_t *lowering, const operands_t *o) {
-  enum { ROWS = 64, PAD = 8, THREADS = 128 };
+  enum { ROWS = 64, PAD = 8, THREADS = 128, WARPS = 4, MOST_SIGHT_BYTES = 8 << 10 };
   int64_t e = 0, d = 0;
   genie_dim_is_constant(o->e, &e);
   genie_dim_is_constant(o->d, &d);
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_mma", false));
   lowering->threads = THREADS;
-  lowering->shared_bytes = (uint32_t)(2 * (ROWS * (e + PAD) + d * (ROWS + PAD)));
-  lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, o->heads), genie_lower_ceildiv(o->queries, ROWS));
+  MlirValue mask = genie_ir_operand(lowering->anchor, "mask");
+  const int64_t sight_bytes = (genie_lower_maximum(lowering, o->keys) + ROWS - 1) / ROWS * WARPS;
+  const bool is_surveyed =
+      !mlirValueIsNull(mask) && genie_lower_dtype(mask) == GENIE_DTYPE_BOOL && sight_bytes <= MOST_SIGHT_BYTES;
+  lowering->shared_bytes = (uint32_t)(2 * ROWS * (e + PAD + d + PAD) + (is_surveyed ? sight_bytes : 0));
+  MlirAffineExpr sheets = genie_dim_mul(o->batch, o->heads);
+  lowering->grid = genie_dim_mul(sheets, genie_lower_ceildiv(o->queries, ROWS));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_sheets", sheets));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_surveyed", is_surveyed));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_steps", e / 16));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_tiles", d / 8));
   return define_hooks(lowering, o);

@@ -5,6 +5,8 @@ import ctypes
 import re
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 import archives
 import parity
@@ -43,3 +45,49 @@ def test_a_template_equals_eager(name, emulator, geniec, tmp_path):
 
     function, inputs = ops_test.load(name)
     parity.assert_equal(ops_test.run(function, inputs, plan_of, tmp_path), ops_test.eager(function, inputs))
+
+
+def _attention(q, k, v, mask=None, **options):
+    return F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True, **options)
+
+
+def _in_windows(queries, keys, width):
+    """Each query sees `width` keys up to its own place, and the first query none."""
+    mask = torch.ones(queries, keys, dtype=torch.bool).tril().triu(1 - width)
+    mask[0] = False
+    return mask
+
+
+def _of_batches(*lengths, keys):
+    return torch.stack([(torch.arange(keys) < length).expand(1, 1, keys) for length in lengths])
+
+
+# The template's blocks are 64 queries and 64 keys: what they see is nothing, all, or a part.
+NARROW = {
+    "a_causal_mask": (_attention, [(1, 2, 144, 32), (1, 1, 144, 32), (1, 1, 144, 32)], torch.ones(144, 144, dtype=torch.bool).tril()),
+    "a_causal_mask_of_odd_size": (_attention, [(1, 1, 131, 32), (1, 1, 135, 32), (1, 1, 135, 32)], torch.ones(131, 135, dtype=torch.bool).tril(4)),
+    "windows": (_attention, [(1, 1, 208, 16), (1, 1, 208, 16), (1, 1, 208, 24)], _in_windows(208, 208, 9)),
+    "lengths": (_attention, [(3, 1, 20, 48), (3, 1, 144, 48), (3, 1, 144, 48)], _of_batches(144, 64, 70, keys=144)),
+    "an_added_mask": (_attention, [(1, 1, 20, 32), (1, 1, 90, 32), (1, 1, 90, 32)], torch.randn(20, 90)),
+    "causal": (lambda q, k, v: _attention(q, k, v, is_causal=True), [(1, 1, 140, 64)] * 3, None),
+    "a_computed_mask": (lambda q, k, v: _attention(q, k, v, torch.arange(140)[None] <= torch.arange(140)[:, None]), [(1, 1, 140, 16)] * 3, None),
+    "a_negative_scale": (lambda q, k, v: _attention(q, k, v, scale=-0.3), [(1, 1, 20, 128)] * 3, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_attention_on_tensor_cores_equals_eager(name, emulator, geniec, tmp_path):
+    def plan_of(archive):
+        done = geniec(archive, "--target", "cuda:emulated", "-o", tmp_path / "op.gplan")
+        assert done.returncode == 0, done.stderr[-2000:]
+        return tmp_path / "op.gplan"
+
+    function, shapes, mask = NARROW[name]
+    dtype = torch.float16 if name in ("causal", "lengths") else torch.bfloat16
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape).to(dtype) for shape in shapes]
+    if mask is not None:
+        inputs.append(mask.to(dtype) if mask.is_floating_point() else mask)
+    actual, expected = ops_test.run(function, tuple(inputs), plan_of, tmp_path), ops_test.eager(function, inputs)
+    exact = ops_test.eager(function, [x.double() if x.is_floating_point() else x for x in inputs])
+    parity.assert_as_precise(actual[0], expected[0].nan_to_num(0), exact[0].nan_to_num(0))

@@ -33,6 +33,9 @@ i64 genie_value_is_vector(const frame_t *frame);
 // 0: none; 1: keep where non-zero; 2: added to the scaled score.
 i64 genie_mask_kind(const frame_t *frame);
 real_t genie_mask(const frame_t *frame, i64 batch, i64 head, i64 query, i64 key);
+// Of a mask of kind 1: its rows are bytes in memory, in whole and aligned groups of 16; where a row begins.
+i64 genie_mask_is_vector(const frame_t *frame);
+const void *genie_mask_row(const frame_t *frame, i64 batch, i64 head, i64 query);
 void genie_store(const frame_t *frame, i64 batch, i64 head, i64 query, i64 d, real_t value);
 
 // A product of query and key as it enters the softmax; that of a key that is not there is the lowest.

@@ -69,6 +69,37 @@ GENIE_INLINE void mma_load_b(const shared_u16_t *tile, int stride, int column, i
   b[1] = *(const shared_u32_t *)(tile + (column + g) * stride + k + 2 * t + 8);
 }
 
+// Four fragments' halves at once (PTX ISA, "ldmatrix"): lane l names row l % 8 of matrix l / 8, eight elements whose
+// address is a multiple of 16 bytes, and gets in out[m] columns 2t and 2t + 1 of row g of matrix m; of its transpose
+// with `is_transposed`.
+GENIE_INLINE void mma_load_matrices(const shared_u16_t *row, bool is_transposed, uint32_t out[4]) {
+#ifdef GENIE_CUDA_EMULATED
+  const char *all = GENIE_EMULATOR->warp_exchange(row, 16);
+  const int g = lane_index() / 4, t = lane_index() % 4;
+  for (int m = 0; m < 4; ++m) {
+    uint32_t pair = 0;
+    for (int i = 0; i < 2; ++i) {
+      const int from = is_transposed ? 2 * t + i : g, at = is_transposed ? g : 2 * t + i;
+      pair |= (uint32_t)((const uint16_t *)(const void *)(all + 64 * (8 * m + from)))[at] << 16 * i;
+    }
+    out[m] = pair;
+  }
+#else
+  const uint32_t address = (uint32_t)(uintptr_t)row;
+  if (is_transposed) {
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                     : "r"(address)
+                     : "memory");
+  } else {
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                     : "r"(address)
+                     : "memory");
+  }
+#endif
+}
+
 // Two floats as two narrow ones, to nearest even.
 GENIE_INLINE uint32_t pack_pair(float low, float high, bool is_bf16) {
   if (is_bf16) {

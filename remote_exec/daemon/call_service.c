@@ -2,6 +2,7 @@
 // answers.
 #include <string.h>
 
+#include "remote_exec/daemon/lost_device.h"
 #include "remote_exec/daemon/services.h"
 #include "remote_exec/node/liveness.h"
 #include "remote_exec/transport/connection.h"
@@ -151,6 +152,9 @@ static genie_status_t run_call(const caller_t *caller, const genie_wire_call_vie
     status = genie_share_run(session->share, call->frame.call_id, deadline);
     genie_metrics_subtract(metrics, GENIE_METRIC_CALLS_RUNNING, 1);
     genie_metrics_add(metrics, GENIE_METRIC_CALL_TIME, genie_deadline_clock_ns() - begin_ns);
+    if (genie_status_code(status) == GENIE_STATUS_ABORTED) {
+      genie_lost_devices_examine(caller->node, session);
+    }
     if (status == GENIE_OK) {
       // A client that has its outputs may be gone before the sending returns.
       genie_metrics_add(metrics, GENIE_METRIC_CALLS_OK, 1);

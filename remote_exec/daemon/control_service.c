@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "remote_exec/daemon/lost_device.h"
 #include "remote_exec/daemon/services.h"
 #include "remote_exec/daemon/state_service.h"
 #include "remote_exec/node/liveness.h"
@@ -30,8 +31,6 @@ typedef struct opened {
   uint32_t awaited_count;         // weight chunks that the client was asked for
   uint64_t request_id;
   uint64_t open_ns;
-  genie_share_place_t *places;
-  uint32_t place_count;
 } opened_t;
 
 typedef struct control {
@@ -98,7 +97,6 @@ static void close_session(control_t *control, opened_t *opened, const char *why)
                   "session %llx closed after %llu calls: %s", (unsigned long long)session->id,
                   (unsigned long long)atomic_load(&session->call_count), why);
   genie_node_session_release(session);
-  genie_allocator_free(control->node->allocator, opened->places);
   *opened = (opened_t){0};
 }
 
@@ -148,6 +146,7 @@ static genie_status_t check_place(const control_t *control, const genie_plan_t *
                              "place '%.64s' is planned for a device of kind '%.32s', '%.64s' is one of kind '%s'",
                              genie_plan_string(plan, plan->places[hosted->place].name), planned, hosted->device, kind);
   }
+  GENIE_RETURN_IF_ERROR(genie_lost_devices_check(control->node, kind, ordinal));
   *out_place = (genie_share_place_t){.place = hosted->place,
                                      .options = {.device = kind,
                                                  .thread_count = (uint32_t)control->node->options->thread_count,
@@ -162,11 +161,11 @@ static genie_status_t check_places(const control_t *control, const Genie__Wire__
                                    uint32_t *places) {
   const genie_plan_t *plan = opened->session->model->plan;
   for (size_t i = 0; i < open->n_places; ++i) {
-    GENIE_RETURN_IF_ERROR(check_place(control, plan, open->places[i], &opened->places[i]));
+    GENIE_RETURN_IF_ERROR(check_place(control, plan, open->places[i], &opened->session->places[i]));
     places[i] = open->places[i]->place;
   }
-  opened->place_count = (uint32_t)open->n_places;
-  const uint64_t bytes = genie_share_measure(plan, places, opened->place_count);
+  opened->session->place_count = (uint32_t)open->n_places;
+  const uint64_t bytes = genie_share_measure(plan, places, opened->session->place_count);
   if (open->memory_limit_bytes > 0 && bytes > open->memory_limit_bytes) {
     return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the session needs %llu bytes, its limit is %llu",
                              (unsigned long long)bytes, (unsigned long long)open->memory_limit_bytes);
@@ -182,8 +181,9 @@ static genie_status_t open_places(const control_t *control, const Genie__Wire__O
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "the session has %zu places of this node; the plan has %u",
                              open->n_places, opened->session->model->plan->place_count);
   }
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, open->n_places, sizeof(*opened->places), &places));
-  opened->places = places;
+  GENIE_RETURN_IF_ERROR(
+      genie_allocator_allocate_array(allocator, open->n_places, sizeof(*opened->session->places), &places));
+  opened->session->places = places;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, open->n_places, sizeof(uint32_t), &indices));
   const genie_status_t status = check_places(control, open, opened, indices);
   genie_allocator_free(allocator, indices);
@@ -242,13 +242,17 @@ static genie_status_t await_others(genie_store_image_t *image) {
 // All weights are there: code becomes executable here and nowhere earlier.
 static genie_status_t start_session(control_t *control, opened_t *opened) {
   genie_node_session_t *session = opened->session;
-  GENIE_RETURN_IF_ERROR(genie_share_create(session->model, opened->places, opened->place_count,
-                                           genie_node_arena_allocator(&control->node->arena), &session->share));
+  const genie_status_t created = genie_share_create(session->model, session->places, session->place_count,
+                                                    genie_node_arena_allocator(&control->node->arena), &session->share);
+  if (genie_status_code(created) == GENIE_STATUS_ABORTED) {
+    genie_lost_devices_blame(control->node, session);
+  }
+  GENIE_RETURN_IF_ERROR(created);
   genie_session_table_add(control->node->sessions, session);
   genie_metrics_add(&control->node->metrics, GENIE_METRIC_SESSIONS_OPENED, 1);
   genie_log_write(&control->node->log, GENIE_LOG_INFO, genie_channel_get_peer(control->channel)->name,
                   "session %llx of %s: %u places, %llu bytes", (unsigned long long)session->id, session->label,
-                  opened->place_count, (unsigned long long)session->charged_bytes);
+                  opened->session->place_count, (unsigned long long)session->charged_bytes);
   Genie__Wire__SessionReady ready = GENIE__WIRE__SESSION_READY__INIT;
   ready.session_id = session->id;
   ready.token = (ProtobufCBinaryData){.data = session->token, .len = sizeof(session->token)};
@@ -588,6 +592,7 @@ static genie_status_t answer_traffic(control_t *control, const Genie__Wire__GetT
 }
 
 typedef struct device_list {
+  genie_node_t *node;
   Genie__Wire__DeviceInfo infos[kDevices];
   Genie__Wire__DeviceInfo *pointers[kDevices];
   char names[kDevices][64];
@@ -597,13 +602,13 @@ typedef struct device_list {
 
 static void add_device(void *context, const char *name, const char *kind, uint32_t ordinal) {
   device_list_t *list = context;
-  (void)ordinal;
   if (list->count < kDevices) {
     Genie__Wire__DeviceInfo *info = &list->infos[list->count];
     genie__wire__device_info__init(info);
     snprintf(list->names[list->count], sizeof(list->names[0]), "%s", name);
     info->name = list->names[list->count];
     info->kind = (char *)kind;
+    info->is_lost = genie_lost_devices_has(list->node, kind, ordinal);
     info->memory_bytes = strcmp(kind, "cpu") == 0 ? list->host_memory_bytes : 0;
     list->pointers[list->count++] = info;
   }
@@ -611,7 +616,7 @@ static void add_device(void *context, const char *name, const char *kind, uint32
 
 static genie_status_t answer_info(const control_t *control) {
   const genie_daemon_options_t *options = control->node->options;
-  device_list_t devices = {.host_memory_bytes = (uint64_t)options->memory_limit_mib << 20};
+  device_list_t devices = {.node = control->node, .host_memory_bytes = (uint64_t)options->memory_limit_mib << 20};
   genie_node_list_devices(control->node, add_device, &devices);
   Genie__Wire__NodeInfo info = GENIE__WIRE__NODE_INFO__INIT;
   info.software = (char *)control->node->software;

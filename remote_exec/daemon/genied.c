@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "remote_exec/daemon/lost_device.h"
 #include "remote_exec/daemon/node_metrics.h"
 #include "remote_exec/daemon/notify.h"
 #include "remote_exec/daemon/server.h"
@@ -213,6 +214,9 @@ static genie_status_t surrender(genie_node_t *node) {
   snprintf(node->code_directory, sizeof(node->code_directory), "%s/code", node->options->data_dir);
   GENIE_RETURN_IF_ERROR(make_directory(node->code_directory));
   GENIE_RETURN_IF_ERROR(genie_hardening_limit_process());
+  if (node->life != NULL) {
+    genie_keeper_follow();
+  }
   GENIE_RETURN_IF_ERROR(create_fabric(node));
   GENIE_RETURN_IF_ERROR(create_arena(node));
   return filter_calls(node, warming.features | (node->options->has_ucx ? GENIE_HARDENING_UCX : 0));
@@ -223,12 +227,23 @@ static genie_status_t surrender(genie_node_t *node) {
 static bool is_signalled(const sigset_t *signals, uint64_t timeout_ns) {
   const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
                                    .tv_nsec = (long)(timeout_ns % 1000000000u)};
-  return sigtimedwait(signals, NULL, &timeout) > 0;
+  const int number = sigtimedwait(signals, NULL, &timeout);
+  return number == SIGTERM || number == SIGINT;
 }
 
-static void wait_for_signal(const sigset_t *signals) {
-  int signal_number = 0;
-  while (sigwait(signals, &signal_number) != 0) {
+// Until the node is to stop, which gives false, or to start again because of a lost device.
+static bool wait_for_end(genie_node_t *node, const sigset_t *signals) {
+  static const struct timespec kPoll = {.tv_nsec = kDrainPollNs};
+  bool has_lost = false;
+  for (;;) {
+    const int number = has_lost ? sigtimedwait(signals, NULL, &kPoll) : sigwaitinfo(signals, NULL);
+    has_lost = has_lost || number == GENIE_LOST_DEVICE_SIGNAL;
+    if (number == SIGTERM || number == SIGINT) {
+      return false;
+    }
+    if (has_lost && node->life != NULL && genie_lost_devices_want_restart(node)) {
+      return true;
+    }
   }
 }
 
@@ -243,16 +258,30 @@ static void drain(genie_node_t *node, const sigset_t *signals) {
   }
 }
 
-static void serve(genie_node_t *node, const genie_server_t *server, const sigset_t *signals) {
-  const char *notify_socket = getenv("NOTIFY_SOCKET");
+static void tell_manager(const genie_node_t *node, const char *state) {
+  if (node->life != NULL) {
+    genie_keeper_tell_state(node->life, state);
+  } else {
+    genie_notify_send(getenv("NOTIFY_SOCKET"), state);
+  }
+}
+
+// Gives whether the node is to start again.
+static bool serve(genie_node_t *node, const genie_server_t *server, const sigset_t *signals) {
+  if (node->life != NULL) {
+    genie_keeper_tell_address(node->life, genie_server_address(server));
+  }
   genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "genied listens on %s, devices %s, key %s",
                   genie_server_address(server), node->options->devices, genie_identity_get_fingerprint(node->identity));
-  genie_notify_send(notify_socket, "READY=1");
-  wait_for_signal(signals);
-  genie_notify_send(notify_socket, "STOPPING=1");
+  tell_manager(node, "READY=1");
+  if (wait_for_end(node, signals)) {
+    return true;
+  }
+  tell_manager(node, "STOPPING=1");
   genie_log_write(&node->log, GENIE_LOG_INFO, NULL, "stopping: %u sessions have up to %lld s",
                   genie_session_table_count(node->sessions), (long long)node->options->drain_seconds);
   drain(node, signals);
+  return false;
 }
 
 static genie_status_t start_metrics(genie_node_t *node, genie_metrics_server_t **out_server) {
@@ -265,7 +294,7 @@ static genie_status_t start_metrics(genie_node_t *node, genie_metrics_server_t *
   return GENIE_OK;
 }
 
-static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
+static genie_status_t run(genie_node_t *node, const sigset_t *signals, bool *out_is_restart) {
   genie_server_t *server = NULL;
   genie_metrics_server_t *metrics_server = NULL;
   genie_metric_collector_t collector;
@@ -279,7 +308,7 @@ static genie_status_t run(genie_node_t *node, const sigset_t *signals) {
     status = genie_server_start(server);
   }
   if (status == GENIE_OK) {
-    serve(node, server, signals);
+    *out_is_restart = serve(node, server, signals);
   }
   genie_server_destroy(server);
   genie_metrics_server_stop(metrics_server);
@@ -295,10 +324,16 @@ static uint64_t read_unix_time_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static genie_status_t start_and_run(const genie_daemon_options_t *options) {
+static genie_log_t open_log(const genie_daemon_options_t *options) {
+  return (genie_log_t){.file = STDERR_FILENO, .is_json = strcmp(options->log_format, "json") == 0};
+}
+
+static genie_status_t start_and_run(const genie_daemon_options_t *options, const genie_keeper_life_t *life,
+                                    bool *out_is_restart) {
   genie_node_t node = {.allocator = genie_allocator_heap(),
                        .options = options,
-                       .log = {.file = STDERR_FILENO, .is_json = strcmp(options->log_format, "json") == 0},
+                       .log = open_log(options),
+                       .life = life,
                        .start_ns = genie_deadline_clock_ns()};
   snprintf(node.software, sizeof(node.software), "genied %s (%s)", GENIE_VERSION, GENIE_GIT_HASH);
   // Blocked before the first thread, so that every thread blocks them and main alone takes them.
@@ -306,13 +341,16 @@ static genie_status_t start_and_run(const genie_daemon_options_t *options) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, GENIE_LOST_DEVICE_SIGNAL);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  genie_lost_devices_init(&node);
   genie_metrics_init(&node.metrics);
+  genie_metrics_set(&node.metrics, GENIE_METRIC_RESTARTS, life == NULL ? 0 : life->restart_count);
   genie_metrics_set(&node.metrics, GENIE_METRIC_START_TIME, read_unix_time_ns());
   genie_status_t status = fill_node(&node);
   if (status == GENIE_OK) {
-    status = run(&node, &signals);
+    status = run(&node, &signals, out_is_restart);
   }
   empty_node(&node);
   return status;
@@ -347,6 +385,30 @@ static int report(genie_status_t status, int exit_code) {
   return exit_code;
 }
 
+// One life of the node. The next one listens where the first did, also when the system chose the port.
+static int live(void *context, const genie_keeper_life_t *life) {
+  genie_daemon_options_t options = *(const genie_daemon_options_t *)context;
+  bool is_restart = false;
+  if (life != NULL && life->address[0] != '\0') {
+    options.listen = life->address;
+  }
+  const int code = report(start_and_run(&options, life, &is_restart), EXIT_FAILED);
+  return is_restart ? GENIE_KEEPER_RESTART : code;
+}
+
+static void find_losable(void *context, const char *name, const char *kind, uint32_t ordinal) {
+  (void)name;
+  (void)ordinal;
+  *(bool *)context = *(bool *)context || genie_node_can_lose(kind);
+}
+
+static int live_on(genie_daemon_options_t *options) {
+  const genie_log_t log = open_log(options);
+  bool is_kept = false;
+  genie_node_list_devices(&(genie_node_t){.options = options}, find_losable, &is_kept);
+  return is_kept ? genie_keeper_run(live, options, &log, getenv("NOTIFY_SOCKET")) : live(options, NULL);
+}
+
 int main(int argc, char **argv) {
   const genie_status_t cleaned = genie_hardening_clean_environment(kKeptVariables);
   if (cleaned != GENIE_OK) {
@@ -363,7 +425,7 @@ int main(int argc, char **argv) {
   genie_arena_init(genie_allocator_heap(), 0, &arena);
   genie_daemon_options_t options;
   const genie_status_t parsed = genie_daemon_options_parse(argc, argv, &arena, &options);
-  const int exit_code = parsed != GENIE_OK ? report(parsed, EXIT_USAGE) : report(start_and_run(&options), EXIT_FAILED);
+  const int exit_code = parsed != GENIE_OK ? report(parsed, EXIT_USAGE) : live_on(&options);
   genie_arena_deinit(&arena);
   return exit_code;
 }

@@ -75,6 +75,10 @@ static const char *parse_device(const char *name, uint32_t *out_ordinal) {
   return NULL;
 }
 
+bool genie_node_can_lose(const char *kind) {
+  return strcmp(kind, "cuda") == 0;
+}
+
 void genie_node_list_devices(const genie_node_t *node, genie_node_device_fn_t visit, void *context) {
   const char *list = node->options->devices;
   char name[kDeviceNameBytes];

@@ -2,8 +2,11 @@
 #ifndef GENIE_REMOTE_EXEC_DAEMON_NODE_H_
 #define GENIE_REMOTE_EXEC_DAEMON_NODE_H_
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
+#include "remote_exec/daemon/keeper.h"
 #include "remote_exec/daemon/log.h"
 #include "remote_exec/daemon/node_arena.h"
 #include "remote_exec/daemon/options.h"
@@ -12,6 +15,14 @@
 #include "remote_exec/metrics/metrics.h"
 #include "remote_exec/store/store.h"
 #include "remote_exec/transport/ucx.h"
+
+enum { GENIE_NODE_DEVICES = 64 };
+
+// A device of the machine.
+typedef struct genie_node_device {
+  const char *kind;  // static storage
+  uint32_t ordinal;
+} genie_node_device_t;
 
 // Immutable after start but for what is thread-safe itself.
 typedef struct genie_node {
@@ -29,6 +40,11 @@ typedef struct genie_node {
   char software[128];
   char code_directory[4096];  // where devices keep code that they compiled
   uint64_t start_ns;
+  const genie_keeper_life_t *life;  // NULL without a keeper
+  pthread_t main_thread;
+  pthread_mutex_t lost_mutex;  // lost_device.h
+  genie_node_device_t lost[GENIE_NODE_DEVICES];
+  uint32_t lost_count;
   atomic_bool is_draining;  // no further sessions
   atomic_uint_least64_t call_count;
   atomic_uint_least64_t failed_call_count;
@@ -48,6 +64,9 @@ genie_status_t genie_node_open_ucx(genie_node_t *node, genie_channel_t *control,
 // The kind of the device that `name`, as in "cpu0", stands for. NOT_FOUND lists the devices that plans may use.
 genie_status_t genie_node_find_device(const genie_node_t *node, const char *name, const char **out_kind,
                                       uint32_t *out_ordinal) GENIE_MUST_USE;
+
+// Whether devices of this kind can be lost while the process lives on.
+bool genie_node_can_lose(const char *kind);
 
 // Calls `visit` with each device that plans may use.
 typedef void (*genie_node_device_fn_t)(void *context, const char *name, const char *kind, uint32_t ordinal);

@@ -76,6 +76,7 @@ void genie_node_session_release(genie_node_session_t *session) {
   }
   genie_share_destroy(session->share);
   genie_model_close(session->model);
+  genie_allocator_free(session->allocator, session->places);
   genie_store_image_close(session->weights);
   for (uint32_t i = 0; i < session->peer_count; ++i) {
     genie_allocator_free(session->allocator, session->peers[i].places);

@@ -38,6 +38,8 @@ typedef struct genie_node_session {
   uint8_t token[GENIE_WIRE_TOKEN_BYTES];
   genie_store_image_t *weights;  // that the model reads from
   genie_model_t *model;
+  genie_share_place_t *places;  // that it hosts, in the share's order
+  uint32_t place_count;
   genie_share_t *share;
   uint64_t charged_bytes;
   bool is_charged;  // for one session

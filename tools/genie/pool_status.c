@@ -34,8 +34,8 @@ typedef struct asking {
 static void list_devices(const Genie__Wire__NodeInfo *info, answer_t *answer) {
   size_t length = 0;
   for (size_t i = 0; i < info->n_devices && length < sizeof(answer->devices); ++i) {
-    length += (size_t)snprintf(answer->devices + length, sizeof(answer->devices) - length, "%s%s", i == 0 ? "" : ",",
-                               info->devices[i]->name);
+    length += (size_t)snprintf(answer->devices + length, sizeof(answer->devices) - length, "%s%s%s", i == 0 ? "" : ",",
+                               info->devices[i]->name, info->devices[i]->is_lost ? "(lost)" : "");
   }
 }
 

@@ -1,5 +1,8 @@
 // A driver for tests without a GPU: a shared library with libcuda's functions over host memory. It runs the kernels of
 // tests/support/cuda_example.h, keeps graphs, counts what is alive, and fails when it is told to. One thread at a time.
+//
+// Of a process that a test cannot reach into, the context ends with a fault when a file `fault` appears beside the
+// library, which then goes.
 #ifndef GENIE_RUNTIME_DEVICE_CUDA_FAKE_CUDA_H_
 #define GENIE_RUNTIME_DEVICE_CUDA_FAKE_CUDA_H_
 

@@ -91,6 +91,9 @@ static int compile(const genie_compiler_options_t *options) {
   genie_pipeline_input_t inputs[INPUT_CAPACITY];
   int input_count;
   genie_status_t status = inputs_gather(options, INPUT_CAPACITY, inputs, &input_count);
+  if (status == GENIE_OK) {
+    status = genie_pipeline_check_usage(options, input_count, inputs);
+  }
   if (status != GENIE_OK) {
     return report(status, EXIT_USAGE);
   }

@@ -140,16 +140,25 @@ static genie_status_t parse_bound(const char *text, char out_name[BOUND_NAME_BYT
   return GENIE_OK;
 }
 
-static genie_status_t import_archives(pipeline_t *pipeline) {
-  const genie_config_list_t *texts = &pipeline->options->symbol_bounds;
+static genie_status_t check_bounds(const genie_config_list_t *texts) {
   if (texts->count > BOUND_CAPACITY) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--max-symbol: at most %d are taken", BOUND_CAPACITY);
   }
+  for (int i = 0; i < (int)texts->count; ++i) {
+    char name[BOUND_NAME_BYTES];
+    int64_t maximum;
+    GENIE_RETURN_IF_ERROR(parse_bound(texts->values[i], name, &maximum));
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t import_archives(pipeline_t *pipeline) {
+  const genie_config_list_t *texts = &pipeline->options->symbol_bounds;
   char names[BOUND_CAPACITY][BOUND_NAME_BYTES];
   genie_import_bound_t bounds[BOUND_CAPACITY];
   for (int i = 0; i < (int)texts->count; ++i) {
+    bounds[i] = (genie_import_bound_t){.symbol = names[i]};
     GENIE_RETURN_IF_ERROR(parse_bound(texts->values[i], names[i], &bounds[i].maximum));
-    bounds[i].symbol = names[i];
   }
   pipeline->module = mlirModuleCreateEmpty(mlirLocationUnknownGet(pipeline->context));
   for (int i = 0; i < pipeline->input_count; ++i) {
@@ -161,6 +170,14 @@ static genie_status_t import_archives(pipeline_t *pipeline) {
     GENIE_RETURN_IF_ERROR(genie_import_pt2(&options, input->path, pipeline->module, pipeline->findings));
     if (!pipeline->options->check) {
       GENIE_RETURN_IF_ERROR(genie_findings_status(pipeline->findings, input->path));
+    }
+  }
+  for (int i = 0; i < (int)texts->count; ++i) {
+    if (!bounds[i].is_used) {
+      return genie_status_make(GENIE_STATUS_NOT_FOUND,
+                               "--max-symbol=%s: the model has no dynamic size of this name; geniec --emit=import "
+                               "prints those that it has (genie.symbols)",
+                               texts->values[i]);
     }
   }
   return GENIE_OK;
@@ -211,19 +228,26 @@ static genie_status_t stage_passes(pipeline_t *pipeline, const char *phase) {
   return GENIE_OK;
 }
 
+static const genie_pass_info_t *find_pass(const char *name, size_t length) {
+  for (int i = 0; i < genie_pass_table_count; ++i) {
+    if (strlen(genie_pass_table[i].name) == length && strncmp(genie_pass_table[i].name, name, length) == 0) {
+      return &genie_pass_table[i];
+    }
+  }
+  return NULL;
+}
+
+// Runs the passes of "A,B"; without a pipeline it only finds them.
 static genie_status_t run_named_passes(pipeline_t *pipeline, const char *names) {
   for (const char *name = names; *name != '\0';) {
     const size_t length = strcspn(name, ",");
-    const genie_pass_info_t *pass = NULL;
-    for (int i = 0; i < genie_pass_table_count; ++i) {
-      if (strlen(genie_pass_table[i].name) == length && strncmp(genie_pass_table[i].name, name, length) == 0) {
-        pass = &genie_pass_table[i];
-      }
-    }
+    const genie_pass_info_t *pass = find_pass(name, length);
     if (pass == NULL) {
-      return genie_status_make(GENIE_STATUS_NOT_FOUND, "--run-pass: there is no pass '%.*s'", (int)length, name);
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--run-pass: there is no pass '%.*s'", (int)length, name);
     }
-    GENIE_RETURN_IF_ERROR(run_pass(pipeline, pass));
+    if (pipeline != NULL) {
+      GENIE_RETURN_IF_ERROR(run_pass(pipeline, pass));
+    }
     name += length + (name[length] == ',');
   }
   return GENIE_OK;
@@ -436,12 +460,46 @@ static genie_status_t set_targets(pipeline_t *pipeline) {
   return GENIE_OK;
 }
 
-static genie_status_t run(pipeline_t *pipeline) {
-  const genie_compiler_options_t *options = pipeline->options;
-  const char *emit = options->emit != NULL        ? options->emit
-                     : options->run_pass != NULL  ? "genie"
-                     : options->explain_semantics ? "recognise"
-                                                  : "emit";
+// What is to be printed or, "emit", written.
+static const char *emission_of(const genie_compiler_options_t *options) {
+  return options->emit != NULL        ? options->emit
+         : options->run_pass != NULL  ? "genie"
+         : options->explain_semantics ? "recognise"
+                                      : "emit";
+}
+
+static genie_status_t check_dumps(const genie_config_list_t *names) {
+  for (int i = 0; i < (int)names->count; ++i) {
+    bool is_known = find_pass(names->values[i], strlen(names->values[i])) != NULL;
+    for (int j = 0; j < STAGE_KERNELS; ++j) {
+      is_known = is_known || strcmp(stages[j].name, names->values[i]) == 0;
+    }
+    if (!is_known) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                               "--dump-after=%s: there is no such pass or phase; docs/reference/passes.md lists them",
+                               names->values[i]);
+    }
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t check_overwrite(const char *output, int input_count, const genie_pipeline_input_t *inputs) {
+  struct stat target, source;
+  if (output == NULL || stat(output, &target) != 0) {
+    return GENIE_OK;
+  }
+  for (int i = 0; i < input_count; ++i) {
+    if (stat(inputs[i].path, &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino) {
+      return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: is the input; the output needs another name",
+                               output);
+    }
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_pipeline_check_usage(const genie_compiler_options_t *options, int input_count,
+                                          const genie_pipeline_input_t *inputs) {
+  const char *emit = emission_of(options);
   const int last = stage_of_emission(emit);
   if (last < 0) {
     char names[256];
@@ -452,6 +510,19 @@ static genie_status_t run(pipeline_t *pipeline) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--explain-html=%s: there is no page without a plan",
                              options->explain_html);
   }
+  if (options->run_pass != NULL) {
+    GENIE_RETURN_IF_ERROR(run_named_passes(NULL, options->run_pass));
+  }
+  GENIE_RETURN_IF_ERROR(check_dumps(&options->dump_after));
+  GENIE_RETURN_IF_ERROR(check_bounds(&options->symbol_bounds));
+  GENIE_RETURN_IF_ERROR(check_overwrite(options->output, input_count, inputs));
+  return check_overwrite(options->explain_html, input_count, inputs);
+}
+
+static genie_status_t run(pipeline_t *pipeline) {
+  const genie_compiler_options_t *options = pipeline->options;
+  const char *emit = emission_of(options);
+  const int last = stage_of_emission(emit);
   GENIE_RETURN_IF_ERROR(load_plugins(pipeline));
   GENIE_RETURN_IF_ERROR(run_stage(pipeline, STAGE_IMPORT));
   if (!options->check && options->run_pass == NULL && strcmp(stages[last].name, "emit") == 0) {

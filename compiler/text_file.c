@@ -36,26 +36,9 @@ static genie_status_t write_in_place(const char *path, const char *text, size_t 
   return is_written ? GENIE_OK : failure(path, error);
 }
 
-// Devices and pipes are written to; a rename would replace them.
-static genie_status_t write_special(const char *path, const char *text, size_t length) {
-  FILE *file = fopen(path, "wb");
-  if (file == NULL) {
-    return failure(path, errno);
-  }
-  int error = fwrite(text, 1, length, file) == length ? 0 : errno;
-  if (fclose(file) != 0 && error == 0) {
-    error = errno;
-  }
-  return error == 0 ? GENIE_OK : failure(path, error);
-}
-
 genie_status_t genie_text_file_write(const char *path, const char *text, size_t length) {
   if (path == NULL || strcmp(path, "-") == 0) {
     return write_stdout(text, length);
-  }
-  struct stat info;
-  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
-    return write_special(path, text, length);
   }
   struct stat existing;
   if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) {

@@ -9,6 +9,7 @@
 typedef struct genie_import_bound {
   const char *symbol;
   int64_t maximum;
+  bool is_used;  // set by the import of an entry that has the symbol
 } genie_import_bound_t;
 
 enum {
@@ -18,7 +19,7 @@ enum {
 typedef struct genie_import_options {
   const char *entry;  // name of the function, "main" when NULL
   int bound_count;
-  const genie_import_bound_t *bounds;
+  genie_import_bound_t *bounds;
   FILE *notes;  // where notes about defaults go, or NULL
 } genie_import_options_t;
 

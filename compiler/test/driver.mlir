@@ -4,6 +4,8 @@
 // RUN: geniec %s --emit=import --dump-after=import 2>&1 >/dev/null | FileCheck %s --check-prefix=DUMP
 // RUN: not geniec %s --emit=nothing 2>&1 | FileCheck %s --check-prefix=STAGE
 // RUN: not geniec %s --run-pass=nothing 2>&1 | FileCheck %s --check-prefix=PASS
+// RUN: not geniec %s --dump-after=nothing 2>&1 | FileCheck %s --check-prefix=NODUMP
+// RUN: cp %s %t.mlir && not geniec %t.mlir -o %t.mlir 2>&1 | FileCheck %s --check-prefix=SAME && cmp %s %t.mlir
 // RUN: not geniec %s --entry=a=%s --entry=a=%s 2>&1 | FileCheck %s --check-prefix=ENTRY
 // RUN: not geniec %s --emit=genie -o %t/missing/x.mlir 2>&1 | FileCheck %s --check-prefix=OUTPUT
 // RUN: geniec %s -o %t.gplan -MD && FileCheck %s --check-prefix=DEPFILE < %t.gplan.d
@@ -15,6 +17,8 @@
 // DUMP: genie.relu
 // STAGE: --emit=nothing: give one of import, canonicalise
 // PASS: --run-pass: there is no pass 'nothing'
+// NODUMP: --dump-after=nothing: there is no such pass or phase
+// SAME: .mlir: is the input; the output needs another name
 // ENTRY: would be the same entry
 // OUTPUT: missing/x.mlir: cannot be written
 // DEPFILE: .gplan: {{.*}}driver.mlir

@@ -1,6 +1,7 @@
 """Captures a PyTorch module as a `.pt2` archive that geniec reads."""
 
 import contextlib
+import io
 import os
 import tempfile
 import warnings
@@ -41,16 +42,54 @@ def save(program, path):
     path = os.fspath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path}: is not a regular file")
-    handle, partial = tempfile.mkstemp(suffix=".pt2", prefix=".genie-", dir=os.path.dirname(path) or ".")
-    os.close(handle)
     try:
-        with _quiet():
-            torch.export.save(program, partial)
+        handle, partial = tempfile.mkstemp(suffix=".pt2", prefix=".genie-", dir=os.path.dirname(path) or ".")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, path) from None
+    try:
+        with open(handle, "wb") as file, _quiet():
+            os.fchmod(handle, 0o666 & ~_umask())
+            sink = _Sink(file)
+            torch.export.save(program, sink)
+            if sink.failure is not None:
+                raise type(sink.failure)(sink.failure.errno, sink.failure.strerror, path)
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
         raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class _Sink(io.RawIOBase):
+    """Passes bytes on to a file until that fails, and keeps the failure: PyTorch's writer ends the process when its own fails."""
+
+    def __init__(self, file):
+        self._file, self.failure = file, None
+
+    def writable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        """PyTorch goes back to the start when all is written, for a reader that is not there."""
+        return offset
+
+    def write(self, data):
+        if self.failure is None:
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except OSError as error:
+                self.failure = error
+        return len(data)
 
 
 def _distinct(tree):

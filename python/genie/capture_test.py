@@ -106,3 +106,35 @@ def test_the_command_names_what_is_wrong(tmp_path, source, says):
     done = run_command(source, "-o", "m.pt2", folder=tmp_path)
     assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr
     assert not os.listdir(tmp_path)
+
+
+def limited_export(folder, limit_bytes):
+    """Runs the command where no file may grow beyond a size: to a writer that is a full disk."""
+    (folder / "small.py").write_text("import torch\n\ndef make():\n    return torch.nn.Linear(400, 40), (torch.randn(1, 400),)\n")
+    command = f"ulimit -f {limit_bytes // 1024}; trap '' XFSZ; exec {sys.executable} -m genie.export small:make -o out.pt2"
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    done = limited_export(tmp_path, 32 << 10)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert "out.pt2" in done.stderr and "too large" in done.stderr, done.stderr
+    assert not list(tmp_path.glob("*.pt2"))
+
+
+def test_others_may_read_what_the_command_writes(tmp_path):
+    done = limited_export(tmp_path, 1 << 20)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.pt2").stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing/out.pt2"):
+        genie.export(torch.nn.ReLU(), (torch.ones(2),), path=tmp_path / "missing" / "out.pt2")
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

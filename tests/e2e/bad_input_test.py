@@ -5,7 +5,7 @@ import os
 import pathlib
 import pickle
 import stat
-import stat
+import subprocess
 import zipfile
 
 import pytest
@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 import archives
+from genie import toolchain
 
 
 def assert_refused(done, *says, status=1):
@@ -172,6 +173,41 @@ def test_geniec_refuses_to_replace_what_is_not_a_file(geniec, mlp, tmp_path):
 
 def test_geniec_leaves_no_partial_file_on_a_full_disk(geniec, mlp):
     assert_refused(geniec(mlp.path, "-o", "/dev/full"), "/dev/full")
+
+
+@pytest.mark.parametrize("option", ["-o", "--explain-html"])
+def test_geniec_never_overwrites_its_input(option, geniec, mlp, tmp_path):
+    copy = tmp_path / "model.pt2"
+    copy.write_bytes(mlp.path.read_bytes())
+    assert_refused(geniec("model.pt2", option, copy, folder=tmp_path), "model.pt2", "is the input", status=2)
+    assert copy.read_bytes() == mlp.path.read_bytes() and os.listdir(tmp_path) == ["model.pt2"]
+
+
+def test_geniec_names_a_dynamic_size_that_the_model_lacks(geniec, mlp, tmp_path):
+    assert_refused(geniec(mlp.path, "--max-symbol=s99=4", "-o", tmp_path / "out.gplan"), "--max-symbol=s99=4")
+    assert not os.listdir(tmp_path)
+
+
+def on_a_small_disk(tool, *arguments, folder, limit_bytes=4096):
+    """Runs a tool where no file may grow beyond a size."""
+    command = f"ulimit -f {limit_bytes // 1024}; trap '' XFSZ; exec \"$@\""
+    full = ["bash", "-c", command, "bash", toolchain.find(f"bin/{tool}"), *map(str, arguments)]
+    return subprocess.run(full, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("option", [[], ["--emit=llvm"]], ids=["plan", "text"])
+def test_geniec_leaves_nothing_where_the_disk_is_too_small(option, mlp, tmp_path):
+    assert_refused(on_a_small_disk("geniec", mlp.path, *option, "-o", "out", folder=tmp_path), "out: cannot")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("option", [["--outputs", "out"], ["--output", "output0=@out"]], ids=["safetensors", "npy"])
+def test_genie_leaves_nothing_where_the_disk_is_too_small(option, plan_of, tmp_path):
+    archive = archives.of_module(tmp_path, torch.nn.Identity(), (torch.zeros(40, 50),))
+    arguments = ["run", plan_of(archive.path), "--inputs", archive.calls[0][0]]
+    before = sorted(os.listdir(tmp_path))
+    assert_refused(on_a_small_disk("genie", *arguments, *option, folder=tmp_path), "cannot write out")
+    assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_a_device_is_written_to_and_never_replaced(geniec, mlp, tmp_path):

@@ -30,8 +30,12 @@ static void bound_symbol(const pt2_importer_t *im, genie_ir_symbol_t *symbol) {
   symbol->minimum = range != NULL && range->minimum > 1 ? range->minimum : 1;
   symbol->maximum = range != NULL && range->has_maximum ? range->maximum : 0;
   for (int i = 0; i < im->options->bound_count; ++i) {
-    const genie_import_bound_t *bound = &im->options->bounds[i];
-    if (strcmp(bound->symbol, symbol->name) == 0 && (symbol->maximum == 0 || bound->maximum < symbol->maximum)) {
+    genie_import_bound_t *bound = &im->options->bounds[i];
+    if (strcmp(bound->symbol, symbol->name) != 0) {
+      continue;
+    }
+    bound->is_used = true;
+    if (symbol->maximum == 0 || bound->maximum < symbol->maximum) {
       symbol->maximum = bound->maximum;
     }
   }

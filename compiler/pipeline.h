@@ -11,12 +11,14 @@ typedef struct genie_pipeline_input {
   char entry[128];  // "" : main
 } genie_pipeline_input_t;
 
-// INVALID_ARGUMENT when the options and inputs make no sense together or name a stage or pass that is none: exit code 2.
+// INVALID_ARGUMENT when the options and inputs make no sense together or name a stage or pass that is none: exit
+// code 2.
 genie_status_t genie_pipeline_check_usage(const genie_compiler_options_t *options, int input_count,
                                           const genie_pipeline_input_t *inputs) GENIE_MUST_USE;
 
 // Runs the compile that `options` describe: reads the inputs, runs the stages up to the one asked for, writes the plan
-// or the text. The usage has been checked. No output file is left behind on failure. With --check, `findings` is the result and nothing is written.
+// or the text. The usage has been checked. No output file is left behind on failure. With --check, `findings` is the
+// result and nothing is written.
 genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int input_count,
                                   const genie_pipeline_input_t *inputs, genie_findings_t *findings) GENIE_MUST_USE;
 

@@ -174,7 +174,10 @@ typedef struct genie_session_options {
   // NULL.
   const char *library_path;
   const genie_remote_options_t *remote;  // NULL: all places are in this process
-  uint64_t reserved[3];                  // 0
+  // Record what every place does and what travels: genie_session_trace(). Kernels of a GPU are then waited for one by
+  // one.
+  bool has_trace;
+  uint64_t reserved[2];  // 0
 } genie_session_options_t;
 
 // Reads the weights into memory, loads the code and initialises the state; `options` may be NULL.
@@ -338,6 +341,36 @@ GENIE_API uint32_t genie_session_traffic_count(const genie_session_t *session, u
 // arrives, which may fail as a run does; submitted calls count there alone.
 GENIE_API genie_status_t genie_session_traffic(const genie_session_t *session, uint32_t entry, uint32_t index,
                                                genie_session_traffic_t *out_traffic) GENIE_MUST_USE;
+
+typedef enum genie_session_trace_kind {
+  GENIE_TRACE_INSTRUCTION = 1,  // a place executed an instruction of its list
+  GENIE_TRACE_TRANSFER = 2,     // what one node sent another was on its way
+  GENIE_TRACE_CALL = 3,         // the inputs of a call were on their way to a node
+  GENIE_TRACE_RESULT = 4,       // its outputs to the caller
+} genie_session_trace_kind_t;
+
+// Something that happened in a session.
+typedef struct genie_session_trace_event {
+  genie_session_trace_kind_t kind;
+  const char *what;         // "launch", "copy", "send", "receive", ..; "transfer", "inputs", "outputs"
+  const char *name;         // of the kernel, or of the value that moves
+  const char *module;       // of the model, of a launch; else ""
+  const char *source;       // the place that executes; where what moves comes from, "" the caller
+  const char *destination;  // of what moves, "" the caller
+  uint64_t call;            // runs of the session, from 1
+  uint64_t bytes;           // payload that moved
+  uint64_t begin_ns;        // by this process's monotonic clock
+  uint64_t end_ns;
+  uint64_t error_ns;  // how far both may be off: half of the round trip by which a node's clock was read
+  uint64_t reserved[2];
+} genie_session_trace_event_t;
+
+// What happened since the session was made or the trace was read last, by begin; of a session on other nodes, on all of
+// them. Events belong to the session and live until the next call. `out_dropped_count`: records that did not fit, of
+// 32768 a process. FAILED_PRECONDITION: the session was made without has_trace. ABORTED, DEADLINE_EXCEEDED: a node is
+// gone. No run is in progress.
+GENIE_API genie_status_t genie_session_trace(genie_session_t *session, const genie_session_trace_event_t **out_events,
+                                             uint32_t *out_event_count, uint64_t *out_dropped_count) GENIE_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,8 @@ class SessionOptions(Structure):
         ("cache_directory", c_char_p),
         ("library_path", c_char_p),
         ("remote", POINTER(RemoteOptions)),
-        ("reserved", c_uint64 * 3),
+        ("has_trace", c_bool),
+        ("reserved", c_uint64 * 2),
     ]
 
 
@@ -96,6 +97,25 @@ class Traffic(Structure):
     ]
 
 
+class TraceEvent(Structure):
+    """Something that happened in a session; the header documents the fields."""
+
+    _fields_ = [
+        ("kind", c_uint32),
+        ("what", c_char_p),
+        ("name", c_char_p),
+        ("module", c_char_p),
+        ("source", c_char_p),
+        ("destination", c_char_p),
+        ("call", c_uint64),
+        ("bytes", c_uint64),
+        ("begin_ns", c_uint64),
+        ("end_ns", c_uint64),
+        ("error_ns", c_uint64),
+        ("reserved", c_uint64 * 2),
+    ]
+
+
 # name: (result, arguments); a status result is checked by `check`.
 _STATUS = c_uint64
 _FUNCTIONS = {
@@ -123,6 +143,7 @@ _FUNCTIONS = {
     "genie_submission_destroy": (None, [c_void_p]),
     "genie_session_traffic_count": (c_uint32, [c_void_p, c_uint32]),
     "genie_session_traffic": (_STATUS, [c_void_p, c_uint32, c_uint32, POINTER(Traffic)]),
+    "genie_session_trace": (_STATUS, [c_void_p, POINTER(POINTER(TraceEvent)), POINTER(c_uint32), POINTER(c_uint64)]),
     "genie_session_reset_state": (_STATUS, [c_void_p]),
     "genie_session_read_state": (_STATUS, [c_void_p, c_char_p, c_void_p, c_uint64]),
     "genie_session_write_state": (_STATUS, [c_void_p, c_char_p, c_void_p, c_uint64]),

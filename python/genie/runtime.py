@@ -4,7 +4,7 @@ Tensors are not copied: a run reads the memory of contiguous input tensors and w
 """
 
 import os
-from ctypes import byref, c_char_p, c_uint32, c_void_p, pointer
+from ctypes import POINTER, byref, c_char_p, c_uint32, c_uint64, c_void_p, pointer
 
 import torch
 
@@ -96,11 +96,12 @@ class Session:
     also measured by the GPU's clock.
 
     `pool` is the path of a pool descriptor (docs/pool.md): the plan's places then run on its nodes, or where `places`,
-    as in {"local:cpu0": "node1:cpu0"}, moves them; `key` and `known_nodes` are files as of `genie run`.
+    as in {"local:cpu0": "node1:cpu0"}, moves them; `key` and `known_nodes` are files as of `genie run`. With `trace` it
+    records what every place and link does.
     """
 
     def __init__(
-        self, model, threads=0, device=None, library_path=None, cache=None, device_time=False, pool=None, places=None, key=None, known_nodes=None
+        self, model, threads=0, device=None, library_path=None, cache=None, device_time=False, pool=None, places=None, key=None, known_nodes=None, trace=False
     ):
         self.model = model
         self._handle = c_void_p()
@@ -108,6 +109,7 @@ class Session:
             device=device and device.encode(),
             thread_count=threads,
             has_device_time=device_time,
+            has_trace=trace,
             cache_directory=cache and cache.encode(),
             library_path=library_path and library_path.encode(),
         )
@@ -137,6 +139,16 @@ class Session:
             texts = {name: getattr(row, name).decode() for name in ("name", "phase", "source", "destination")}
             rows.append(texts | {name: getattr(row, name) for name in ("maximum_bytes", "planned_bytes", "last_bytes", "total_bytes")})
         return rows
+
+    def trace(self):
+        """What happened since the trace was read last, by begin: a dict for each event (genie_session_trace_event_t)."""
+        events, count, dropped = POINTER(library.TraceEvent)(), c_uint32(), c_uint64()
+        check(library.load().genie_session_trace(self._handle, byref(events), byref(count), byref(dropped)))
+        texts, numbers = ("what", "name", "module", "source", "destination"), ("call", "bytes", "begin_ns", "end_ns", "error_ns")
+        return [
+            {name: getattr(event, name).decode() for name in texts} | {name: getattr(event, name) for name in numbers}
+            for event in events[: count.value]
+        ]
 
     def read_state(self, name):
         info = self._state(name)

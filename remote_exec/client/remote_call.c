@@ -264,7 +264,12 @@ static genie_status_t send_to_node(genie_remote_session_t *session, uint32_t ind
                                    .header_bytes = header_bytes,
                                    .payload = piece_count > 0 ? session->pieces : NULL,
                                    .payload_count = piece_count};
-  return genie_channel_send(node->calls, &message, genie_liveness_transfer_deadline(view.payload_bytes));
+  const uint64_t begin_ns = genie_trace_now_ns(session->base.trace);
+  GENIE_RETURN_IF_ERROR(
+      genie_channel_send(node->calls, &message, genie_liveness_transfer_deadline(view.payload_bytes)));
+  genie_trace_add(session->base.trace, GENIE_TRACE_RECORD_CALLED, node->places[0], call->id, view.payload_bytes,
+                  begin_ns);
+  return GENIE_OK;
 }
 
 static uint64_t all_nodes(const genie_remote_session_t *session) {
@@ -450,7 +455,9 @@ static genie_status_t take_result(genie_remote_node_t *node, size_t header_bytes
                                                            genie_liveness_transfer_deadline(payload_bytes));
   }
   if (result.frame.code == GENIE_STATUS_OK) {
+    const uint64_t begin_ns = genie_trace_now_ns(session->base.trace);
     const genie_status_t received = receive_outputs(node, call, &result);
+    genie_trace_add(session->base.trace, GENIE_TRACE_RECORD_RESULT, node->places[0], call_id, payload_bytes, begin_ns);
     release_call(node, call,
                  received == GENIE_OK
                      ? GENIE_OK

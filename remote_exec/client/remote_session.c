@@ -274,6 +274,8 @@ static void destroy(genie_session_t *base) {
     genie_allocator_free(allocator, tables[i]);
   }
   genie_arena_deinit(&session->link_arena);
+  genie_arena_deinit(&base->trace_arena);
+  genie_trace_destroy(base->trace);
   genie_ucx_fabric_destroy(session->setup.fabric);
   genie_allocator_free(session->base.allocator, session->setup.weights_path);
   genie_client_keys_deinit(&session->setup.keys);
@@ -293,7 +295,8 @@ static const genie_session_ops_t kOps = {.destroy = destroy,
                                          .reconnect = reconnect,
                                          .count_traffic = genie_remote_traffic_count,
                                          .submit = genie_remote_session_submit,
-                                         .list_links = genie_remote_session_list_links};
+                                         .list_links = genie_remote_session_list_links,
+                                         .take_traces = genie_remote_session_take_traces};
 
 genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,
                                            genie_session_t **out_session) {
@@ -312,6 +315,9 @@ genie_status_t genie_session_create_remote(const genie_model_t *model, const gen
   pthread_cond_init(&session->changed, &attributes);
   pthread_condattr_destroy(&attributes);
   genie_status_t status = prepare(session, options);
+  if (status == GENIE_OK && options->has_trace) {
+    status = genie_trace_create(model->allocator, &session->base.trace);
+  }
   uint32_t failed_node = 0;
   if (status == GENIE_OK) {
     status = connect_once(session, &failed_node);

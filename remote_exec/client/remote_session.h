@@ -162,6 +162,11 @@ genie_status_t genie_remote_traffic_count(const genie_session_t *session, uint32
                                           const genie_traffic_edge_t *edge,
                                           genie_session_traffic_t *traffic) GENIE_MUST_USE;
 
+// ---- Traces: remote_trace.c ----
+
+genie_status_t genie_remote_session_take_traces(genie_session_t *session, genie_trace_batch_t *batches,
+                                                uint32_t *batch_count) GENIE_MUST_USE;
+
 // ---- Links: remote_links.c ----
 
 genie_status_t genie_remote_session_list_links(genie_session_t *session, const genie_session_link_t **out_links,

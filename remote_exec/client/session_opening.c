@@ -140,6 +140,7 @@ static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_dige
   open.label = (char *)genie_plan_string(plan, plan->entries[0].name);
   open.weights_path = node->session->setup.weights_path != NULL ? node->session->setup.weights_path : (char *)"";
   open.carrier = (char *)genie_pool_carrier_name(carrier_to(node));
+  open.has_trace = node->session->base.trace != NULL;
   const genie_status_t status =
       allocated != GENIE_OK
           ? allocated
@@ -271,7 +272,8 @@ static genie_status_t create_share(genie_remote_session_t *session, uint32_t *pl
   for (uint32_t place = 0; place < plan->place_count; ++place) {
     if (session->setup.pool->nodes[session->setup.placements[place].node].address == NULL) {
       places[count] = place;
-      hosted[count++] = (genie_share_place_t){.place = place, .options = {.thread_count = session->setup.thread_count}};
+      hosted[count++] = (genie_share_place_t){
+          .place = place, .options = {.thread_count = session->setup.thread_count, .trace = session->base.trace}};
     }
   }
   *out_place_count = count;

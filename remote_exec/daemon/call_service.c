@@ -116,7 +116,11 @@ static genie_status_t send_outputs(const caller_t *caller, const genie_wire_call
     }
     result.payload_bytes += output.bytes;
   }
-  return send_result(caller, &result, piece_count);
+  const uint64_t begin_ns = genie_trace_now_ns(caller->session->trace);
+  GENIE_RETURN_IF_ERROR(send_result(caller, &result, piece_count));
+  genie_trace_add(caller->session->trace, GENIE_TRACE_RECORD_ANSWERED, genie_share_place_index(share, 0),
+                  call->frame.call_id, result.payload_bytes, begin_ns);
+  return GENIE_OK;
 }
 
 // The message of a failed call goes to the client as it is, cut to what the wire takes.
@@ -145,8 +149,12 @@ static genie_status_t run_call(const caller_t *caller, const genie_wire_call_vie
   genie_metrics_t *metrics = &caller->node->metrics;
   const genie_deadline_ns_t deadline = deadline_of(call);
   genie_status_t status = bind_call(caller, call);
+  const uint32_t place = genie_share_place_index(session->share, 0);
   if (status == GENIE_OK) {
+    const uint64_t taking_ns = genie_trace_now_ns(session->trace);
     GENIE_RETURN_IF_ERROR(receive_inputs(caller, call));
+    genie_trace_add(session->trace, GENIE_TRACE_RECORD_TAKEN, place, call->frame.call_id, call->payload_bytes,
+                    taking_ns);
     const uint64_t begin_ns = genie_deadline_clock_ns();
     genie_metrics_add(metrics, GENIE_METRIC_CALLS_RUNNING, 1);
     status = genie_share_run(session->share, call->frame.call_id, deadline);

@@ -291,6 +291,20 @@ static genie_status_t open_weights(const control_t *control, const Genie__Wire__
   return loaded;
 }
 
+// Places record into one trace, for the client to ask for.
+static genie_status_t open_trace(const control_t *control, const Genie__Wire__OpenSession *open, opened_t *opened) {
+  genie_node_session_t *session = opened->session;
+  if (!open->has_trace) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(genie_node_session_charge(session, genie_trace_measure()));
+  GENIE_RETURN_IF_ERROR(genie_trace_create(control->node->allocator, &session->trace));
+  for (uint32_t i = 0; i < opened->place_count; ++i) {
+    opened->places[i].options.trace = session->trace;
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t fill_session(control_t *control, const Genie__Wire__OpenSession *open, const uint8_t *bytes,
                                    uint64_t size_bytes, opened_t *opened) {
   genie_plan_digest_t digest;
@@ -300,6 +314,7 @@ static genie_status_t fill_session(control_t *control, const Genie__Wire__OpenSe
   }
   GENIE_RETURN_IF_ERROR(open_model(control, bytes, size_bytes, opened));
   GENIE_RETURN_IF_ERROR(open_places(control, open, opened));
+  GENIE_RETURN_IF_ERROR(open_trace(control, open, opened));
   return open_weights(control, open, opened);
 }
 
@@ -591,6 +606,25 @@ static genie_status_t answer_traffic(control_t *control, const Genie__Wire__GetT
                             : answer_failure(control, request->session_id, status);
 }
 
+static genie_status_t answer_trace(control_t *control, const Genie__Wire__GetTrace *request) {
+  enum { kRecords = 1024 };
+  opened_t *opened = NULL;
+  genie_status_t status = find_session(control, request->session_id, &opened);
+  if (status == GENIE_OK && opened->session->trace == NULL) {
+    status = genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the session was opened without a trace");
+  }
+  if (status != GENIE_OK) {
+    return answer_failure(control, request->session_id, status);
+  }
+  genie_trace_record_t records[kRecords];
+  Genie__Wire__Trace trace = GENIE__WIRE__TRACE__INIT;
+  trace.session_id = request->session_id;
+  const uint32_t count = genie_trace_take(opened->session->trace, records, kRecords, &trace.dropped_count);
+  trace.records = (ProtobufCBinaryData){.data = (uint8_t *)records, .len = count * sizeof(*records)};
+  trace.has_more = count == kRecords;
+  return answer(control, GENIE_WIRE_TRACE, &trace.base);
+}
+
 typedef struct device_list {
   genie_node_t *node;
   Genie__Wire__DeviceInfo infos[kDevices];
@@ -678,6 +712,7 @@ static genie_status_t answer_stats(const control_t *control) {
 static genie_status_t answer_ping(const control_t *control, const Genie__Wire__Ping *ping, uint64_t payload_bytes) {
   Genie__Wire__Pong pong = GENIE__WIRE__PONG__INIT;
   pong.sequence = ping->sequence;
+  pong.clock_ns = genie_deadline_clock_ns();
   GENIE_RETURN_IF_ERROR(skip(control, payload_bytes));
   if (ping->reply_bytes > GENIE_WIRE_MAX_PROBE_BYTES) {
     return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "a ping asks for %llu bytes",
@@ -718,6 +753,8 @@ static genie_status_t take_control(control_t *control, const genie_wire_control_
       return close_by_request(control, message->close_session);
     case GENIE_WIRE_GET_TRAFFIC:
       return answer_traffic(control, message->get_traffic);
+    case GENIE_WIRE_GET_TRACE:
+      return answer_trace(control, message->get_trace);
     case GENIE_WIRE_READ_STATE:
       return read_state(control, message->read_state);
     case GENIE_WIRE_WRITE_STATE:

@@ -75,6 +75,7 @@ void genie_node_session_release(genie_node_session_t *session) {
     return;
   }
   genie_share_destroy(session->share);
+  genie_trace_destroy(session->trace);
   genie_model_close(session->model);
   genie_allocator_free(session->allocator, session->places);
   genie_store_image_close(session->weights);

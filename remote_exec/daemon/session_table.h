@@ -41,6 +41,7 @@ typedef struct genie_node_session {
   genie_share_place_t *places;  // that it hosts, in the share's order
   uint32_t place_count;
   genie_share_t *share;
+  genie_trace_t *trace;  // of what the share does; NULL: nothing is recorded
   uint64_t charged_bytes;
   bool is_charged;  // for one session
   bool is_ucx;      // call connections are raised to the ucx carrier

@@ -18,6 +18,7 @@ struct genie_peer_link {
   uint64_t session_id;
   const genie_plan_t *plan;
   genie_mailbox_t *mailbox;
+  genie_trace_t *trace;
   bool *is_theirs;
   bool *is_ours;
   genie_channel_t *channel;
@@ -51,7 +52,10 @@ static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, s
                              tensor.transfer);
   }
   const genie_mailbox_source_t source = {.self = link->channel, .fill = fill_from_channel};
-  return genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source);
+  const uint64_t begin_ns = genie_trace_now_ns(link->trace);
+  GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source));
+  genie_trace_add(link->trace, GENIE_TRACE_RECORD_ARRIVED, tensor.transfer, tensor.call_id, payload_bytes, begin_ns);
+  return GENIE_OK;
 }
 
 // A number from the wire that names no way for a call to end reads as CANCELLED.
@@ -129,9 +133,12 @@ static genie_status_t send_tensor(void *context, const genie_send_item_t *item, 
                                    .payload = item->size_bytes > 0 ? &piece : NULL,
                                    .payload_count = item->size_bytes > 0 ? 1 : 0};
   const genie_deadline_ns_t limit = genie_liveness_transfer_deadline(item->size_bytes);
-  return genie_status_annotate(
+  const uint64_t begin_ns = genie_trace_now_ns(link->trace);
+  GENIE_RETURN_IF_ERROR(genie_status_annotate(
       genie_channel_send(link->channel, &message, item->deadline < limit ? item->deadline : limit),
-      "sending to node '%s'", link->name);
+      "sending to node '%s'", link->name));
+  genie_trace_add(link->trace, GENIE_TRACE_RECORD_SENT, item->transfer, item->call, item->size_bytes, begin_ns);
+  return GENIE_OK;
 }
 
 // ---- Construction ----
@@ -174,6 +181,7 @@ genie_status_t genie_peer_link_create(const genie_peer_link_options_t *options, 
   link->session_id = options->session_id;
   link->plan = options->plan;
   link->mailbox = options->mailbox;
+  link->trace = options->trace;
   link->channel = window;
   snprintf(link->name, sizeof(link->name), "%s", options->name);
   const genie_status_t status = fill_link(link, options);

@@ -6,6 +6,7 @@
 
 #include "remote_exec/node/mailbox.h"
 #include "remote_exec/transport/channel.h"
+#include "runtime/exec/trace.h"
 #include "runtime/plan/reader.h"
 
 typedef struct genie_peer_link genie_peer_link_t;
@@ -18,6 +19,7 @@ typedef struct genie_peer_link_options {
   genie_mailbox_t *mailbox;
   const bool *is_theirs;  // [place_count] places of the peer
   const bool *is_ours;    // [place_count] places of this node
+  genie_trace_t *trace;   // where what travels is recorded; or NULL
 } genie_peer_link_options_t;
 
 // Starts the link. It takes the channel, also on failure.

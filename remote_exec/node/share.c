@@ -41,6 +41,7 @@ struct genie_share {
   tensor_home_t *homes;  // memory of all entries'
   bool *is_ours;         // [place_count]
   genie_mailbox_t *mailbox;
+  genie_trace_t *trace;  // or NULL
 
   pthread_mutex_t mutex;  // of all below
   pthread_cond_t changed;
@@ -109,7 +110,10 @@ static genie_status_t exchange_send(genie_exchange_t *exchange, uint32_t transfe
   if (share->is_ours[destination]) {
     copy_source_t copy = {.address = address};
     const genie_mailbox_source_t source = {.self = &copy, .fill = fill_from_memory};
-    return genie_mailbox_deliver(share->mailbox, share->call_id, transfer, size_bytes, &source);
+    const uint64_t begin_ns = genie_trace_now_ns(share->trace);
+    GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(share->mailbox, share->call_id, transfer, size_bytes, &source));
+    genie_trace_add(share->trace, GENIE_TRACE_RECORD_SENT, transfer, share->call_id, size_bytes, begin_ns);
+    return GENIE_OK;
   }
   genie_peer_link_t *link = NULL;
   GENIE_RETURN_IF_ERROR(genie_mailbox_check(share->mailbox, share->call_id));
@@ -140,7 +144,7 @@ static const genie_exchange_ops_t kExchangeOps = {.send = exchange_send, .receiv
 
 static genie_status_t run_place(hosted_place_t *hosted) {
   genie_share_t *share = hosted->share;
-  const genie_place_call_t call = {.exchange = &hosted->exchange};
+  const genie_place_call_t call = {.exchange = &hosted->exchange, .call = share->call_id};
   const genie_status_t status = genie_place_run(hosted->program, share->entry, &call);
   if (status != GENIE_OK && share->hosted_count > 1) {
     genie_mailbox_cancel(share->mailbox, share->call_id, GENIE_STATUS_CANCELLED);  // the others do not wait
@@ -342,6 +346,7 @@ genie_status_t genie_share_create(const genie_model_t *model, const genie_share_
   genie_share_t *share = memory;
   share->allocator = allocator;
   share->model = model;
+  share->trace = place_count > 0 ? places[0].options.trace : NULL;
   init_locks(share);
   const genie_status_t status = fill_share(share, places, place_count);
   if (status != GENIE_OK) {
@@ -422,6 +427,7 @@ static genie_status_t attach(genie_share_t *share, const genie_share_peer_t *pee
                                                .session_id = peer->session_id,
                                                .plan = share->model->plan,
                                                .mailbox = share->mailbox,
+                                               .trace = share->trace,
                                                .is_theirs = is_theirs,
                                                .is_ours = share->is_ours};
     status = genie_peer_link_create(&options, channel, share->allocator, &link);

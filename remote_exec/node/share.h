@@ -42,7 +42,8 @@ typedef struct genie_share_tensor {
 // How much memory a share of these places takes, its mailbox filled by one call included. Saturates at UINT64_MAX.
 uint64_t genie_share_measure(const genie_plan_t *plan, const uint32_t *places, uint32_t place_count);
 
-// Loads code, weights and state of each place. Errors as genie_place_program_create(). The model outlives the share.
+// Loads code, weights and state of each place. What travels is recorded in the trace of the first place's options,
+// where all have the same. Errors as genie_place_program_create(). The model outlives the share.
 genie_status_t genie_share_create(const genie_model_t *model, const genie_share_place_t *places, uint32_t place_count,
                                   genie_allocator_t allocator, genie_share_t **out_share) GENIE_MUST_USE;
 // Accepts NULL. No run is in progress; connections are closed and threads ended.

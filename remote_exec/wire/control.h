@@ -29,6 +29,8 @@ typedef struct genie_wire_control {
     const Genie__Wire__SessionClosed *session_closed;
     const Genie__Wire__GetTraffic *get_traffic;
     const Genie__Wire__Traffic *traffic;
+    const Genie__Wire__GetTrace *get_trace;
+    const Genie__Wire__Trace *trace;
     const Genie__Wire__ReadState *read_state;
     const Genie__Wire__StateData *state_data;
     const Genie__Wire__WriteState *write_state;

@@ -18,6 +18,7 @@ static genie_status_t run_here(genie_session_t *session, uint32_t entry, const g
   GENIE_RETURN_IF_ERROR(genie_binding_check_memory(session, program, inputs, outputs, output_count));
   session->last_copy_bytes = 0;
   genie_binding_set_addresses(session, program, inputs, outputs);
+  program->call = session->run_count + 1;
   GENIE_RETURN_IF_ERROR(genie_program_run(program, session->places, session->place_count, session->exchange));
   for (uint32_t i = 0; i < session->place_count; ++i) {
     session->last_copy_bytes += session->places[i].copy_bytes;

@@ -29,6 +29,7 @@ struct genie_place_program {
   uint64_t run_count;
   uint64_t last_run_ns;
   uint64_t last_launch_count;
+  genie_trace_t *trace;
 };
 
 static genie_place_t *own_place(const genie_place_program_t *program) {
@@ -72,6 +73,7 @@ static genie_status_t create_shares(genie_place_program_t *program) {
     share_t *share = &program->shares[entry];
     GENIE_RETURN_IF_ERROR(genie_program_init(program->model, entry, program->place, program->places, false,
                                              program->transfers, &program->arena, &share->program));
+    share->program.trace = program->trace;
     GENIE_RETURN_IF_ERROR(list_bindings(program, share));
   }
   return GENIE_OK;
@@ -126,6 +128,7 @@ static genie_status_t fill_program(genie_place_program_t *program, const genie_p
       allocate(program, program->model->plan->place_count, sizeof(*program->places), &program->places));
   GENIE_RETURN_IF_ERROR(
       genie_place_init(program->model, program->place, options->device, &device_options, own_place(program)));
+  program->trace = options->trace;
   GENIE_RETURN_IF_ERROR(create_shares(program));
   GENIE_RETURN_IF_ERROR(create_memory(program));
   return create_graphs(program);
@@ -280,6 +283,7 @@ genie_status_t genie_place_run(genie_place_program_t *program, uint32_t entry, c
                              program->place);
   }
   set_addresses(program, share, call);
+  share->program.call = call->call;
   GENIE_RETURN_IF_ERROR(
       genie_program_run(&share->program, program->places, program->model->plan->place_count, call->exchange));
   finish_outputs(share, call);

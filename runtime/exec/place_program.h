@@ -15,6 +15,7 @@
 
 #include "runtime/exec/exchange.h"
 #include "runtime/exec/model.h"
+#include "runtime/exec/trace.h"
 
 typedef struct genie_place_program genie_place_program_t;
 
@@ -26,6 +27,7 @@ typedef struct genie_place_program_options {
   bool has_ordinal;       // the ordinal is meant even when it is 0
   const char *cache_directory;  // where the device keeps machine code that it made; NULL: nowhere
   const char *library_path;     // folders of vendor libraries, ':' between them; or NULL
+  genie_trace_t *trace;         // where runs are recorded, which outlives the program; or NULL
 } genie_place_program_options_t;
 
 // Opens the device and loads code, those weights that the place uses, and the state. Errors as genie_session_create();
@@ -66,6 +68,7 @@ typedef struct genie_place_call {
   // Used on the calling thread only. NULL when the place neither sends nor receives in this entry; FAILED_PRECONDITION
   // if it does.
   genie_exchange_t *exchange;
+  uint64_t call;  // its number, for the trace
 } genie_place_call_t;
 
 // Runs the place's list of `entry` to completion, in the sizes bound last (FAILED_PRECONDITION when another entry's

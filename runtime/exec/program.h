@@ -8,6 +8,7 @@
 
 #include "runtime/exec/exchange.h"
 #include "runtime/exec/place.h"
+#include "runtime/exec/trace.h"
 
 typedef enum genie_step_kind {
   GENIE_STEP_LAUNCH,
@@ -99,7 +100,9 @@ typedef struct genie_program {
   genie_program_graphs_t *graphs;  // of devices that have them; NULL: steps are launched one by one
   bool has_new_sizes;              // since the graphs in use were chosen
   bool is_timed;
-  uint64_t enqueue_ns;  // the host's time for the walk, of the last run
+  uint64_t enqueue_ns;   // the host's time for the walk, of the last run
+  genie_trace_t *trace;  // NULL: steps are not recorded
+  uint64_t call;         // the number of the run, for the trace
 } genie_program_t;
 
 // Resolves entry `entry` against `places`, of which only number `place` is initialised (GENIE_PLAN_NONE: all are, and

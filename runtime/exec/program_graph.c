@@ -304,7 +304,7 @@ genie_status_t genie_program_graphs_create(genie_program_t *program, genie_place
   genie_program_graphs_t *graphs = NULL;
   GENIE_RETURN_IF_ERROR(allocate(arena, 1, sizeof(*graphs), &graphs));
   GENIE_RETURN_IF_ERROR(find_segments(program, places, arena, graphs));
-  if (graphs->segment_count == 0 || program->launch_ns != NULL) {
+  if (graphs->segment_count == 0 || program->launch_ns != NULL || program->trace != NULL) {
     return GENIE_OK;
   }
   assign_moves(program, graphs);

@@ -154,6 +154,33 @@ static genie_status_t run_steps_profiled(genie_program_t *program, genie_place_t
   return GENIE_OK;
 }
 
+static bool is_enqueued(genie_step_kind_t kind) {
+  return kind == GENIE_STEP_LAUNCH || kind == GENIE_STEP_LIBRARY_CALL || kind == GENIE_STEP_COPY;
+}
+
+// Every step is recorded when it is done.
+static genie_status_t run_steps_traced(genie_program_t *program, genie_place_t *places, genie_exchange_t *exchange) {
+  for (uint32_t i = 0; i < program->step_count; ++i) {
+    const genie_step_t *step = &program->steps[i];
+    genie_place_t *place = &places[step->place];
+    const bool is_message = step->kind == GENIE_STEP_SEND || step->kind == GENIE_STEP_RECEIVE;
+    const uint64_t begin_ns = genie_session_now_ns();
+    GENIE_RETURN_IF_ERROR(genie_program_run_step(program, place, step, exchange));
+    if (is_enqueued(step->kind)) {
+      GENIE_RETURN_IF_ERROR(place->device->ops->stream_synchronize(place->device, step->stream));
+    }
+    genie_trace_add(program->trace, GENIE_TRACE_RECORD_STEP, step->instruction, program->call,
+                    is_message ? (uint64_t)step->message.size_bytes : 0, begin_ns);
+  }
+  return GENIE_OK;
+}
+
+static genie_status_t walk(genie_program_t *program, genie_place_t *places, genie_exchange_t *exchange) {
+  return program->launch_ns != NULL ? run_steps_profiled(program, places, exchange)
+         : program->trace != NULL   ? run_steps_traced(program, places, exchange)
+                                    : run_steps(program, places, exchange);
+}
+
 static genie_status_t synchronize(genie_place_t *places, uint32_t place_count, genie_status_t status) {
   for (uint32_t p = 0; p < place_count; ++p) {
     genie_place_t *place = &places[p];
@@ -182,8 +209,7 @@ static genie_status_t enqueue(genie_program_t *program, genie_place_t *places, u
                               genie_exchange_t *exchange) {
   GENIE_RETURN_IF_ERROR(genie_program_graphs_choose(program, places));
   GENIE_RETURN_IF_ERROR(upload(program, places, place_count));
-  GENIE_RETURN_IF_ERROR(program->launch_ns == NULL ? run_steps(program, places, exchange)
-                                                   : run_steps_profiled(program, places, exchange));
+  GENIE_RETURN_IF_ERROR(walk(program, places, exchange));
   return download(program, places, place_count);
 }
 

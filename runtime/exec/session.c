@@ -43,6 +43,7 @@ static genie_status_t create_programs(genie_session_t *session, bool has_profile
     const uint32_t index = session->program_count++;
     GENIE_RETURN_IF_ERROR(genie_program_init(session->model, index, GENIE_PLAN_NONE, session->places, has_profile,
                                              session->transfers, &session->arena, &session->programs[index]));
+    session->programs[index].trace = session->trace;
   }
   return GENIE_OK;
 }
@@ -92,6 +93,9 @@ static genie_status_t create_graphs(genie_session_t *session, bool is_timed, boo
 }
 
 static genie_status_t fill_session(genie_session_t *session, const genie_session_options_t *options) {
+  if (options->has_trace) {
+    GENIE_RETURN_IF_ERROR(genie_trace_create(session->allocator, &session->trace));
+  }
   GENIE_RETURN_IF_ERROR(create_places(session, options));
   GENIE_RETURN_IF_ERROR(create_programs(session, options->has_profile));
   GENIE_RETURN_IF_ERROR(create_staging(session));
@@ -142,6 +146,8 @@ void genie_session_destroy(genie_session_t *session) {
     genie_place_deinit(session->allocator, &session->places[i]);
   }
   genie_arena_deinit(&session->arena);
+  genie_arena_deinit(&session->trace_arena);
+  genie_trace_destroy(session->trace);
   genie_allocator_free(session->allocator, session);
 }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/exec/program.h"
 #include "runtime/exec/submission.h"
+#include "runtime/exec/trace_events.h"
 #include "runtime/exec/traffic.h"
 
 // What a session on other nodes does in place of the functions of genie.h.
@@ -25,7 +26,12 @@ typedef struct genie_session_ops {
                            genie_submission_t **out_submission);
   genie_status_t (*list_links)(genie_session_t *session, const genie_session_link_t **out_links,
                                uint32_t *out_link_count);
+  // What the nodes recorded, in arrays of the session's trace_arena; adds to trace_dropped_count. `batches` has room
+  // for all but the first of GENIE_TRACE_MAX_BATCHES, and `batch_count` counts the first too.
+  genie_status_t (*take_traces)(genie_session_t *session, genie_trace_batch_t *batches, uint32_t *batch_count);
 } genie_session_ops_t;
+
+enum { GENIE_TRACE_MAX_BATCHES = 65 };  // this process and 64 nodes
 
 struct genie_session {
   const genie_session_ops_t *ops;   // NULL: all places are in this process
@@ -46,6 +52,9 @@ struct genie_session {
   uint64_t last_launch_count;
   uint64_t last_enqueue_ns;
   uint64_t last_copy_bytes;
+  genie_trace_t *trace;       // NULL: nothing is recorded
+  genie_arena_t trace_arena;  // of the events read last
+  uint64_t trace_dropped_count;
 };
 
 // Makes a session on other nodes, `options->remote` being set; remote_exec/client has it.

@@ -6,6 +6,7 @@
 #include "tools/genie/comparison.h"
 #include "tools/genie/element.h"
 #include "tools/genie/tensor_text.h"
+#include "tools/genie/trace_file.h"
 
 typedef struct run_options {
   genie_trust_options_t trust;
@@ -18,6 +19,7 @@ typedef struct run_options {
   bool is_json;
   bool has_stats;
   bool is_verbose;
+  const char *trace_file;
 } run_options_t;
 
 static const genie_config_option_t kOptions[] = {
@@ -60,6 +62,11 @@ static const genie_config_option_t kOptions[] = {
      .kind = GENIE_CONFIG_FLAG,
      .offset = offsetof(run_options_t, is_verbose),
      .help = "print to stderr what carried the call: the path, its bytes and rate"},
+    {.name = "--trace",
+     .kind = GENIE_CONFIG_STRING,
+     .offset = offsetof(run_options_t, trace_file),
+     .value = "FILE",
+     .help = "write what every place and link did and when, as JSON for chrome://tracing and Perfetto"},
     GENIE_TRUST_OPTIONS(run_options_t, trust),
 };
 
@@ -266,6 +273,9 @@ static genie_status_t run_and_deliver(genie_call_t *call, genie_command_t *comma
   if (options->is_verbose) {
     GENIE_RETURN_IF_ERROR(print_links(call));
   }
+  if (options->trace_file != NULL) {
+    GENIE_RETURN_IF_ERROR(genie_trace_file_write(call->session, options->trace_file, command->allocator));
+  }
   GENIE_RETURN_IF_ERROR(deliver_outputs(call, command, options, text));
   const genie_status_t compared = compare_outputs(call, command, options, report);
   if (options->is_json) {
@@ -290,7 +300,7 @@ genie_status_t genie_command_run(genie_command_t *command) {
   genie_string_builder_init(command->allocator, &text);
   genie_string_builder_init(command->allocator, &report);
   genie_status_t status = genie_call_init(command, positional.values[0], &options.trust, &options.call, &kNoFill,
-                                          &(genie_session_options_t){0}, &call);
+                                          &(genie_session_options_t){.has_trace = options.trace_file != NULL}, &call);
   if (status == GENIE_OK) {
     status = run_and_deliver(&call, command, &options, &text, &report);
   }

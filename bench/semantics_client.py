@@ -1,12 +1,14 @@
 """The client of `./x bench semantics`, on a machine of its own: opens a session and calls when it is told to.
 
-    semantics_client.py PLAN POOL KEY KNOWN_NODES INPUTS.safetensors OUTPUTS.safetensors calls|generate|stream
+    semantics_client.py PLAN POOL KEY KNOWN_NODES INPUTS.safetensors OUTPUTS.safetensors calls|generate|stream BYTES_PER_S
 
 Writes "ready", then for each line "N" on standard input makes N calls and writes a line of JSON: the milliseconds that they
-took together, the bytes that the plan's traffic contract states for a call and those that were counted. Without POOL (an
-empty argument) all runs in this process.
+took together, the bytes that the plan's traffic contract states for a call and those that were counted. For a line "trace N"
+a session that records a trace makes the calls, and the line says what traced.py reads of links of that rate. Without POOL
+(an empty argument) all runs in this process.
 """
 
+import functools
 import json
 import sys
 import time
@@ -14,6 +16,7 @@ import time
 import safetensors.torch
 import torch
 
+import traced
 from genie import runtime
 
 CALLS_IN_FLIGHT = 6
@@ -49,7 +52,29 @@ def generate(session, inputs, count):
 WAYS = {"calls": calls, "stream": stream, "generate": generate}
 
 
-def main(plan, pool, key, known_nodes, inputs, outputs, way):
+def measure_trace(open_session, way, values, count, bytes_per_s):
+    """Figures of a session of its own, after a first call: tracing costs time that other turns are to be free of."""
+    session = open_session(trace=True)
+    WAYS[way](session, values, 1)
+    session.trace()
+    if way == "generate":
+        session.reset_state()
+    begin_ns = time.monotonic_ns()
+    WAYS[way](session, values, count)
+    end_ns = time.monotonic_ns()
+    events = session.trace()
+    share, size = traced.link_use(events, bytes_per_s)
+    return {
+        "traced_ms": 1e-6 * (end_ns - begin_ns),
+        "compute_ms": 1e-6 * traced.compute_ns(events),
+        "overhead_ms": 1e-6 * traced.overhead_ns(events, begin_ns, end_ns, bytes_per_s),
+        "link_use": share,
+        "large_bytes": size,
+        "clock_error_us": 1e-3 * max((event["error_ns"] for event in events), default=0),
+    }
+
+
+def main(plan, pool, key, known_nodes, inputs, outputs, way, bytes_per_s):
     torch.set_num_threads(1)
     model = runtime.Model(plan)
     remote = dict(pool=pool, key=key, known_nodes=known_nodes) if pool else {}
@@ -59,6 +84,10 @@ def main(plan, pool, key, known_nodes, inputs, outputs, way):
     WAYS[way](session, values, 1)
     print("ready", flush=True)
     for line in sys.stdin:
+        if line.startswith("trace "):
+            open_session = functools.partial(runtime.Session, model, threads=1, **remote)
+            print(json.dumps(measure_trace(open_session, way, values, int(line.split()[1]), float(bytes_per_s))), flush=True)
+            continue
         if way == "generate":
             session.reset_state()
         count = int(line)

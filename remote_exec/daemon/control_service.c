@@ -299,8 +299,8 @@ static genie_status_t open_trace(const control_t *control, const Genie__Wire__Op
   }
   GENIE_RETURN_IF_ERROR(genie_node_session_charge(session, genie_trace_measure()));
   GENIE_RETURN_IF_ERROR(genie_trace_create(control->node->allocator, &session->trace));
-  for (uint32_t i = 0; i < opened->place_count; ++i) {
-    opened->places[i].options.trace = session->trace;
+  for (uint32_t i = 0; i < session->place_count; ++i) {
+    session->places[i].options.trace = session->trace;
   }
   return GENIE_OK;
 }

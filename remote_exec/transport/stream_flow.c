@@ -231,6 +231,7 @@ static genie_status_t do_handshake(genie_stream_flow_t *flow, genie_deadline_ns_
 
 genie_status_t genie_stream_flow_handshake(genie_stream_flow_t *flow, genie_deadline_ns_t deadline) {
   GENIE_RETURN_IF_ERROR(do_handshake(flow, deadline));
+  genie_stream_tls_use_inbox(flow->ssl, &flow->inbox);
   return genie_stream_tls_use_outbox(flow->ssl, &flow->outbox, &flow->has_outbox);
 }
 

@@ -30,6 +30,7 @@ typedef struct genie_stream_flow {
   bool is_streaming;  // the reader is within a large payload: more is on its way, and sleeping leaves the CPU to its
                       // sender
   genie_stream_turn_t turn;
+  genie_stream_inbox_t inbox;    // the reader's
   genie_stream_outbox_t outbox;  // the writer's
   bool has_outbox;               // else the kernel does TLS
   int batched_records;           // in the outbox, by the writer

@@ -7,10 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum {
-  kMaxCertificateBytes = 4096,
-  kReadBufferBytes = 256 * 1024,  // ciphertext that one recv may take
-};
+enum { kMaxCertificateBytes = 4096, kRecordHeadBytes = 5 };
 
 // OpenSSL's socket BIO writes by write(), which raises SIGPIPE when the peer is gone; a library may not.
 static int write_without_signal(BIO *bio, const char *data, int bytes) {
@@ -25,6 +22,36 @@ static int write_without_signal(BIO *bio, const char *data, int bytes) {
     BIO_set_retry_write(bio);
   }
   return (int)sent;
+}
+
+// OpenSSL asks for a record's head and then for its body. One system call gets what is asked for, to where it is asked
+// for, and a little more: small records whole, and behind a large one the next one's head. (OpenSSL's own read-ahead
+// moves all that it holds with each record.)
+static int read_with_more(BIO *bio, char *data, int bytes) {
+  genie_stream_inbox_t *inbox = BIO_get_app_data(bio);
+  if (inbox == NULL || BIO_get_ktls_recv(bio)) {
+    return BIO_meth_get_read(BIO_s_socket())(bio, data, bytes);
+  }
+  BIO_clear_retry_flags(bio);
+  const size_t held = inbox->end - inbox->begin;
+  if (held > 0) {
+    const size_t step = held < (size_t)bytes ? held : (size_t)bytes;
+    memcpy(data, inbox->bytes + inbox->begin, step);
+    inbox->begin += step;
+    return (int)step;
+  }
+  const size_t more = (size_t)bytes < sizeof(inbox->bytes) ? sizeof(inbox->bytes) : kRecordHeadBytes;
+  struct iovec pieces[] = {{.iov_base = data, .iov_len = (size_t)bytes}, {.iov_base = inbox->bytes, .iov_len = more}};
+  struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+  int descriptor = -1;
+  BIO_get_fd(bio, &descriptor);
+  const ssize_t got = recvmsg(descriptor, &message, 0);
+  if (got < 0 && BIO_sock_should_retry((int)got)) {
+    BIO_set_retry_read(bio);
+  }
+  inbox->begin = 0;
+  inbox->end = got > bytes ? (size_t)(got - bytes) : 0;
+  return got > bytes ? bytes : (int)got;
 }
 
 // A BIO that only gathers what is written to it. What does not fit is to be tried again once the outbox was sent.
@@ -69,7 +96,7 @@ static void make_methods(void) {
   const BIO_METHOD *base = BIO_s_socket();
   BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "genie socket");
   if (method != NULL && BIO_meth_set_write(method, write_without_signal) == 1 &&
-      BIO_meth_set_read(method, BIO_meth_get_read(base)) == 1 &&
+      BIO_meth_set_read(method, read_with_more) == 1 &&
       BIO_meth_set_puts(method, BIO_meth_get_puts(base)) == 1 &&
       BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(base)) == 1 &&
       BIO_meth_set_create(method, BIO_meth_get_create(base)) == 1 &&
@@ -118,11 +145,9 @@ static bool configure(SSL_CTX *context, const genie_identity_t *identity) {
   SSL_CTX_set_max_cert_list(context, kMaxCertificateBytes);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   SSL_CTX_set_cert_verify_callback(context, judge_certificate, NULL);
-  SSL_CTX_set_default_read_buffer_len(context, kReadBufferBytes);
-  SSL_CTX_set_read_ahead(context, 1);
   return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
          SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
-         SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+         SSL_CTX_set_ciphersuites(context, GENIE_STREAM_TLS_CIPHERS) == 1 &&
          SSL_CTX_use_certificate(context, genie_identity_get_x509(identity)) == 1 &&
          SSL_CTX_use_PrivateKey(context, genie_identity_get_evp_key(identity)) == 1;
 }
@@ -171,6 +196,10 @@ genie_status_t genie_stream_tls_use_outbox(SSL *ssl, genie_stream_outbox_t *outb
   BIO_set_data(bio, outbox);
   SSL_set0_wbio(ssl, bio);
   return GENIE_OK;
+}
+
+void genie_stream_tls_use_inbox(SSL *ssl, genie_stream_inbox_t *inbox) {
+  BIO_set_app_data(SSL_get_rbio(ssl), inbox);
 }
 
 bool genie_stream_tls_is_refusal(unsigned long error) {

@@ -7,6 +7,9 @@
 #include "remote_exec/identity/identity.h"
 #include "remote_exec/transport/channel.h"
 
+// What both sides offer, the first that both have wins.
+#define GENIE_STREAM_TLS_CIPHERS "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
 // What the judgement of a peer's key needs and leaves; lives as long as the SSL that points to it.
 typedef struct genie_stream_judgement {
   genie_trust_t trust;
@@ -31,6 +34,18 @@ typedef struct genie_stream_outbox {
 
 // From here on `ssl` writes to `outbox`, which outlives it, unless the kernel does its TLS. `out_is_used` says which.
 genie_status_t genie_stream_tls_use_outbox(SSL *ssl, genie_stream_outbox_t *outbox, bool *out_is_used) GENIE_MUST_USE;
+
+enum { GENIE_STREAM_INBOX_BYTES = 4096 };
+
+// Ciphertext that the socket gave before OpenSSL asked for it: [begin, end) of `bytes`.
+typedef struct genie_stream_inbox {
+  uint8_t bytes[GENIE_STREAM_INBOX_BYTES];
+  size_t begin, end;
+} genie_stream_inbox_t;
+
+// From here on `ssl` reads through `inbox`, which outlives it, unless the kernel does its TLS. After the handshake:
+// before, the kernel may still be asked to, and must then find all that follows in the socket.
+void genie_stream_tls_use_inbox(SSL *ssl, genie_stream_inbox_t *inbox);
 
 // Whether OpenSSL's pending error is an alert by which the peer refuses our key.
 bool genie_stream_tls_is_refusal(unsigned long error);

@@ -178,9 +178,8 @@ void bench_links_open(const bench_setup_t *setup, bench_link_t links[BENCH_LINK_
   links[BENCH_LINK_STREAM] =
       (bench_link_t){.name = "stream", .is_open = true, .channel = stream_channel(setup, port + 2)};
   links[BENCH_LINK_UCX_TCP] = (bench_link_t){.name = "ucx tcp", .channel = ucx_channel(setup, port + 3, "tcp")};
-  links[BENCH_LINK_UCX_SHM] =
-      (bench_link_t){.name = "ucx posix,sysv",
-                     .channel = setup->is_one_host ? ucx_channel(setup, port + 4, "posix,sysv") : NULL};
+  links[BENCH_LINK_UCX_SHM] = (bench_link_t){
+      .name = "ucx posix,sysv", .channel = setup->is_one_host ? ucx_channel(setup, port + 4, "posix,sysv") : NULL};
   links[BENCH_LINK_UCX_TCP].is_open = links[BENCH_LINK_UCX_TCP].channel != NULL;
   links[BENCH_LINK_UCX_SHM].is_open = links[BENCH_LINK_UCX_SHM].channel != NULL;
 }

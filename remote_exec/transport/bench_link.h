@@ -8,9 +8,9 @@
 #include "remote_exec/transport/channel.h"
 
 typedef enum bench_link_kind {
-  BENCH_LINK_TCP,      // a blocking send/recv loop
-  BENCH_LINK_SSL,      // a blocking SSL_write/SSL_read loop
-  BENCH_LINK_STREAM,   // our carriers
+  BENCH_LINK_TCP,     // a blocking send/recv loop
+  BENCH_LINK_SSL,     // a blocking SSL_write/SSL_read loop
+  BENCH_LINK_STREAM,  // our carriers
   BENCH_LINK_UCX_TCP,
   BENCH_LINK_UCX_SHM,
   BENCH_LINK_COUNT,

@@ -79,8 +79,7 @@ static void measure_round(const bench_link_t *link, uint8_t *buffer, pid_t child
   for (int s = 0; s < kSizeCount; ++s) {
     const double started_cpu = cpu_seconds(child);
     values[1 + s][round] = measure_rate(link, buffer, s);
-    values[1 + kSizeCount + s][round] =
-        1e9 * (cpu_seconds(child) - started_cpu) / ((double)kSizes[s] * kCounts[s]);
+    values[1 + kSizeCount + s][round] = 1e9 * (cpu_seconds(child) - started_cpu) / ((double)kSizes[s] * kCounts[s]);
   }
 }
 

@@ -96,8 +96,7 @@ static void make_methods(void) {
   const BIO_METHOD *base = BIO_s_socket();
   BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "genie socket");
   if (method != NULL && BIO_meth_set_write(method, write_without_signal) == 1 &&
-      BIO_meth_set_read(method, read_with_more) == 1 &&
-      BIO_meth_set_puts(method, BIO_meth_get_puts(base)) == 1 &&
+      BIO_meth_set_read(method, read_with_more) == 1 && BIO_meth_set_puts(method, BIO_meth_get_puts(base)) == 1 &&
       BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(base)) == 1 &&
       BIO_meth_set_create(method, BIO_meth_get_create(base)) == 1 &&
       BIO_meth_set_destroy(method, BIO_meth_get_destroy(base)) == 1) {

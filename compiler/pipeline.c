@@ -15,7 +15,7 @@
 #include "compiler/text_file.h"
 #include "compiler/version.h"
 #include "passes/pass.h"
-#include "passes/recognise/recogniser_plugin.h"
+#include "passes/plugin.h"
 #include "passes/recognise/semantic_report.h"
 #include "runtime/base/string_builder.h"
 
@@ -32,7 +32,7 @@ typedef struct pipeline {
   genie_codegen_options_t codegen;
   genie_codegen_report_t report;
   genie_source_digest_t *digest;
-  genie_recogniser_plugins_t plugins;
+  genie_plugins_t plugins;
   genie_semantic_report_t semantics;
   char source_name[256], source_sha256[65];
 } pipeline_t;
@@ -426,7 +426,7 @@ static genie_status_t print_semantics(const pipeline_t *pipeline) {
 
 static genie_status_t load_plugins(pipeline_t *pipeline) {
   for (int i = 0; i < (int)pipeline->options->plugins.count; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_recogniser_plugins_load(&pipeline->plugins, pipeline->options->plugins.values[i]));
+    GENIE_RETURN_IF_ERROR(genie_plugins_load(&pipeline->plugins, pipeline->options->plugins.values[i]));
   }
   return GENIE_OK;
 }
@@ -574,6 +574,6 @@ genie_status_t genie_pipeline_run(const genie_compiler_options_t *options, int i
   genie_ir_diagnostics_destroy(pipeline.diagnostics);
   mlirContextDestroy(pipeline.context);
   genie_semantic_report_deinit(&pipeline.semantics);
-  genie_recogniser_plugins_deinit(&pipeline.plugins);
+  genie_plugins_deinit(&pipeline.plugins);
   return status;
 }

@@ -6,14 +6,14 @@
 
 // What a pass may know besides the module. The target is the module's attribute
 // `genie.target = {name = "x86-64-v4", vector_bytes = 64, ...}`: passes and codegen meet there.
-struct genie_recogniser_plugins;
+struct genie_plugins;
 struct genie_semantic_report;
 
 typedef struct genie_pass_context {
   MlirContext context;
-  int opt_level;                                   // 0: only what is needed for a correct plan
-  const struct genie_recogniser_plugins *plugins;  // recognisers from shared objects, or NULL
-  struct genie_semantic_report *semantics;         // takes what the recognisers found and why, or NULL
+  int opt_level;                            // 0: only what is needed for a correct plan
+  const struct genie_plugins *plugins;      // recognisers and policies from shared objects, or NULL
+  struct genie_semantic_report *semantics;  // takes what the recognisers found and why, or NULL
 } genie_pass_context_t;
 
 // Rewrites `module` in place. On failure the module may be half rewritten and is only good for destruction.

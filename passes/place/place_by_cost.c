@@ -115,10 +115,15 @@ static void place_states(const genie_place_problem_t *problem, const uint32_t *d
 
 static void note(const genie_place_problem_t *problem, const genie_placement_t *placement) {
   const MlirContext context = mlirOperationGetContext(problem->function);
+  int64_t added_ns = 0;
+  for (uint32_t node = 0; node < problem->placement.node_count; ++node) {
+    added_ns += problem->added_ns[(size_t)node * problem->placement.device_count + placement->device[node]];
+  }
   const struct {
     const char *name;
     MlirAttribute value;
   } rows[] = {
+      {"added_ns", genie_ir_i64_attr(context, added_ns)},
       {"bottleneck_ns", genie_ir_i64_attr(context, placement->cost.bottleneck_ns)},
       {"bound_ns", genie_ir_i64_attr(context, placement->bound_ns)},
       {"is_optimal", genie_ir_bool_attr(context, placement->is_optimal)},
@@ -148,8 +153,8 @@ static genie_status_t pin_by_rules(MlirModule module, genie_place_problem_t *pro
   return GENIE_OK;
 }
 
-static genie_status_t place_function(MlirModule module, const genie_cost_machine_t *machine, solve_fn_t solve,
-                                     MlirOperation function) {
+static genie_status_t place_function(const genie_pass_context_t *context, MlirModule module,
+                                     const genie_cost_machine_t *machine, solve_fn_t solve, MlirOperation function) {
   genie_arena_t arena;
   genie_arena_init(genie_allocator_heap(), 0, &arena);
   genie_place_problem_t problem;
@@ -159,7 +164,7 @@ static genie_status_t place_function(MlirModule module, const genie_cost_machine
     status = pin_by_rules(module, &problem, &arena);
   }
   if (status == GENIE_OK) {
-    status = genie_place_policies_apply(&problem);
+    status = genie_place_policies_apply(context->plugins, &problem);
   }
   if (status == GENIE_OK) {
     status = solve(&problem, &arena, &placement);
@@ -176,7 +181,6 @@ static genie_status_t place_function(MlirModule module, const genie_cost_machine
 }
 
 genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, MlirModule module) {
-  (void)context;
   solve_fn_t solve = NULL;
   GENIE_RETURN_IF_ERROR(find_solver(module, &solve));
   if (solve == NULL) {
@@ -187,7 +191,7 @@ genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, Mli
   for (MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
     if (genie_op_is(op, "func.func")) {
-      GENIE_RETURN_IF_ERROR(place_function(module, &machine, solve, op));
+      GENIE_RETURN_IF_ERROR(place_function(context, module, &machine, solve, op));
     }
   }
   return GENIE_OK;

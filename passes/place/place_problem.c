@@ -137,6 +137,8 @@ static genie_status_t allocate(maker_t *maker) {
   GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(problem->arena, count * devices, sizeof(int64_t), (void **)&problem->time_ns));
   GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(problem->arena, count * devices, sizeof(int64_t), (void **)&problem->added_ns));
+  GENIE_RETURN_IF_ERROR(
       genie_arena_allocate(problem->arena, count, sizeof(uint64_t), (void **)&problem->resident_bytes));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(problem->arena, count, sizeof(uint32_t), (void **)&problem->group));
   GENIE_RETURN_IF_ERROR(genie_arena_allocate(problem->arena, count, sizeof(uint32_t), (void **)&problem->pin));

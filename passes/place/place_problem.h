@@ -18,6 +18,7 @@ typedef struct genie_place_problem {
   genie_placement_problem_t placement;
   MlirOperation *ops;  // [node_count], null for the call and the return
   int64_t *time_ns;    // as in `placement`, to be edited
+  int64_t *added_ns;   // [node_count, device_count] what of it policies have added
   uint64_t *resident_bytes;
   uint32_t *group;
   uint32_t *pin;
@@ -28,8 +29,10 @@ typedef struct genie_place_problem {
 // A policy edits times, groups, pins and limits of a problem before it is solved. One file, one row of policies.def.
 typedef genie_status_t (*genie_place_policy_fn_t)(genie_place_problem_t *problem);
 
-// Applies all policies in the order of their table.
-genie_status_t genie_place_policies_apply(genie_place_problem_t *problem) GENIE_MUST_USE;
+// Applies all policies in the order of their table, then those of plugins (NULL: none).
+struct genie_plugins;
+genie_status_t genie_place_policies_apply(const struct genie_plugins *plugins,
+                                          genie_place_problem_t *problem) GENIE_MUST_USE;
 
 // All in `arena`. Ops that have a `genie.place` are pinned to it.
 genie_status_t genie_place_problem_make(MlirOperation function, const genie_cost_machine_t *machine,

@@ -1,6 +1,5 @@
 #include "passes/recognise/recogniser_plugin.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -167,7 +166,7 @@ static const genie_plugin_host_t HOST = {
     .vote = vote,
 };
 
-//===-- Loading and running ---------------------------------------------------------------------------------------===//
+//===-- Checking and running --------------------------------------------------------------------------------------===//
 
 static bool is_builtin(const char *name) {
   for (int i = 0; i < genie_recogniser_count; ++i) {
@@ -178,12 +177,7 @@ static bool is_builtin(const char *name) {
   return false;
 }
 
-static genie_status_t check(const genie_recogniser_plugin_t *plugin) {
-  if (plugin->recognisers == NULL || plugin->recogniser_count < 1) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                             "--plugin=%s: has no recogniser for plugin ABI %d, which this compiler has", plugin->path,
-                             GENIE_PLUGIN_ABI);
-  }
+genie_status_t genie_recogniser_plugin_check(const genie_plugin_t *plugin) {
   for (int i = 0; i < plugin->recogniser_count; ++i) {
     const genie_plugin_recogniser_t *recogniser = &plugin->recognisers[i];
     if (recogniser->name == NULL || recogniser->run == NULL) {
@@ -199,48 +193,15 @@ static genie_status_t check(const genie_recogniser_plugin_t *plugin) {
   return GENIE_OK;
 }
 
-genie_status_t genie_recogniser_plugins_load(genie_recogniser_plugins_t *plugins, const char *path) {
-  if (plugins->count == GENIE_RECOGNISER_MAX_PLUGINS) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--plugin: at most %d are taken",
-                             GENIE_RECOGNISER_MAX_PLUGINS);
-  }
-  genie_recogniser_plugin_t plugin = {.path = path, .library = dlopen(path, RTLD_NOW | RTLD_LOCAL)};
-  if (plugin.library == NULL) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--plugin=%s: cannot be loaded: %s", path, dlerror());
-  }
-  genie_plugin_recognisers_fn_t entry;
-  *(void **)&entry = dlsym(plugin.library, "genie_plugin_recognisers");
-  genie_status_t status = entry == NULL ? genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
-                                                            "--plugin=%s: defines no genie_plugin_recognisers()", path)
-                                        : GENIE_OK;
-  if (status == GENIE_OK) {
-    plugin.recognisers = entry(GENIE_PLUGIN_ABI, &plugin.recogniser_count);
-    status = check(&plugin);
-  }
-  if (status != GENIE_OK) {
-    dlclose(plugin.library);
-    return status;
-  }
-  plugins->plugins[plugins->count++] = plugin;
-  return GENIE_OK;
-}
-
-void genie_recogniser_plugins_deinit(genie_recogniser_plugins_t *plugins) {
-  for (int i = 0; i < plugins->count; ++i) {
-    dlclose(plugins->plugins[i].library);
-  }
-  plugins->count = 0;
-}
-
 static bool runs_here(const genie_plugin_recogniser_t *recogniser, const char *before) {
   return recogniser->before == NULL || before == NULL ? recogniser->before == before
                                                       : strcmp(recogniser->before, before) == 0;
 }
 
-genie_status_t genie_recogniser_plugins_run(const genie_recogniser_plugins_t *plugins, const char *before,
+genie_status_t genie_recogniser_plugins_run(const genie_plugins_t *plugins, const char *before,
                                             genie_semantic_graph_t *graph) {
   for (int i = 0; plugins != NULL && i < plugins->count; ++i) {
-    const genie_recogniser_plugin_t *plugin = &plugins->plugins[i];
+    const genie_plugin_t *plugin = &plugins->plugins[i];
     for (int k = 0; k < plugin->recogniser_count; ++k) {
       const genie_plugin_recogniser_t *recogniser = &plugin->recognisers[k];
       const int result = runs_here(recogniser, before) ? recogniser->run(&HOST, (genie_plugin_graph_t *)graph) : 0;

@@ -76,7 +76,7 @@ def test_a_phase_reaches_the_kernels(geniec, tmp_path):
     assert kernels and all('genie.phase = "decode"' in line for line in kernels)
 
 
-@pytest.mark.parametrize("library, message", [("/nonexistent.so", "cannot be loaded"), ("libm.so.6", "defines no genie_plugin_recognisers")])
+@pytest.mark.parametrize("library, message", [("/nonexistent.so", "cannot be loaded"), ("libm.so.6", "defines neither genie_plugin_recognisers() nor genie_plugin_policies()")])
 def test_a_plugin_that_is_none_is_refused(library, message, geniec, mlp):
     done = geniec(mlp.path, "--plugin", library, "--explain-semantics")
     assert done.returncode == 1

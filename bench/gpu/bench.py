@@ -1,6 +1,6 @@
 """Genie beside PyTorch on this machine's GPU.
 
-usage: bench.py [--cases NAME,...] [--peers eager,compile,reduce-overhead] [--json FILE] [--keep FOLDER]
+usage: bench.py [--cases NAME,...] [--peers eager,compile,reduce-overhead] [--json FILE] [--keep FOLDER] [--trace]
 
 Each case is exported, compiled by geniec and run by Genie's executor, and run by PyTorch, with the same random weights and
 inputs, in this process. Times are medians: of the device's clock around a call, inputs and outputs in place, and for Genie
@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ import genie
 from genie import runtime, toolchain
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import activity  # noqa: E402
 import cases  # noqa: E402
 
 warnings.filterwarnings("ignore")
@@ -82,7 +82,7 @@ def compile_case(module, inputs, folder, target):
     archive, plan = os.path.join(folder, "model.pt2"), os.path.join(folder, "model.gplan")
     begin = time.time()
     with torch.no_grad():
-        genie.export(copy.deepcopy(module), tuple(inputs), {}, path=archive)
+        genie.export(module, tuple(inputs), {}, path=archive)
     exported = time.time()
     toolchain.compile_archive(archive, plan, ["--target", target])
     os.remove(archive)
@@ -96,6 +96,25 @@ def roomy_folder(weight_bytes):
     return in_memory if has_room else None
 
 
+def run_stats(session, given, runs=60, warm_up=10):
+    """The medians of a session's own clocks: on the device, whole, and to enqueue, in ns."""
+    rows = []
+    for _ in range(warm_up + runs):
+        session.run(given)
+        stats = session.stats()
+        rows.append((stats.last_device_ns, stats.last_run_ns, stats.last_enqueue_ns))
+    return [statistics.median(column) for column in zip(*rows[warm_up:])]
+
+
+def open_session(model, device_time):
+    return runtime.Session(
+        model,
+        library_path=os.environ.get("GENIE_LIBRARY_PATH"),
+        cache=os.environ.get("GENIE_CACHE"),
+        device_time=device_time,
+    )
+
+
 def ours(module, inputs, reference, options):
     folder = tempfile.mkdtemp(dir=roomy_folder(sum(x.nbytes for x in module.state_dict().values())))
     try:
@@ -103,57 +122,35 @@ def ours(module, inputs, reference, options):
         if options.keep:
             os.makedirs(options.keep, exist_ok=True)
             shutil.copy(plan, options.keep)
-        session = runtime.Session(
-            runtime.Model(plan),
-            library_path=os.environ.get("GENIE_LIBRARY_PATH"),
-            cache=os.environ.get("GENIE_CACHE"),
-            device_time=True,
-        )
+        model = runtime.Model(plan)
+        if options.trace:
+            activity.warm()
+        session = open_session(model, device_time=True)
         given = [x.contiguous() for x in inputs]
         result = session.run(given)[0].clone()
-        runs = []
-        for _ in range(60):
-            session.run(given)
-            stats = session.stats()
-            runs.append((stats.last_device_ns, stats.last_run_ns, stats.last_enqueue_ns))
-        stats, columns = session.stats(), list(zip(*runs[10:]))
-        device, whole, enqueue = (statistics.median(column) for column in columns)
+        device, _, _ = run_stats(session, given)
+        stats = session.stats()
         found = {
             "ms": device / 1e6,
-            "whole_ms": whole / 1e6,
-            "enqueue_us": enqueue / 1e3,
             "error": error_of(result, reference),
             "launches": stats.last_launch_count,
             "export_s": export_s,
             "compile_s": compile_s,
             "load_s": stats.load_ns / 1e9,
         }
-        if options.profile:
-            del session
-            found["profile"] = profile(plan, inputs)
+        # A user's session measures no device time, which are two nodes of the graph more.
+        session = None
+        session = open_session(model, device_time=False)
+        _, whole, enqueue = run_stats(session, given)
+        found.update(whole_ms=whole / 1e6, enqueue_us=enqueue / 1e3)
+        if options.trace:
+            rows = activity.steps(activity.record(lambda: session.run(given), 10), 10)
+            found["trace"] = rows
+            for row in activity.summary(rows):
+                print(row, flush=True)
         return found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def profile(plan, inputs):
-    """The launches that take longest, each waited for."""
-    done = subprocess.run(
-        [toolchain.find("bin/genie"), "bench", plan, "--profile", "--runs", "10", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        launches = json.loads(done.stdout)["launches"]
-    except (ValueError, KeyError):
-        return done.stderr[-500:]
-    total = {}
-    for launch in launches:
-        entry = total.setdefault(launch["kernel"], [0, 0.0])
-        entry[0] += 1
-        entry[1] += launch["mean_ms"]
-    return sorted(([name, count, round(ms, 4)] for name, (count, ms) in total.items()), key=lambda row: -row[2])[:14]
 
 
 def measure(name, options):
@@ -173,7 +170,8 @@ def measure(name, options):
             row[label] = run()
         except Exception as error:
             row[label] = {"failed": (str(error).strip() or type(error).__name__).splitlines()[0][:300]}
-        print(json.dumps({"case": name, label: row[label]}), flush=True)
+        shown = {key: value for key, value in row[label].items() if key != "trace"}
+        print(json.dumps({"case": name, label: shown}), flush=True)
     return row
 
 
@@ -203,7 +201,7 @@ def main():
     parser.add_argument("--target", default="cuda:sm_90")
     parser.add_argument("--json")
     parser.add_argument("--keep")
-    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--trace", action="store_true", help="also each kernel's time, by CUPTI")
     parser.add_argument("--seconds", type=float, default=540, help="start no case after this")
     options = parser.parse_args()
     options.peers = [mode for mode in options.peers.split(",") if mode]

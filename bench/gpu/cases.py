@@ -64,7 +64,10 @@ class Llama(nn.Module):
 def _llama(tokens, layers, width, heads, kv_heads, inner, vocabulary=128256, context=1024):
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
-    module = Llama(layers, width, heads, kv_heads, inner, vocabulary, context)
+    # Sixteen gigabytes of random numbers take a GPU no time.
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        module = Llama(layers, width, heads, kv_heads, inner, vocabulary, context)
+    module = module.cpu()
     cos, sin = torch.randn(tokens, width // heads), torch.randn(tokens, width // heads)
     torch.set_default_dtype(default)
     position = torch.arange(context - tokens, context)

@@ -12,7 +12,7 @@
 #include "runtime/device/device.h"
 #include "tests/support/cuda_example.h"
 
-enum { kMostRuns = 1000, kMovedBytes = 1 << 20, kWalkedBytes = 64 << 20, kWithoutGpu = 77 };
+enum { kMostRuns = 1000, kMovedBytes = 2 << 20, kWalkedBytes = 64 << 20, kWithoutGpu = 77 };
 
 typedef struct gpu {
   genie_device_t *device;
@@ -29,21 +29,28 @@ typedef struct graph_case {
   uint32_t kernel_count;
   uint64_t upload_bytes, download_bytes;
   bool has_stamps;
-  bool is_walked;      // the host walks through other memory before each launch
-  bool is_apart;       // copies are enqueued beside a graph of kernels
-  uint32_t copy_count;  // pieces of the upload
+  bool is_apart;          // copies are enqueued beside a graph of kernels
+  uint32_t walked_bytes;  // of other memory that the host writes before each launch
+  uint32_t copy_count;    // pieces of the upload
 } graph_case_t;
 
 static const graph_case_t kCases[] = {
     {.name = "1 kernel", .kernel_count = 1},
     {.name = "80 kernels", .kernel_count = 80},
     {.name = "160 kernels", .kernel_count = 160},
-    {.name = "160 kernels, cold host", .kernel_count = 160, .is_walked = true},
+    {.name = "1 kernel, cold host", .kernel_count = 1, .walked_bytes = 64 << 20},
+    {.name = "160 kernels, host walked through 4 MiB", .kernel_count = 160, .walked_bytes = 4 << 20},
+    {.name = "160 kernels, cold host", .kernel_count = 160, .walked_bytes = 64 << 20},
     {.name = "80 kernels, 64 B in", .kernel_count = 80, .upload_bytes = 64},
     {.name = "80 kernels, 64 B out", .kernel_count = 80, .download_bytes = 64},
     {.name = "80 kernels, 64 B in and out", .kernel_count = 80, .upload_bytes = 64, .download_bytes = 64},
     {.name = "80 kernels, 5 x 64 B in", .kernel_count = 80, .upload_bytes = 64 * 5, .copy_count = 5},
+    {.name = "80 kernels, 256 KiB out", .kernel_count = 80, .upload_bytes = 64, .download_bytes = 256 << 10},
     {.name = "80 kernels, 1 MiB in and out", .kernel_count = 80, .upload_bytes = 1 << 20, .download_bytes = 1 << 20},
+    {.name = "80 kernels, 2 MiB in and out, by the copy engine",
+     .kernel_count = 80,
+     .upload_bytes = 2 << 20,
+     .download_bytes = 2 << 20},
     {.name = "80 kernels, stamps", .kernel_count = 80, .has_stamps = true},
     {.name = "80 kernels, stamps, 64 B in and out",
      .kernel_count = 80,
@@ -55,12 +62,12 @@ static const graph_case_t kCases[] = {
      .upload_bytes = 64,
      .download_bytes = 64,
      .has_stamps = true,
-     .is_walked = true},
+     .walked_bytes = 64 << 20},
     {.name = "80 kernels, 64 B in and out, cold host",
      .kernel_count = 80,
      .upload_bytes = 64,
      .download_bytes = 64,
-     .is_walked = true},
+     .walked_bytes = 64 << 20},
     {.name = "80 kernels, 64 B in and out beside it",
      .kernel_count = 80,
      .upload_bytes = 64,
@@ -71,7 +78,7 @@ static const graph_case_t kCases[] = {
      .upload_bytes = 64,
      .download_bytes = 64,
      .is_apart = true,
-     .is_walked = true},
+     .walked_bytes = 64 << 20},
 };
 
 static void require(genie_status_t status) {
@@ -188,9 +195,7 @@ static void measure(const gpu_t *gpu, const graph_case_t *which, uint32_t run_co
   const genie_device_ops_t *ops = gpu->device->ops;
   genie_device_graph_t *graph = make_graph(gpu, which);
   for (uint32_t i = 0; i < run_count + 5; ++i) {
-    if (which->is_walked) {
-      memset(gpu->walked, (int)i, kWalkedBytes);
-    }
+    memset(gpu->walked, (int)i, which->walked_bytes);
     const uint64_t begin = now_ns();
     if (which->is_apart) {
       upload(gpu, which);

@@ -115,20 +115,6 @@ static genie_status_t event_elapsed(genie_device_t *base, genie_device_event_t *
 
 // ---- Work ----
 
-static genie_status_t copy(genie_device_t *base, genie_device_stream_t *stream, void *destination, const void *source,
-                           uint64_t size_bytes) {
-  genie_cuda_device_t *device = genie_cuda_device_of(base);
-  if (size_bytes == 0) {
-    return GENIE_OK;
-  }
-  GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
-  const cu_result_t result = device->driver.memory_copy((cu_ptr_t)(uintptr_t)destination, (cu_ptr_t)(uintptr_t)source,
-                                                        size_bytes, stream_of(stream));
-  const genie_status_t status = genie_cuda_check(device, result, "a copy");
-  genie_cuda_leave(device);
-  return status;
-}
-
 static genie_status_t zero(genie_device_t *base, genie_device_stream_t *stream, void *address, uint64_t size_bytes) {
   genie_cuda_device_t *device = genie_cuda_device_of(base);
   if (size_bytes == 0) {
@@ -155,25 +141,6 @@ static bool is_lost(const genie_device_t *base) {
   return atomic_load_explicit(&device->fault, memory_order_relaxed) != CU_SUCCESS;
 }
 
-static genie_status_t host_register(genie_device_t *base, void *address, uint64_t size_bytes) {
-  genie_cuda_device_t *device = genie_cuda_device_of(base);
-  GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
-  const cu_result_t result = device->driver.host_register(address, size_bytes, CU_MEM_HOST_REGISTER_PORTABLE);
-  // Several devices may share the memory; it is registered for all of them.
-  const genie_status_t status = genie_cuda_check(
-      device, result == CU_ERROR_HOST_MEMORY_ALREADY_REGISTERED ? CU_SUCCESS : result, "registering host memory");
-  genie_cuda_leave(device);
-  return status;
-}
-
-static void host_unregister(genie_device_t *base, void *address) {
-  genie_cuda_device_t *device = genie_cuda_device_of(base);
-  if (address != NULL && device->driver.context_push(device->context) == CU_SUCCESS) {
-    (void)device->driver.host_unregister(address);
-    genie_cuda_leave(device);
-  }
-}
-
 // ---- Graphs ----
 
 static genie_status_t graph_begin(genie_device_t *base, genie_device_stream_t *stream) {
@@ -183,6 +150,7 @@ static genie_status_t graph_begin(genie_device_t *base, genie_device_stream_t *s
   const genie_status_t status = genie_cuda_check(
       device, device->driver.capture_begin(stream_of(stream), CU_CAPTURE_RELAXED), "beginning a graph");
   genie_cuda_leave(device);
+  ((genie_cuda_stream_t *)stream)->is_captured = status == GENIE_OK;
   return status;
 }
 
@@ -205,6 +173,7 @@ static genie_status_t instantiate(genie_cuda_device_t *device, cu_stream_t strea
 static genie_status_t graph_end(genie_device_t *base, genie_device_stream_t *stream, genie_device_graph_t **out_graph) {
   genie_cuda_device_t *device = genie_cuda_device_of(base);
   cu_graph_exec_t graph = NULL;
+  ((genie_cuda_stream_t *)stream)->is_captured = false;
   GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
   const genie_status_t status = instantiate(device, stream_of(stream), &graph);
   if (status != GENIE_OK && graph != NULL) {
@@ -252,12 +221,14 @@ static void destroy(genie_device_t *base) {
   if (device->context != NULL) {
     if (device->driver.context_push(device->context) == CU_SUCCESS) {
       genie_cuda_libraries_destroy(device);
+      genie_cuda_copy_destroy(device);
       genie_cuda_leave(device);
     }
     (void)device->driver.context_release(device->handle);
   }
   genie_cuda_driver_close(&device->driver);
   pthread_mutex_destroy(&device->library_lock);
+  pthread_mutex_destroy(&device->host_lock);
   genie_allocator_free(base->allocator, device->cache_directory);
   genie_allocator_free(base->allocator, device->library_path);
   genie_allocator_free(base->allocator, device);
@@ -274,7 +245,7 @@ static const genie_device_ops_t kOps = {
     .event_create = event_create,
     .event_destroy = event_destroy,
     .launch = genie_cuda_launch,
-    .copy = copy,
+    .copy = genie_cuda_copy,
     .event_record = event_record,
     .event_wait = event_wait,
     .zero = zero,
@@ -283,8 +254,8 @@ static const genie_device_ops_t kOps = {
     .event_stamp = event_stamp,
     .event_elapsed = event_elapsed,
     .is_lost = is_lost,
-    .host_register = host_register,
-    .host_unregister = host_unregister,
+    .host_register = genie_cuda_host_register,
+    .host_unregister = genie_cuda_host_unregister,
     .graph_begin = graph_begin,
     .graph_end = graph_end,
     .graph_launch = graph_launch,
@@ -394,6 +365,7 @@ genie_status_t genie_cuda_device_open(const char *driver_path, const genie_devic
   device->base = (genie_device_t){.ops = &kOps, .allocator = allocator, .kind = "cuda"};
   device->ordinal = options->ordinal;
   pthread_mutex_init(&device->library_lock, NULL);
+  pthread_mutex_init(&device->host_lock, NULL);
   (void)snprintf(device->name, sizeof(device->name), "cuda%u", device->ordinal);
   const genie_status_t status = fill_device(driver_path, options, device);
   if (status != GENIE_OK) {

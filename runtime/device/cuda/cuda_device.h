@@ -21,11 +21,18 @@ enum {
   kGenieCudaNameBytes = 96,
   kGenieCudaFeatureBytes = 512,
   kGenieCudaMostPeers = 15,
+  kGenieCudaMostHostRanges = 16,
   // What cuBLASLt is given for itself, on each stream that calls it; 32 MiB is what it recommends for Hopper.
   kGenieCudaWorkspaceBytes = 32 * 1024 * 1024,
   // The most that a launch's parameters may take on any architecture (32764 bytes since sm_70).
   kGenieCudaParameterBytes = 32760,
 };
+
+// Host memory that kernels reach at its own address.
+typedef struct genie_cuda_host_range {
+  const void *address;
+  uint64_t size_bytes;
+} genie_cuda_host_range_t;
 
 typedef struct genie_cuda_device {
   genie_device_t base;
@@ -46,10 +53,17 @@ typedef struct genie_cuda_device {
   atomic_int fault;       // the error that ended the context, or 0
   pthread_mutex_t library_lock;
   genie_cuda_libraries_t *libraries;  // opened by the first library call
+  // Of copies in graphs; what does not fit here is copied by the driver.
+  pthread_mutex_t host_lock;
+  genie_cuda_host_range_t host_ranges[kGenieCudaMostHostRanges];
+  uint32_t host_range_count;
+  cu_module_t copy_module;
+  cu_function_t copy_function;  // NULL: none
 } genie_cuda_device_t;
 
 typedef struct genie_cuda_stream {
   cu_stream_t stream;
+  bool is_captured;
   genie_device_memory_t workspace;                    // of library calls, allocated by the first
   uint64_t parameters[kGenieCudaParameterBytes / 8];  // of the launch that is being made
 } genie_cuda_stream_t;
@@ -73,6 +87,14 @@ genie_status_t genie_cuda_memory_export(genie_device_t *device, const genie_devi
                                         int *out_file) GENIE_MUST_USE;
 genie_status_t genie_cuda_memory_import(genie_device_t *device, int file, uint64_t size_bytes,
                                         genie_device_memory_t *out_memory) GENIE_MUST_USE;
+
+// cuda_copy.c
+genie_status_t genie_cuda_copy(genie_device_t *device, genie_device_stream_t *stream, void *destination,
+                               const void *source, uint64_t size_bytes) GENIE_MUST_USE;
+genie_status_t genie_cuda_host_register(genie_device_t *device, void *address, uint64_t size_bytes) GENIE_MUST_USE;
+void genie_cuda_host_unregister(genie_device_t *device, void *address);
+// The context is current.
+void genie_cuda_copy_destroy(genie_cuda_device_t *device);
 
 // cuda_module.c
 genie_status_t genie_cuda_module_load(genie_device_t *device, const void *code, uint64_t code_bytes,

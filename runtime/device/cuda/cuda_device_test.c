@@ -199,6 +199,38 @@ static void test_registered_memory_is_copied_in_a_graph(void **state) {
   munmap(host, 1 << 16);
 }
 
+// Small ones by a kernel, which is only seen from outside by what it leaves alone.
+static void test_copies_in_a_graph_move_any_number_of_bytes(void **state) {
+  static const uint64_t kSizes[] = {1, 15, 16, 17, 4096, 8191};
+  fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  uint8_t *host = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint8_t *device_bytes = fixture->memory.address;
+  const int kernels_before = fake == NULL ? 0 : fake->copy_kernel_count;
+  assert_true(host != MAP_FAILED);
+  assert_ok(device->ops->host_register(device, host, 1 << 16));
+  for (size_t i = 0; i < sizeof(kSizes) / sizeof(kSizes[0]); ++i) {
+    genie_device_graph_t *graph = NULL;
+    const uint64_t bytes = kSizes[i] < kBytes ? kSizes[i] : kBytes;
+    memset(host, (int)i + 1, 1 << 15);
+    memset(host + (1 << 15), 0, 1 << 15);
+    assert_ok(device->ops->graph_begin(device, fixture->stream));
+    assert_ok(device->ops->copy(device, fixture->stream, device_bytes, host, bytes));
+    assert_ok(device->ops->copy(device, fixture->stream, host + (1 << 15), device_bytes, bytes));
+    assert_ok(device->ops->graph_end(device, fixture->stream, &graph));
+    assert_ok(device->ops->graph_launch(device, fixture->stream, graph));
+    assert_ok(device->ops->stream_synchronize(device, fixture->stream));
+    assert_memory_equal(host, host + (1 << 15), bytes);
+    assert_int_equal(host[(1 << 15) + bytes], 0);
+    device->ops->graph_destroy(device, graph);
+  }
+  if (fake != NULL) {
+    assert_int_equal(fake->copy_kernel_count - kernels_before, 2 * sizeof(kSizes) / sizeof(kSizes[0]));
+  }
+  device->ops->host_unregister(device, host);
+  munmap(host, 1 << 16);
+}
+
 static void test_memory_is_shared_by_a_file(void **state) {
   fixture_t *fixture = *state;
   genie_device_t *device = fixture->device;
@@ -454,6 +486,7 @@ int main(int argc, char **argv) {
       WITH_DEVICE(test_a_graph_replays_what_was_enqueued),
       WITH_DEVICE(test_time_passes_between_events),
       WITH_DEVICE(test_registered_memory_is_copied_in_a_graph),
+      WITH_DEVICE(test_copies_in_a_graph_move_any_number_of_bytes),
       WITH_DEVICE(test_memory_is_shared_by_a_file),
       WITH_DEVICE(test_features_are_the_architectures_before),
       WITH_DEVICE(test_compiled_code_is_kept),

@@ -246,6 +246,12 @@ FAKE(cuMemHostRegister_v2, void *address, size_t bytes, unsigned flags) {
   return CU_SUCCESS;
 }
 
+FAKE(cuMemHostGetDevicePointer_v2, cu_ptr_t *pointer, void *address, unsigned flags) {
+  (void)flags;
+  *pointer = (cu_ptr_t)(uintptr_t)address;
+  return CU_SUCCESS;
+}
+
 FAKE(cuMemHostUnregister, void *address) {
   (void)address;
   --state->registrations;
@@ -280,9 +286,17 @@ struct CUevent_st {
 
 static int now;
 
-// The kernels of tests/support/cuda_example.h, in its order.
+// What cuda_copy.c launches.
+enum { kCopyKernel = 5 };
+
+// The kernels of tests/support/cuda_example.h, in its order, and the device's own.
 static void run_kernel(const call_t *call) {
   const int64_t *parameters = call->parameters;
+  if (call->value == kCopyKernel) {
+    memmove((void *)(uintptr_t)parameters[0], (const void *)(uintptr_t)parameters[1], (size_t)parameters[2]);
+    ++state->copy_kernel_count;
+    return;
+  }
   int64_t *out = (int64_t *)(uintptr_t)parameters[0];
   const float *a = (const float *)(uintptr_t)parameters[0];
   float *b = (float *)(uintptr_t)parameters[1];
@@ -468,7 +482,8 @@ FAKE(cuModuleLoadDataEx, cu_module_t *module, const void *image, unsigned count,
   (void)options;
   (void)values;
   REFUSE_IF_TOLD();
-  if (strncmp(image, kMachineCode, sizeof(kMachineCode) - 1) != 0) {
+  const bool is_ptx = strncmp(image, ".version", 8) == 0;
+  if (!is_ptx && strncmp(image, kMachineCode, sizeof(kMachineCode) - 1) != 0) {
     return CU_ERROR_INVALID_IMAGE;
   }
   *module = (cu_module_t)strdup(image);
@@ -483,7 +498,7 @@ FAKE(cuModuleUnload, cu_module_t module) {
 }
 
 FAKE(cuModuleGetFunction, cu_function_t *function, cu_module_t module, const char *name) {
-  static const char *const kNames[] = {"fill", "count", "fault", "add", "double_rows"};
+  static const char *const kNames[] = {"fill", "count", "fault", "add", "double_rows", "genie_copy"};
   char entry[128];
   (void)snprintf(entry, sizeof(entry), ".entry %s(", name);
   for (size_t i = 0; i < sizeof(kNames) / sizeof(kNames[0]); ++i) {

@@ -24,6 +24,7 @@ typedef struct fake_cuda_state {
   int launch_count;                                                                      // kernels that ran
   int programmatic_count;  // of those, launched with the attribute
   int graph_launch_count;
+  int copy_kernel_count;  // copies that a kernel of the device made
   size_t last_parameter_bytes;
 } fake_cuda_state_t;
 

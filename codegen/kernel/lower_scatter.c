@@ -1,8 +1,10 @@
 // The family `scatter`: index_copy, index_put and scatter. The result may have the memory of x: then only what is
 // updated is written, which the kernel sees by comparing the two addresses.
+#include <stdio.h>
 #include <string.h>
 
 #include "codegen/kernel/family.h"
+#include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
 
 enum { WIDTH = 4096, GPU_WIDTH = 256 };  // columns of a block
@@ -138,6 +140,24 @@ static int64_t gpu_parts(const genie_lowering_t *lowering, MlirAffineExpr size, 
   return parts < 1 ? 1 : parts > positions && positions > 0 ? positions : parts;
 }
 
+// Updates that replace, `vector` neighbours at a time.
+static genie_status_t define_groups(genie_lowering_t *lowering, const plan_t *plan, MlirValue source, int vector) {
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_vector", vector));
+  for (int v = 2; v <= GENIE_LOWER_MAX_VECTOR; v *= 2) {
+    char load[32], store[32];
+    snprintf(load, sizeof(load), "genie_source_%d", v);
+    snprintf(store, sizeof(store), "genie_store_%d", v);
+    if (v == vector) {
+      GENIE_RETURN_IF_ERROR(genie_lower_define_load_vector(lowering, "genie_source", v, source, &plan->updates));
+      GENIE_RETURN_IF_ERROR(genie_lower_define_store_vector(lowering, "genie_store", v, &plan->space));
+    } else {
+      GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, load));
+      GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, store));
+    }
+  }
+  return GENIE_OK;
+}
+
 static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *plan, MlirValue source,
                                     position_fn_t position) {
   MlirValue x = genie_ir_operand(lowering->anchor, "x");
@@ -165,6 +185,12 @@ static genie_status_t lower_updates(genie_lowering_t *lowering, const plan_t *pl
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_source", source, &plan->updates));
   GENIE_RETURN_IF_ERROR(genie_lower_define_output_load(lowering, "genie_get", 0, &plan->space));
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &plan->space));
+  if (lowering->target->is_cuda) {
+    const bool is_uniform = position != position_of_scatter;  // along the inner dimension
+    MlirAffineExpr updated = genie_dim_mul(genie_dim_mul(outer, count), inner);
+    const int vector = is_uniform && plan->operation == 0 ? genie_gpu_vector(lowering, inner, updated) : 1;
+    GENIE_RETURN_IF_ERROR(define_groups(lowering, plan, source, vector));
+  }
   lowering->grid = genie_dim_mul(outer, genie_lower_ceildiv(inner, width));
   const int64_t parts = lowering->target->is_cuda ? gpu_parts(lowering, size, count) : 1;
   lowering->grid = genie_dim_mul(lowering->grid, genie_dim_constant(lowering->context, parts));

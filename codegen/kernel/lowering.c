@@ -259,6 +259,141 @@ genie_status_t genie_lower_define_same_memory(genie_lowering_t *lowering, const 
   return GENIE_OK;
 }
 
+//===-- Neighbours ------------------------------------------------------------------------------------------------===//
+
+// A concatenation along the walked dimension `walked_dim`, of size `size`, whose joints lie between groups of `vector`
+// neighbours, so that a group is of one operand; or null.
+static MlirOperation find_joint(const genie_lowering_t *lowering, int vector, int walked_dim, MlirAffineExpr size) {
+  enum { MOST_OPERANDS = 3 };
+  const MlirOperation none = {NULL};
+  if (vector == 1 || !mlirOperationIsNull(lowering->state->piece.concat)) {
+    return none;
+  }
+  for (MlirOperation op = mlirBlockGetFirstOperation(lowering->body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (!genie_op_is(op, "genie.concat") || genie_ir_i64(op, "axis") != walked_dim ||
+        mlirOperationGetNumOperands(op) > MOST_OPERANDS ||
+        !mlirAffineExprEqual(genie_value_type(mlirOperationGetResult(op, 0)).dims[walked_dim], size)) {
+      continue;
+    }
+    bool is_fit = true;
+    for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
+      int64_t part = 0;
+      is_fit = is_fit &&
+               genie_dim_is_constant(genie_value_type(mlirOperationGetOperand(op, i)).dims[walked_dim], &part) &&
+               part % vector == 0;
+    }
+    if (is_fit) {
+      return op;
+    }
+  }
+  return none;
+}
+
+// Builds code for `vector` neighbours from `index` on along the dimension `walked_dim`.
+typedef genie_status_t (*neighbours_fn_t)(genie_hook_t *hook, const void *self, LLVMValueRef *index);
+
+// Calls `build` once, or, where a concatenation has its joints between groups, once for each of its operands, each in a
+// branch that ends the hook: so the loads of neighbours can become one.
+static genie_status_t build_neighbours(genie_hook_t *hook, int vector, int walked_dim, MlirAffineExpr size,
+                                       LLVMValueRef *index, neighbours_fn_t build, const void *self) {
+  const MlirOperation joint = find_joint(hook->lowering, vector, walked_dim, size);
+  const intptr_t count = mlirOperationIsNull(joint) ? 1 : mlirOperationGetNumOperands(joint);
+  MlirAffineExpr start = genie_dim_constant(hook->lowering->context, 0);
+  genie_status_t status = GENIE_OK;
+  for (intptr_t i = 0; i < count && status == GENIE_OK; ++i) {
+    LLVMBasicBlockRef rest = NULL;
+    if (count > 1) {
+      MlirAffineExpr next = genie_dim_add(start, genie_value_type(mlirOperationGetOperand(joint, i)).dims[walked_dim]);
+      if (i + 1 < count) {
+        LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(hook->state->llvm, hook->function, "");
+        rest = LLVMAppendBasicBlockInContext(hook->state->llvm, hook->function, "");
+        LLVMValueRef is_here =
+            LLVMBuildICmp(hook->builder, LLVMIntSLT, index[walked_dim], genie_hook_size(hook, next), "");
+        LLVMBuildCondBr(hook->builder, is_here, then, rest);
+        LLVMPositionBuilderAtEnd(hook->builder, then);
+      }
+      hook->state->piece = (genie_hook_piece_t){joint, walked_dim, (int)i, start, size};
+      start = next;
+    }
+    const int memo_count = hook->memo_count;
+    status = build(hook, self, index);
+    hook->memo_count = memo_count;
+    LLVMBuildRetVoid(hook->builder);
+    if (rest != NULL) {
+      LLVMPositionBuilderAtEnd(hook->builder, rest);
+    }
+  }
+  if (count > 1) {
+    hook->state->piece = (genie_hook_piece_t){.concat = {NULL}};
+  }
+  return status;
+}
+
+// The index of neighbour `neighbour` of `index`.
+static void neighbour_index(genie_hook_t *hook, LLVMValueRef *index, int walked_dim, int neighbour,
+                            genie_hook_index_t out_index) {
+  memcpy(out_index, index, sizeof(genie_hook_index_t));
+  if (neighbour > 0) {
+    out_index[walked_dim] = LLVMBuildNSWAdd(hook->builder, index[walked_dim], genie_hook_i64(hook, neighbour), "");
+  }
+  if (!mlirOperationIsNull(hook->state->piece.concat)) {
+    hook->piece_index = out_index[walked_dim];
+  }
+}
+
+//===-- Loads of neighbours ---------------------------------------------------------------------------------------===//
+
+typedef struct load_shape {
+  MlirValue value;
+  int rank, vector, walked_dim;
+} load_shape_t;
+
+static genie_status_t build_load_group(genie_hook_t *hook, const void *self, LLVMValueRef *index) {
+  const load_shape_t *shape = self;
+  const genie_dtype_t dtype = genie_lower_dtype(shape->value);
+  LLVMValueRef out = LLVMGetParam(hook->function, LLVMCountParams(hook->function) - 1);
+  LLVMTypeRef type = genie_hook_compute_type(hook->state->llvm, dtype);
+  LLVMValueRef results[GENIE_LOWER_MAX_VECTOR];
+  for (int j = 0; j < shape->vector; ++j) {
+    genie_hook_index_t at;
+    neighbour_index(hook, index, shape->walked_dim, j, at);
+    GENIE_RETURN_IF_ERROR(genie_hook_evaluate_broadcast(hook, shape->value, shape->rank, at, &results[j]));
+  }
+  for (int j = 0; j < shape->vector; ++j) {
+    LLVMValueRef offset = genie_hook_i64(hook, j);
+    LLVMBuildStore(hook->builder, results[j], LLVMBuildInBoundsGEP2(hook->builder, type, out, &offset, 1, ""));
+  }
+  return GENIE_OK;
+}
+
+genie_status_t genie_lower_define_load_vector(genie_lowering_t *lowering, const char *name, int vector, MlirValue value,
+                                              const genie_lower_space_t *space) {
+  char full_name[64];
+  snprintf(full_name, sizeof(full_name), "%s_%d", name, vector);
+  genie_hook_t hook;
+  if (!genie_hook_begin(lowering, full_name, &hook)) {
+    return GENIE_OK;
+  }
+  genie_status_t status = GENIE_OK;
+  if (LLVMCountParams(hook.function) != (unsigned)space->arg_count + 2) {
+    status = wrong_arity(&hook, full_name, (unsigned)space->arg_count + 2);
+  } else {
+    genie_trace_t trace;
+    genie_trace_init(lowering, space, &trace);
+    genie_trace_value(&trace, value);
+    genie_hook_index_t index;
+    genie_trace_split_index(&trace, space, &hook, index);
+    const int walked_dim = trace.count > 0 ? trace.value_dim[trace.count - 1] : 0;
+    const load_shape_t shape = {value, space->rank, vector, walked_dim};
+    MlirAffineExpr size = trace.count > 0 ? trace.dims[trace.count - 1] : genie_dim_constant(lowering->context, 1);
+    status = build_neighbours(&hook, vector, walked_dim, size, index, build_load_group, &shape);
+    genie_trace_deinit(&trace);
+  }
+  genie_hook_end(&hook);
+  return status;
+}
+
 //===-- Stores ----------------------------------------------------------------------------------------------------===//
 
 // What a store hook writes: the outputs, the value behind each, and where it goes.
@@ -340,16 +475,21 @@ static void build_store(genie_hook_t *hook, const stores_t *stores, int i, LLVMV
   genie_hook_tag_access(hook, store, hook->state->input_count + stores->outputs[i]);
 }
 
+typedef struct store_group {
+  const store_shape_t *shape;
+  const stores_t *stores;
+  int walked_dim;
+} store_group_t;
+
 // Computes all values before it stores any, so that an output may take over the memory of an input.
-static genie_status_t build_stores(genie_hook_t *hook, const store_shape_t *shape, const stores_t *stores,
-                                   int walked_dim, LLVMValueRef *index) {
+static genie_status_t build_stores(genie_hook_t *hook, const void *self, LLVMValueRef *index) {
+  const store_group_t *group = self;
+  const store_shape_t *shape = group->shape;
+  const stores_t *stores = group->stores;
   LLVMValueRef values[GENIE_LOWER_MAX_VECTOR][GENIE_IR_MAX_RESULTS];
   genie_hook_index_t at[GENIE_LOWER_MAX_VECTOR];
   for (int j = 0; j < shape->vector; ++j) {
-    memcpy(at[j], index, sizeof(at[j]));
-    if (j > 0) {
-      at[j][walked_dim] = LLVMBuildNSWAdd(hook->builder, index[walked_dim], genie_hook_i64(hook, j), "");
-    }
+    neighbour_index(hook, index, group->walked_dim, j, at[j]);
     const int memo_count = hook->memo_count;
     GENIE_RETURN_IF_ERROR(bind_results(hook, shape, j, at[j]));
     GENIE_RETURN_IF_ERROR(build_values(hook, stores, at[j], values[j]));
@@ -360,7 +500,6 @@ static genie_status_t build_stores(genie_hook_t *hook, const store_shape_t *shap
       build_store(hook, stores, i, at[j], values[j][i]);
     }
   }
-  LLVMBuildRetVoid(hook->builder);
   return GENIE_OK;
 }
 
@@ -379,7 +518,9 @@ static genie_status_t define_store(genie_hook_t *hook, const store_shape_t *shap
   genie_hook_index_t index;
   genie_trace_split_index(trace, shape->space, hook, index);
   const int walked_dim = trace->count > 0 ? trace->value_dim[trace->count - 1] : 0;
-  return build_stores(hook, shape, &stores, walked_dim, index);
+  const store_group_t group = {shape, &stores, walked_dim};
+  MlirAffineExpr size = trace->count > 0 ? trace->dims[trace->count - 1] : genie_dim_constant(lowering->context, 1);
+  return build_neighbours(hook, shape->vector, walked_dim, size, index, build_stores, &group);
 }
 
 static genie_status_t define_store_hook(genie_lowering_t *lowering, const store_shape_t *shape) {

@@ -129,8 +129,9 @@ genie_status_t genie_lower_define_load_as(genie_lowering_t *lowering, const char
 // template calls it exactly once for each index.
 genie_status_t genie_lower_define_store(genie_lowering_t *lowering, const char *name,
                                         const genie_lower_space_t *space) GENIE_MUST_USE;
-// As above for `vector` (2, 4 or 8) neighbours along the last argument at once: `void name_<vector>(frame, i0, .., T
-// acc0, T acc1, ..)`. It computes all values before it stores any, so that a device can join the accesses.
+// As above for `vector` (2, 4 or 8) neighbours along the last argument, a multiple of `vector`, at once: `void
+// name_<vector>(frame, i0, .., T acc0, T acc1, ..)`. It computes all values before it stores any, so that a device can
+// join the accesses.
 genie_status_t genie_lower_define_store_vector(genie_lowering_t *lowering, const char *name, int vector,
                                                const genie_lower_space_t *space) GENIE_MUST_USE;
 // As above for an anchor with several results: `void name(frame, i0, .., T0 acc0, T1 acc1, ..)` takes results
@@ -144,6 +145,11 @@ genie_status_t genie_lower_define_output_load(genie_lowering_t *lowering, const 
 // `i64 name(frame)`: whether `x` is an argument that has the address of output `output`.
 genie_status_t genie_lower_define_same_memory(genie_lowering_t *lowering, const char *name, MlirValue x,
                                               int output) GENIE_MUST_USE;
+
+// `void name_<vector>(frame, i0, .., T *out)`: as genie_lower_define_load(), at `vector` (2, 4 or 8) neighbours along
+// the last argument, which is a multiple of `vector`.
+genie_status_t genie_lower_define_load_vector(genie_lowering_t *lowering, const char *name, int vector, MlirValue value,
+                                              const genie_lower_space_t *space) GENIE_MUST_USE;
 
 //===-- Reading the region ----------------------------------------------------------------------------------------===//
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 import archives
 import parity
 from conformance import op_cases, ops_test
-from genie import toolchain
+from genie import runtime, toolchain
 from zoo import models
 
 EMULATED = (
     "linear layer_norm_affine softmax attention_grouped attention_one_query conv2d conv2d_groups max_pool2d "
-    "embedding index_copy cumsum topk sum_dim argmax"
+    "embedding index_copy concat cumsum topk sum_dim argmax"
 ).split()
 
 
@@ -73,6 +73,39 @@ NARROW = {
     "a_computed_mask": (lambda q, k, v: _attention(q, k, v, torch.arange(140)[None] <= torch.arange(140)[:, None]), [(1, 1, 140, 16)] * 3, None),
     "a_negative_scale": (lambda q, k, v: _attention(q, k, v, scale=-0.3), [(1, 1, 20, 128)] * 3, None),
 }  # fmt: skip
+
+
+class Cache(torch.nn.Module):
+    """Turns rows by their place, and writes them into a cache, as a decoder does."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("cache", torch.randn(1, 4, 1100, 64).bfloat16())
+
+    def forward(self, x, position, cos, sin):
+        rows = x.view(1, -1, 4, 64).transpose(1, 2)
+        low, high = rows.chunk(2, -1)
+        turned = rows * cos + torch.cat([-high, low], -1) * sin
+        self.cache.index_copy_(2, position, turned)
+        return self.cache * 1, turned
+
+
+def test_a_cache_is_written_as_in_eager(emulator, geniec, tmp_path):
+    torch.manual_seed(0)
+    module, count = Cache(), 1060
+    inputs = (
+        torch.randn(1, count, 256).bfloat16(),
+        torch.randperm(1100)[:count],
+        *(torch.randn(count, 64).bfloat16() for _ in range(2)),
+    )
+    archive, plan = archives.of_module(tmp_path, module, inputs), tmp_path / "cache.gplan"
+    done = geniec(archive.path, "--target", "cuda:emulated", "-o", plan)
+    assert done.returncode == 0, done.stderr[-2000:]
+    session = runtime.Session(runtime.Model(plan), threads=2)
+    given, _ = archive.load_call()
+    actual = session.run([given[info.name] for info in session.model.inputs()])
+    for left, right in zip(actual, module(*inputs), strict=True):
+        assert parity.difference(left, right) < 0.01
 
 
 @pytest.mark.parametrize("name", NARROW)

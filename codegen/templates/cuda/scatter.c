@@ -1,6 +1,7 @@
 // index_copy, index_put and scatter: a block owns columns of the inner dimension at one outer index, of these a part of
 // the axis, copies them from x unless the result has the memory of x already, and applies the updates that fall there:
-// in order, a thread a column; or, where updates replace, whose order nobody defines, all at a time.
+// in order, a thread a column; or, where updates replace, whose order nobody defines, all at a time. Where they replace
+// in place, blocks share out the updates instead, in groups of neighbours.
 #include "codegen/templates/cuda/device.h"
 
 enum { SCATTER_REPLACE, SCATTER_ADD, SCATTER_MULTIPLY, SCATTER_MAX, SCATTER_MIN };  // as in lower_scatter.c
@@ -17,6 +18,14 @@ real_t genie_x(const frame_t *frame, i64 outer, i64 at, i64 inner);
 real_t genie_source(const frame_t *frame, i64 outer, i64 update, i64 inner);
 real_t genie_get(const frame_t *frame, i64 outer, i64 at, i64 inner);
 void genie_store(const frame_t *frame, i64 outer, i64 at, i64 inner, real_t value);
+// Neighbours that are loaded and stored at a time: 8, 4, 2 or 1. It divides the inner dimension.
+i64 genie_vector(const frame_t *frame);
+#define GENIE_UPDATES(count, ...)                                                                 \
+  void genie_source_##count(const frame_t *frame, i64 outer, i64 update, i64 inner, real_t *out); \
+  void genie_store_##count(const frame_t *frame, i64 outer, i64 at, i64 inner, __VA_ARGS__);
+GENIE_UPDATES(2, real_t a, real_t b)
+GENIE_UPDATES(4, real_t a, real_t b, real_t c, real_t d)
+GENIE_UPDATES(8, real_t a, real_t b, real_t c, real_t d, real_t e, real_t f, real_t g, real_t h)
 
 GENIE_INLINE real_t join(i64 operation, real_t old, real_t update) {
   switch (operation) {
@@ -54,12 +63,49 @@ GENIE_INLINE void apply_update(const frame_t *frame, const region_t *g, i64 upda
   }
 }
 
+GENIE_INLINE void replace_group(const frame_t *frame, i64 outer, i64 update, i64 inner) {
+  const i64 at = genie_position(frame, outer, update, inner);
+  real_t v[8];
+  if (at < 0) {
+    return;
+  }
+  switch (genie_vector(frame)) {
+    case 8:
+      genie_source_8(frame, outer, update, inner, v);
+      genie_store_8(frame, outer, at, inner, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+      break;
+    case 4:
+      genie_source_4(frame, outer, update, inner, v);
+      genie_store_4(frame, outer, at, inner, v[0], v[1], v[2], v[3]);
+      break;
+    case 2:
+      genie_source_2(frame, outer, update, inner, v);
+      genie_store_2(frame, outer, at, inner, v[0], v[1]);
+      break;
+    default:
+      genie_store(frame, outer, at, inner, genie_source(frame, outer, update, inner));
+  }
+}
+
+// The block's share of the updates of its columns.
+GENIE_INLINE void replace_in_place(const frame_t *frame, const region_t *g, i64 part) {
+  const i64 vector = genie_vector(frame), groups = g->columns / vector;
+  const i64 step = genie_parts(frame) * genie_threads(frame);
+  for (i64 item = part * genie_threads(frame) + thread_index(); item < genie_count(frame) * groups; item += step) {
+    replace_group(frame, g->outer, item / groups, g->low + item % groups * vector);
+  }
+}
+
 void genie_kernel(const frame_t *frame) {
   const i64 width = genie_width(frame), blocks = (genie_inner(frame) + width - 1) / width;
   const i64 parts = genie_parts(frame), rows = (genie_size(frame) + parts - 1) / parts, block = block_index() / parts;
   region_t g = {.outer = block / blocks, .low = block % blocks * width, .first = block_index() % parts * rows};
   g.columns = genie_min_i64(width, genie_inner(frame) - g.low);
   g.end = genie_min_i64(g.first + rows, genie_size(frame));
+  if (genie_is_in_place(frame) && genie_operation(frame) == SCATTER_REPLACE) {
+    replace_in_place(frame, &g, block_index() % parts);
+    return;
+  }
   if (!genie_is_in_place(frame)) {
     copy_region(frame, &g);
     block_barrier();

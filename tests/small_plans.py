@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+import numpy
+
 SIZE = 512
 TEXT = """
 genie.weight @w {{file = "{weights}", offset = 0 : i64, strides = array<i64: {size}, 1>}} : tensor<{size}x{size}xf32>
@@ -20,7 +22,7 @@ def compile_plan(geniec, folder, *places, size=SIZE, target="x86-64-v3"):
     folder = pathlib.Path(folder)
     weights, text, plan = folder / f"weights{size}", folder / f"two{size}.mlir", folder / f"two{size}-{len(places)}.gplan"
     if not weights.exists():
-        weights.write_bytes(bytes(byte % 61 for byte in os.urandom(2 * size * size * 4)))
+        weights.write_bytes((numpy.frombuffer(os.urandom(2 * size * size * 4), numpy.uint8) % 61).tobytes())
     text.write_text(TEXT.format(weights=weights, size=size, bytes=size * size * 4))
     arguments = [argument for place in places for argument in ("--place", place)]
     done = geniec(text, "-o", plan, "--target", target, *arguments)

@@ -79,6 +79,7 @@ void genie_node_session_release(genie_node_session_t *session) {
   genie_model_close(session->model);
   genie_allocator_free(session->allocator, session->places);
   genie_store_image_close(session->weights);
+  genie_allocator_free(session->allocator, session->needed_chunks);
   for (uint32_t i = 0; i < session->peer_count; ++i) {
     genie_allocator_free(session->allocator, session->peers[i].places);
   }

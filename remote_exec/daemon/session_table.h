@@ -37,6 +37,7 @@ typedef struct genie_node_session {
   uint64_t id;
   uint8_t token[GENIE_WIRE_TOKEN_BYTES];
   genie_store_image_t *weights;  // that the model reads from
+  bool *needed_chunks;           // of it, by the session's places
   genie_model_t *model;
   genie_share_place_t *places;  // that it hosts, in the share's order
   uint32_t place_count;

@@ -151,9 +151,9 @@ void genie_store_get_stats(genie_store_t *store, genie_store_stats_t *out_stats)
   *out_stats = store->counts;
   for (const genie_store_image_t *image = store->images; image != NULL; image = image->next) {
     out_stats->image_count += 1;
-    out_stats->image_bytes += image->size_bytes;
+    out_stats->image_bytes += image->needed_bytes;
     out_stats->idle_image_count += image->user_count == 0;
-    out_stats->idle_image_bytes += image->user_count == 0 ? image->size_bytes : 0;
+    out_stats->idle_image_bytes += image->user_count == 0 ? image->needed_bytes : 0;
   }
   out_stats->has_disk = store->disk != NULL && !store->is_disk_failing;
   pthread_mutex_unlock(&store->mutex);
@@ -178,8 +178,17 @@ uint8_t *genie_store_chunk_memory(const genie_store_image_t *image, uint32_t chu
   return image->memory + chunk * kChunkBytes;
 }
 
+bool genie_store_has_needed(const genie_store_image_t *image, const bool *needed) {
+  for (uint32_t i = 0; i < image->chunk_count; ++i) {
+    if (genie_store_needs(needed, i) && image->slots[i].state != GENIE_STORE_SLOT_READY) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool genie_store_take_slot(genie_store_image_t *image, uint32_t chunk) {
-  const bool is_missing = image->slots[chunk].state == GENIE_STORE_SLOT_MISSING;
+  const bool is_missing = image->slots[chunk].is_needed && image->slots[chunk].state == GENIE_STORE_SLOT_MISSING;
   if (is_missing) {
     image->slots[chunk].state = GENIE_STORE_SLOT_CLAIMED;
   }
@@ -196,13 +205,12 @@ void genie_store_settle_slot(genie_store_image_t *image, uint32_t chunk, genie_s
   if (state == GENIE_STORE_SLOT_READY) {
     genie_store_reset_slot(&image->slots[chunk]);
   }
+  if (state == GENIE_STORE_SLOT_READY) {
+    // What several sessions read, none can write.
+    (void)mprotect(genie_store_chunk_memory(image, chunk), genie_store_chunk_bytes(image, chunk), PROT_READ);
+  }
   pthread_mutex_lock(&store->mutex);
   image->slots[chunk].state = state;
-  image->ready_count += state == GENIE_STORE_SLOT_READY;
-  if (image->ready_count == image->chunk_count) {
-    // What several sessions read, none can write.
-    (void)mprotect(image->memory, image->size_bytes, PROT_READ);
-  }
   pthread_cond_broadcast(&store->changed);
   pthread_mutex_unlock(&store->mutex);
 }
@@ -256,7 +264,7 @@ static void drop_image(genie_store_image_t *image) {
       break;
     }
   }
-  store->used_bytes -= image->size_bytes;
+  store->used_bytes -= image->needed_bytes;
   destroy_image(image);
 }
 
@@ -267,7 +275,7 @@ static void trim_idle_images(genie_store_t *store, uint64_t limit_bytes) {
     uint64_t idle_bytes = 0;
     for (genie_store_image_t *image = store->images; image != NULL; image = image->next) {
       if (image->user_count == 0) {
-        idle_bytes += image->size_bytes;
+        idle_bytes += image->needed_bytes;
         oldest = oldest == NULL || image->last_used < oldest->last_used ? image : oldest;
       }
     }
@@ -304,30 +312,54 @@ static genie_status_t reserve_memory(genie_store_t *store, uint64_t size_bytes) 
   return GENIE_OK;
 }
 
+// With the mutex: reserves memory for chunks that nobody needed before.
+static genie_status_t need_chunks(genie_store_image_t *image, const bool *needed) {
+  genie_store_t *store = image->store;
+  uint64_t size_bytes = 0;
+  for (uint32_t i = 0; i < image->chunk_count; ++i) {
+    if (genie_store_needs(needed, i) && !image->slots[i].is_needed) {
+      size_bytes += genie_store_chunk_bytes(image, i);
+    }
+  }
+  GENIE_RETURN_IF_ERROR(reserve_memory(store, size_bytes));
+  for (uint32_t i = 0; i < image->chunk_count; ++i) {
+    image->slots[i].is_needed = image->slots[i].is_needed || genie_store_needs(needed, i);
+  }
+  image->needed_bytes += size_bytes;
+  store->used_bytes += size_bytes;
+  return GENIE_OK;
+}
+
 // With the mutex.
 static genie_status_t open_image(genie_store_t *store, const genie_plan_digest_t *chunks, uint32_t chunk_count,
-                                 uint64_t size_bytes, genie_store_image_t **out_image) {
+                                 uint64_t size_bytes, const bool *needed, genie_store_image_t **out_image) {
   genie_store_image_t *image = find_image(store, chunks, chunk_count, size_bytes);
   if (image == NULL) {
-    GENIE_RETURN_IF_ERROR(reserve_memory(store, size_bytes));
     GENIE_RETURN_IF_ERROR(make_image(store, chunks, chunk_count, size_bytes, &image));
     image->next = store->images;
     store->images = image;
-    store->used_bytes += size_bytes;
   }
-  image->user_count += 1;
+  image->user_count += 1;  // before others are trimmed
+  const genie_status_t status = need_chunks(image, needed);
+  if (status != GENIE_OK) {
+    image->user_count -= 1;
+    if (image->user_count == 0 && image->needed_bytes == 0) {
+      drop_image(image);
+    }
+    return status;
+  }
   *out_image = image;
   return GENIE_OK;
 }
 
 genie_status_t genie_store_image_open(genie_store_t *store, const genie_plan_digest_t *chunks, uint32_t chunk_count,
-                                      uint64_t size_bytes, genie_store_image_t **out_image) {
+                                      uint64_t size_bytes, const bool *needed, genie_store_image_t **out_image) {
   if (size_bytes / kChunkBytes + (size_bytes % kChunkBytes > 0) != chunk_count) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%u chunks do not make %llu bytes of weights", chunk_count,
                              (unsigned long long)size_bytes);
   }
   pthread_mutex_lock(&store->mutex);
-  const genie_status_t status = open_image(store, chunks, chunk_count, size_bytes, out_image);
+  const genie_status_t status = open_image(store, chunks, chunk_count, size_bytes, needed, out_image);
   pthread_mutex_unlock(&store->mutex);
   return status;
 }
@@ -351,18 +383,19 @@ void genie_store_image_close(genie_store_image_t *image) {
   pthread_mutex_unlock(&store->mutex);
 }
 
-bool genie_store_image_is_complete(genie_store_image_t *image) {
+bool genie_store_image_is_complete(genie_store_image_t *image, const bool *needed) {
   pthread_mutex_lock(&image->store->mutex);
-  const bool is_complete = image->ready_count == image->chunk_count;
+  const bool is_complete = genie_store_has_needed(image, needed);
   pthread_mutex_unlock(&image->store->mutex);
   return is_complete;
 }
 
-uint32_t genie_store_image_missing(genie_store_image_t *image, uint32_t *out_chunks, uint32_t capacity) {
+uint32_t genie_store_image_missing(genie_store_image_t *image, const bool *needed, uint32_t *out_chunks,
+                                   uint32_t capacity) {
   uint32_t count = 0;
   pthread_mutex_lock(&image->store->mutex);
   for (uint32_t i = 0; i < image->chunk_count; ++i) {
-    if (image->slots[i].state == GENIE_STORE_SLOT_MISSING) {
+    if (genie_store_needs(needed, i) && image->slots[i].state == GENIE_STORE_SLOT_MISSING) {
       if (count < capacity) {
         out_chunks[count] = i;
       }
@@ -377,15 +410,26 @@ const void *genie_store_image_memory(const genie_store_image_t *image) {
   return image->memory;
 }
 
+// Whether the chunks of bytes [offset, end) are there.
+static bool has_bytes(genie_store_image_t *image, uint64_t offset, uint64_t end) {
+  bool is_there = true;
+  pthread_mutex_lock(&image->store->mutex);
+  for (uint64_t chunk = offset / kChunkBytes; chunk * kChunkBytes < end; ++chunk) {
+    is_there = is_there && image->slots[chunk].state == GENIE_STORE_SLOT_READY;
+  }
+  pthread_mutex_unlock(&image->store->mutex);
+  return is_there;
+}
+
 genie_status_t genie_store_image_read(void *self, uint64_t offset, uint64_t size_bytes, void *destination) {
   genie_store_image_t *image = self;
   uint64_t end = 0;
-  if (!genie_store_image_is_complete(image)) {
-    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the weights have not arrived yet");
-  }
   if (!genie_checked_add_u64(offset, size_bytes, &end) || end > image->size_bytes) {
     return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "there are %llu bytes of weights",
                              (unsigned long long)image->size_bytes);
+  }
+  if (!has_bytes(image, offset, end)) {
+    return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the weights have not arrived yet");
   }
   if (size_bytes > 0) {
     memcpy(destination, image->memory + offset, size_bytes);

@@ -1,14 +1,17 @@
 // The weights of a node: addressed by content, verified as they arrive, shared by sessions, kept on disk.
 //
-// WEIGHTS of a plan are chunks of 64 MiB, each named by its SHA-256. An *image* is all chunks of one plan in one range
-// of memory; sessions of plans with the same weights share one image, read-only once it is complete. A chunk comes from
-// another image, from the disk cache, from a file that the node sees, or from a client's upload. Each is compared with
-// its digest before anybody can read it.
+// WEIGHTS of a plan are chunks of 64 MiB, each named by its SHA-256. An *image* is the chunks of one plan in one range
+// of memory, those that its sessions need: the places of a session use some weights, and the others neither travel nor
+// take memory. Sessions of plans with the same weights share one image, whose chunks are read-only once they are there.
+// A chunk comes from another image, from the disk cache, from a file that the node sees, or from a client's upload.
+// Each is compared with its digest before anybody can read it.
 //
-//     genie_store_image_open(store, chunks, chunk_count, weights_bytes, &image);
-//     genie_store_image_load(image, NULL);                     // all that is here already
+// `needed` [chunk_count] says which chunks a session needs; NULL: all of them.
+//
+//     genie_store_image_open(store, chunks, chunk_count, weights_bytes, needed, &image);
+//     genie_store_image_load(image, needed, NULL);             // all that is here already
 //     for (;;) {
-//       genie_store_claim(image, timeout_ns, &upload);         // NULL: the image is complete
+//       genie_store_claim(image, needed, timeout_ns, &upload); // NULL: all that is needed is there
 //       ... ask the client for chunk upload->chunk from byte upload->received_bytes ...
 //       while (upload->received_bytes < upload->size_bytes) {
 //         ... receive `bytes` into genie_store_upload_space(upload) ...
@@ -49,7 +52,7 @@ genie_status_t genie_store_create(const genie_store_options_t *options, genie_al
 void genie_store_destroy(genie_store_t *store);
 
 typedef struct genie_store_stats {
-  uint64_t image_count, image_bytes;            // in memory
+  uint64_t image_count, image_bytes;            // in memory: the chunks that sessions needed
   uint64_t idle_image_count, idle_image_bytes;  // of those, used by no session
   uint64_t disk_chunk_count, disk_bytes;        // partial ones included
   uint64_t memory_hits, disk_hits, file_hits;   // chunks found in another image, on disk, in a named file
@@ -66,7 +69,8 @@ void genie_store_get_stats(genie_store_t *store, genie_store_stats_t *out_stats)
 // The image of `chunk_count` chunks that make `size_bytes` of WEIGHTS: one in memory, or a new one with nothing in it.
 // INVALID_ARGUMENT: so many chunks do not make so many bytes. RESOURCE_EXHAUSTED: the store's limit, or memory.
 genie_status_t genie_store_image_open(genie_store_t *store, const genie_plan_digest_t *chunks, uint32_t chunk_count,
-                                      uint64_t size_bytes, genie_store_image_t **out_image) GENIE_MUST_USE;
+                                      uint64_t size_bytes, const bool *needed,
+                                      genie_store_image_t **out_image) GENIE_MUST_USE;
 // Accepts NULL. Uploads of it are released before.
 void genie_store_image_close(genie_store_image_t *image);
 
@@ -78,18 +82,21 @@ typedef struct genie_store_file {
 
 // Fills in what other images, the disk cache and `file` (which may be NULL) have; what they lack stays missing. Chunks
 // that others are bringing are left to them. PERMISSION_DENIED, NOT_FOUND: the file; all else was tried before.
-genie_status_t genie_store_image_load(genie_store_image_t *image, const genie_store_file_t *file) GENIE_MUST_USE;
+genie_status_t genie_store_image_load(genie_store_image_t *image, const bool *needed,
+                                      const genie_store_file_t *file) GENIE_MUST_USE;
 
-bool genie_store_image_is_complete(genie_store_image_t *image);
+// Whether all that is needed is there.
+bool genie_store_image_is_complete(genie_store_image_t *image, const bool *needed);
 
-// The chunks that nobody has brought and nobody is bringing, ascending: how many, of which at most `capacity` are
-// listed.
-uint32_t genie_store_image_missing(genie_store_image_t *image, uint32_t *out_chunks, uint32_t capacity);
+// The needed chunks that nobody has brought and nobody is bringing, ascending: how many, of which at most `capacity`
+// are listed.
+uint32_t genie_store_image_missing(genie_store_image_t *image, const bool *needed, uint32_t *out_chunks,
+                                   uint32_t capacity);
 
-// The weights; read-only. To be read when the image is complete.
+// The weights, each at its offset; read-only. Chunks that are there may be read.
 const void *genie_store_image_memory(const genie_store_image_t *image);
 
-// Copies out, as genie_plan_weight_source_t.read has it. FAILED_PRECONDITION: the image is not complete.
+// Copies out, as genie_plan_weight_source_t.read has it. FAILED_PRECONDITION: a chunk is not there.
 genie_status_t genie_store_image_read(void *image, uint64_t offset, uint64_t size_bytes,
                                       void *destination) GENIE_MUST_USE;
 
@@ -103,12 +110,13 @@ typedef struct genie_store_upload {
   uint64_t received_bytes;  // at first: where to resume
 } genie_store_upload_t;
 
-// Claims the first chunk that is missing and that nobody brings. While others bring all that is missing, waits for
-// them: DEADLINE_EXCEEDED after `timeout_ns`. Gives NULL when the image is complete.
-genie_status_t genie_store_claim(genie_store_image_t *image, uint64_t timeout_ns,
+// Claims the first needed chunk that is missing and that nobody brings. While others bring all that is missing, waits
+// for them: DEADLINE_EXCEEDED after `timeout_ns`. Gives NULL when all that is needed is there.
+genie_status_t genie_store_claim(genie_store_image_t *image, const bool *needed, uint64_t timeout_ns,
                                  genie_store_upload_t **out_upload) GENIE_MUST_USE;
 
-// Claims this chunk, without waiting. Gives NULL when it is there already. UNAVAILABLE: another brings it.
+// Claims this chunk, which some session needs, without waiting. Gives NULL when it is there already. UNAVAILABLE:
+// another brings it. OUT_OF_RANGE: there is no such chunk, or nobody needs it.
 genie_status_t genie_store_claim_chunk(genie_store_image_t *image, uint32_t chunk,
                                        genie_store_upload_t **out_upload) GENIE_MUST_USE;
 

@@ -141,6 +141,7 @@ static bool bring(genie_store_image_t *image, uint32_t chunk, int file, uint64_t
 // What one of several threads works on.
 typedef struct loading {
   genie_store_image_t *image;
+  const bool *needed;
   int file;
   uint64_t offset;
   uint32_t next;  // chunk that nobody has looked at; atomic
@@ -157,8 +158,8 @@ static void *load_chunks(void *self) {
     pthread_mutex_lock(&image->store->mutex);
     // A chunk that has begun to arrive is left to its upload.
     const genie_store_slot_t *slot = &image->slots[chunk];
-    const bool is_taken =
-        slot->state == GENIE_STORE_SLOT_MISSING && slot->received_bytes == 0 && genie_store_take_slot(image, chunk);
+    const bool is_taken = genie_store_needs(loading->needed, chunk) && slot->state == GENIE_STORE_SLOT_MISSING &&
+                          slot->received_bytes == 0 && genie_store_take_slot(image, chunk);
     pthread_mutex_unlock(&image->store->mutex);
     if (is_taken) {
       const bool is_brought = bring(image, chunk, loading->file, loading->offset);
@@ -183,8 +184,8 @@ static void load_all(loading_t *loading) {
   }
 }
 
-genie_status_t genie_store_image_load(genie_store_image_t *image, const genie_store_file_t *file) {
-  loading_t loading = {.image = image, .file = kNoFile};
+genie_status_t genie_store_image_load(genie_store_image_t *image, const bool *needed, const genie_store_file_t *file) {
+  loading_t loading = {.image = image, .needed = needed, .file = kNoFile};
   genie_status_t status = GENIE_OK;
   if (file != NULL && file->path != NULL && file->offset <= INT64_MAX / 2) {
     status = open_file(image->store, file->path, &loading.file);

@@ -19,6 +19,7 @@ typedef enum genie_store_slot_state {
 // A chunk of an image.
 typedef struct genie_store_slot {
   genie_store_slot_state_t state;
+  bool is_needed;              // by a session that has or had the image: its memory is reserved
   genie_plan_hasher_t hasher;  // of the bytes that have arrived; a zeroed one when there are none
   uint64_t received_bytes;
 } genie_store_slot_t;
@@ -29,8 +30,8 @@ struct genie_store_image {
   genie_plan_digest_t *chunks;
   genie_store_slot_t *slots;
   uint32_t chunk_count;
-  uint32_t ready_count;
-  uint64_t size_bytes;
+  uint64_t size_bytes;    // of the range
+  uint64_t needed_bytes;  // of the chunks in it that are needed
   uint8_t *memory;
   uint32_t user_count;  // sessions, and copies in progress out of it
   uint64_t last_used;
@@ -58,7 +59,15 @@ struct genie_store {
 uint64_t genie_store_chunk_bytes(const genie_store_image_t *image, uint32_t chunk);
 uint8_t *genie_store_chunk_memory(const genie_store_image_t *image, uint32_t chunk);
 
-// With the mutex: takes a missing slot, if it is one.
+// Whether a session with these needs (NULL: all) needs the chunk.
+static inline bool genie_store_needs(const bool *needed, uint32_t chunk) {
+  return needed == NULL || needed[chunk];
+}
+
+// With the mutex: whether all that is needed is there.
+bool genie_store_has_needed(const genie_store_image_t *image, const bool *needed);
+
+// With the mutex: takes a missing slot that is needed, if it is one.
 bool genie_store_take_slot(genie_store_image_t *image, uint32_t chunk);
 // Without the mutex: gives a claimed slot back as ready or missing. A ready one forgets its hasher.
 void genie_store_settle_slot(genie_store_image_t *image, uint32_t chunk, genie_store_slot_state_t state);

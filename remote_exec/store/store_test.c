@@ -86,14 +86,14 @@ static weights_t *make_weights(uint32_t seed) {
 
 static genie_store_image_t *open_image(genie_store_t *store, const weights_t *weights) {
   genie_store_image_t *image = NULL;
-  OK(genie_store_image_open(store, &weights->digest, 1, kSmallBytes, &image));
-  OK(genie_store_image_load(image, NULL));
+  OK(genie_store_image_open(store, &weights->digest, 1, kSmallBytes, NULL, &image));
+  OK(genie_store_image_load(image, NULL, NULL));
   return image;
 }
 
 static genie_store_upload_t *claim(genie_store_image_t *image) {
   genie_store_upload_t *upload = NULL;
-  OK(genie_store_claim(image, kLongNs, &upload));
+  OK(genie_store_claim(image, NULL, kLongNs, &upload));
   return upload;
 }
 
@@ -112,7 +112,7 @@ static void upload_all(genie_store_image_t *image, const weights_t *weights) {
 }
 
 static void assert_holds(genie_store_image_t *image, const weights_t *weights) {
-  assert_true(genie_store_image_is_complete(image));
+  assert_true(genie_store_image_is_complete(image, NULL));
   assert_memory_equal(genie_store_image_memory(image), weights->bytes, kSmallBytes);
 }
 
@@ -131,7 +131,7 @@ static void uploaded_weights_are_shared_and_read(void **state) {
   uint8_t byte = 0;
   genie_store_image_t *first = open_image(store, weights), *second = open_image(store, weights);
   assert_ptr_equal(first, second);
-  assert_int_equal(genie_store_image_missing(first, NULL, 0), 1);
+  assert_int_equal(genie_store_image_missing(first, NULL, NULL, 0), 1);
   genie_status_t status = genie_store_image_read(first, 0, 1, &byte);
   assert_int_equal(genie_status_code(status), GENIE_STATUS_FAILED_PRECONDITION);
   genie_status_free(status);
@@ -160,7 +160,7 @@ static void wrong_bytes_are_refused_and_forgotten(void **state) {
   assert_int_equal(genie_status_code(status), GENIE_STATUS_DATA_LOSS);
   genie_status_free(status);
   genie_store_upload_release(upload);
-  assert_false(genie_store_image_is_complete(image));
+  assert_false(genie_store_image_is_complete(image, NULL));
   assert_int_equal(stats_of(store).disk_chunk_count, 0);
   upload = claim(image);
   assert_int_equal(upload->received_bytes, 0);
@@ -192,7 +192,7 @@ static void more_bytes_than_a_chunk_has_are_refused(void **state) {
   assert_int_equal(genie_status_code(status), GENIE_STATUS_OUT_OF_RANGE);
   genie_status_free(status);
   genie_store_image_t *wrong = NULL;
-  status = genie_store_image_open(store, &weights->digest, 1, (uint64_t)kChunkBytes + 1, &wrong);
+  status = genie_store_image_open(store, &weights->digest, 1, (uint64_t)kChunkBytes + 1, NULL, &wrong);
   assert_int_equal(genie_status_code(status), GENIE_STATUS_INVALID_ARGUMENT);
   genie_status_free(status);
   genie_store_image_close(image);
@@ -235,7 +235,7 @@ typedef struct waiter {
 
 static void *wait_for_claim(void *self) {
   waiter_t *waiter = self;
-  const genie_status_t status = genie_store_claim(waiter->image, kLongNs, &waiter->upload);
+  const genie_status_t status = genie_store_claim(waiter->image, NULL, kLongNs, &waiter->upload);
   waiter->is_late = status != GENIE_OK;
   genie_status_free(status);
   return NULL;
@@ -249,8 +249,8 @@ static void sessions_wait_for_one_upload(void **state) {
   genie_store_upload_t *upload = claim(image), *second = NULL;
   waiter_t waiter = {.image = image};
   pthread_t thread;
-  assert_int_equal(genie_store_image_missing(image, NULL, 0), 0);
-  genie_status_t status = genie_store_claim(image, kShortNs, &second);
+  assert_int_equal(genie_store_image_missing(image, NULL, NULL, 0), 0);
+  genie_status_t status = genie_store_claim(image, NULL, kShortNs, &second);
   assert_int_equal(genie_status_code(status), GENIE_STATUS_DEADLINE_EXCEEDED);
   genie_status_free(status);
   status = genie_store_claim_chunk(image, 0, &second);
@@ -316,7 +316,7 @@ static void damaged_files_are_found_and_deleted(void **state) {
   assert_int_equal(pwrite(file, "x", 1, 12345), 1);
   close(file);
   image = open_image(store, weights);
-  assert_false(genie_store_image_is_complete(image));
+  assert_false(genie_store_image_is_complete(image, NULL));
   assert_int_equal(access(path, F_OK), -1);
   assert_int_equal(stats_of(store).corrupt_files, 1);
   assert_int_equal(warning_count, 1);
@@ -326,7 +326,7 @@ static void damaged_files_are_found_and_deleted(void **state) {
   genie_store_image_close(image);
   assert_int_equal(truncate(path, 100), 0);
   image = open_image(store, weights);
-  assert_false(genie_store_image_is_complete(image));
+  assert_false(genie_store_image_is_complete(image, NULL));
   genie_store_image_close(image);
   genie_store_destroy(store);
   free(weights);
@@ -400,7 +400,7 @@ static void memory_has_a_limit_and_idle_weights_yield(void **state) {
                                                              .idle_limit_bytes = 2 * (uint64_t)kSmallBytes});
   genie_store_image_t *first = open_image(store, weights[0]), *second = open_image(store, weights[1]), *third = NULL;
   upload_all(first, weights[0]);
-  genie_status_t status = genie_store_image_open(store, &weights[2]->digest, 1, kSmallBytes, &third);
+  genie_status_t status = genie_store_image_open(store, &weights[2]->digest, 1, kSmallBytes, NULL, &third);
   assert_int_equal(genie_status_code(status), GENIE_STATUS_RESOURCE_EXHAUSTED);
   genie_status_free(status);
   // Idle weights stay for who comes back, and go when another needs the room.
@@ -430,18 +430,18 @@ static void plans_share_a_chunk(void **state) {
   OK(genie_plan_digest_of(zeros, kChunkBytes, &head));
   for (int i = 0; i < 2; ++i) {
     const genie_plan_digest_t chunks[2] = {head, tails[i]->digest};
-    OK(genie_store_image_open(store, chunks, 2, (uint64_t)kChunkBytes + kSmallBytes, &images[i]));
-    OK(genie_store_image_load(images[i], NULL));
+    OK(genie_store_image_open(store, chunks, 2, (uint64_t)kChunkBytes + kSmallBytes, NULL, &images[i]));
+    OK(genie_store_image_load(images[i], NULL, NULL));
     if (i == 0) {
       OK(genie_store_claim_chunk(images[i], 0, &upload));
       OK(genie_store_upload_advance(upload, kChunkBytes));  // of zeros, which new memory holds
       genie_store_upload_release(upload);
     }
-    OK(genie_store_claim(images[i], kShortNs, &upload));
+    OK(genie_store_claim(images[i], NULL, kShortNs, &upload));
     assert_int_equal(upload->chunk, 1);
     OK(send_piece(upload, tails[i]->bytes, kSmallBytes));
     genie_store_upload_release(upload);
-    assert_true(genie_store_image_is_complete(images[i]));
+    assert_true(genie_store_image_is_complete(images[i], NULL));
   }
   assert_int_equal(stats_of(store).memory_hits, 1);
   for (int i = 0; i < 2; ++i) {
@@ -456,8 +456,8 @@ static void a_plan_without_weights_is_complete(void **state) {
   (void)state;
   genie_store_t *store = make_store(&(genie_store_options_t){0});
   genie_store_image_t *image = NULL;
-  OK(genie_store_image_open(store, NULL, 0, 0, &image));
-  OK(genie_store_image_load(image, NULL));
+  OK(genie_store_image_open(store, NULL, 0, 0, NULL, &image));
+  OK(genie_store_image_load(image, NULL, NULL));
   assert_null(claim(image));
   OK(genie_store_image_read(image, 0, 0, NULL));
   genie_store_image_close(image);
@@ -482,11 +482,11 @@ static void a_shared_file_is_read_instead_of_uploaded(void **state) {
   char path[128];
   snprintf(path, sizeof(path), "%s/weights", folder);
   write_file(path, weights->bytes, kSmallBytes);
-  OK(genie_store_image_load(second, &(genie_store_file_t){.path = path, .offset = 4}));
-  assert_false(genie_store_image_is_complete(second));
-  OK(genie_store_image_load(image, &(genie_store_file_t){.path = path, .offset = 5}));
-  assert_false(genie_store_image_is_complete(image));
-  OK(genie_store_image_load(image, &(genie_store_file_t){.path = path, .offset = 4}));
+  OK(genie_store_image_load(second, NULL, &(genie_store_file_t){.path = path, .offset = 4}));
+  assert_false(genie_store_image_is_complete(second, NULL));
+  OK(genie_store_image_load(image, NULL, &(genie_store_file_t){.path = path, .offset = 5}));
+  assert_false(genie_store_image_is_complete(image, NULL));
+  OK(genie_store_image_load(image, NULL, &(genie_store_file_t){.path = path, .offset = 4}));
   assert_holds(image, weights);
   assert_int_equal(stats_of(store).file_hits, 1);
   genie_store_image_close(image);
@@ -517,13 +517,57 @@ static void no_other_file_can_be_named(void **state) {
                 {link, GENIE_STATUS_NOT_FOUND},
                 {fifo, GENIE_STATUS_NOT_FOUND}};
   for (size_t i = 0; i < sizeof(kCases) / sizeof(kCases[0]); ++i) {
-    const genie_status_t status = genie_store_image_load(image, &(genie_store_file_t){.path = kCases[i].path});
+    const genie_status_t status = genie_store_image_load(image, NULL, &(genie_store_file_t){.path = kCases[i].path});
     assert_int_equal(genie_status_code(status), kCases[i].code);
     genie_status_free(status);
   }
   genie_store_image_close(image);
   genie_store_destroy(store);
   free(weights);
+}
+
+// A session whose places use some of the weights takes the chunks that hold them, and no others.
+static void chunks_that_nobody_needs_neither_travel_nor_take_memory(void **state) {
+  (void)state;
+  static const bool kSecond[] = {false, true}, kFirst[] = {true, false};
+  genie_store_t *store =
+      make_store(&(genie_store_options_t){.memory_limit_bytes = (uint64_t)kChunkBytes + kSmallBytes});
+  weights_t *tail = make_weights(1);
+  const genie_plan_digest_t chunks[2] = {{{7}}, tail->digest};
+  genie_store_image_t *image = NULL, *other = NULL;
+  genie_store_upload_t *upload = NULL;
+  uint32_t missing[2];
+  uint8_t byte = 0;
+  OK(genie_store_image_open(store, chunks, 2, (uint64_t)kChunkBytes + kSmallBytes, kSecond, &image));
+  OK(genie_store_image_load(image, kSecond, NULL));
+  assert_int_equal(genie_store_image_missing(image, kSecond, missing, 2), 1);
+  assert_int_equal(missing[0], 1);
+  assert_int_equal(stats_of(store).image_bytes, kSmallBytes);
+  genie_status_t status = genie_store_claim_chunk(image, 0, &upload);
+  assert_int_equal(genie_status_code(status), GENIE_STATUS_OUT_OF_RANGE);
+  genie_status_free(status);
+  OK(genie_store_claim(image, kSecond, kLongNs, &upload));
+  assert_int_equal(upload->chunk, 1);
+  while (upload->received_bytes < upload->size_bytes) {
+    OK(send_piece(upload, tail->bytes, kPieceBytes));
+  }
+  genie_store_upload_release(upload);
+  // Another session needs the rest: the first has all that it needs, before and after.
+  OK(genie_store_image_open(store, chunks, 2, (uint64_t)kChunkBytes + kSmallBytes, kFirst, &other));
+  assert_ptr_equal(image, other);
+  assert_int_equal(stats_of(store).image_bytes, (uint64_t)kChunkBytes + kSmallBytes);
+  assert_true(genie_store_image_is_complete(image, kSecond));
+  assert_false(genie_store_image_is_complete(image, kFirst));
+  OK(genie_store_image_read(image, (uint64_t)kChunkBytes + 5, 1, &byte));
+  assert_int_equal(byte, tail->bytes[5]);
+  status = genie_store_image_read(image, (uint64_t)kChunkBytes - 1, 2, &byte);
+  assert_int_equal(genie_status_code(status), GENIE_STATUS_FAILED_PRECONDITION);
+  genie_status_free(status);
+  genie_store_image_close(image);
+  genie_store_image_close(other);
+  assert_int_equal(stats_of(store).image_bytes, 0);
+  genie_store_destroy(store);
+  free(tail);
 }
 
 int main(void) {
@@ -541,6 +585,7 @@ int main(void) {
       TEST(a_folder_belongs_to_one_process),
       TEST(memory_has_a_limit_and_idle_weights_yield),
       TEST(plans_share_a_chunk),
+      TEST(chunks_that_nobody_needs_neither_travel_nor_take_memory),
       TEST(a_plan_without_weights_is_complete),
       TEST(a_shared_file_is_read_instead_of_uploaded),
       TEST(no_other_file_can_be_named),

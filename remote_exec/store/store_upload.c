@@ -70,9 +70,9 @@ static struct timespec deadline_after(uint64_t timeout_ns) {
 }
 
 // With the mutex: takes the first missing chunk. False: others bring all that is missing, or nothing is.
-static bool take_first(genie_store_image_t *image, uint32_t *out_chunk) {
+static bool take_first(genie_store_image_t *image, const bool *needed, uint32_t *out_chunk) {
   for (uint32_t i = 0; i < image->chunk_count; ++i) {
-    if (genie_store_take_slot(image, i)) {
+    if (genie_store_needs(needed, i) && genie_store_take_slot(image, i)) {
       *out_chunk = i;
       return true;
     }
@@ -80,20 +80,21 @@ static bool take_first(genie_store_image_t *image, uint32_t *out_chunk) {
   return false;
 }
 
-genie_status_t genie_store_claim(genie_store_image_t *image, uint64_t timeout_ns, genie_store_upload_t **out_upload) {
+genie_status_t genie_store_claim(genie_store_image_t *image, const bool *needed, uint64_t timeout_ns,
+                                 genie_store_upload_t **out_upload) {
   genie_store_t *store = image->store;
   const struct timespec deadline = deadline_after(timeout_ns);
   uint32_t chunk = 0;
   bool is_taken = false, is_late = false;
   pthread_mutex_lock(&store->mutex);
-  while (image->ready_count < image->chunk_count && !is_late) {
-    is_taken = take_first(image, &chunk);
+  while (!genie_store_has_needed(image, needed) && !is_late) {
+    is_taken = take_first(image, needed, &chunk);
     if (is_taken) {
       break;
     }
     is_late = pthread_cond_timedwait(&store->changed, &store->mutex, &deadline) == ETIMEDOUT;
   }
-  const bool is_complete = image->ready_count == image->chunk_count;
+  const bool is_complete = genie_store_has_needed(image, needed);
   pthread_mutex_unlock(&store->mutex);
   *out_upload = NULL;
   if (is_taken) {
@@ -113,7 +114,11 @@ genie_status_t genie_store_claim_chunk(genie_store_image_t *image, uint32_t chun
   pthread_mutex_lock(&image->store->mutex);
   const bool is_taken = genie_store_take_slot(image, chunk);
   const bool is_ready = image->slots[chunk].state == GENIE_STORE_SLOT_READY;
+  const bool is_needed = image->slots[chunk].is_needed;
   pthread_mutex_unlock(&image->store->mutex);
+  if (!is_needed) {
+    return genie_status_make(GENIE_STATUS_OUT_OF_RANGE, "no place here needs weight chunk %u", chunk);
+  }
   if (is_taken) {
     return begin_claimed(image, chunk, out_upload);
   }

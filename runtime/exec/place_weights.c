@@ -70,6 +70,21 @@ static genie_status_t find_runs(const genie_model_t *model, uint32_t place, geni
   return GENIE_OK;
 }
 
+genie_status_t genie_place_weights_mark_chunks(const genie_model_t *model, uint32_t index, bool *needed) {
+  genie_place_weights_t weights = {0};
+  uint64_t size_bytes = 0;
+  const genie_status_t status = find_runs(model, index, &weights, &size_bytes);
+  for (uint32_t i = 0; status == GENIE_OK && i < weights.run_count; ++i) {
+    const uint64_t end = weights.runs[i].end;
+    for (uint64_t chunk = weights.runs[i].begin / GENIE_PLAN_WEIGHT_CHUNK_BYTES;
+         chunk * GENIE_PLAN_WEIGHT_CHUNK_BYTES < end; ++chunk) {
+      needed[chunk] = true;
+    }
+  }
+  genie_allocator_free(model->allocator, weights.runs);
+  return status;
+}
+
 // ---- Reading ----
 
 // Puts bytes [begin, begin + size_bytes) of WEIGHTS, which are at host memory `bytes`, where runs want them.

@@ -26,6 +26,9 @@ genie_status_t genie_place_weights_init(const genie_model_t *model, uint32_t ind
                                         genie_device_stream_t *stream, genie_place_weights_t *weights) GENIE_MUST_USE;
 void genie_place_weights_deinit(genie_allocator_t allocator, genie_device_t *device, genie_place_weights_t *weights);
 
+// Sets needed[chunk], of [weight_chunk_count], for each chunk of WEIGHTS that genie_place_weights_init() reads from.
+genie_status_t genie_place_weights_mark_chunks(const genie_model_t *model, uint32_t index, bool *needed) GENIE_MUST_USE;
+
 // The device address of a weight of the place.
 void *genie_place_weights_address(const genie_place_weights_t *weights, const genie_plan_tensor_t *tensor);
 

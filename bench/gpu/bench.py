@@ -1,6 +1,6 @@
 """Genie beside PyTorch on this machine's GPU.
 
-usage: bench.py [--cases NAME,...] [--peers eager,compile,reduce-overhead] [--json FILE] [--keep FOLDER] [--trace]
+usage: bench.py [--cases NAME,...] [--peers eager,compile,reduce-overhead] [--json FILE] [--jobs N] [--trace] [--predict]
 
 Each case is exported, compiled by geniec and run by Genie's executor, and run by PyTorch, with the same random weights and
 inputs, in this process. Times are medians: of the device's clock around a call, inputs and outputs in place, and for Genie
@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -61,14 +62,23 @@ def reference_of(module, inputs):
     return result
 
 
-def peer(module, inputs, mode, reference):
-    """{"ms", "error"} of PyTorch in one mode."""
-    torch._dynamo.reset()
+def on_device(module, inputs):
     on_gpu = copy.deepcopy(module).cuda()
     given = [x.cuda() for x in inputs]
     if given[0].dim() == 4:
         on_gpu, given[0] = on_gpu.to(memory_format=torch.channels_last), given[0].to(memory_format=torch.channels_last)
-    run = on_gpu if mode == "eager" else torch.compile(on_gpu, **({"mode": mode} if mode != "compile" else {}))
+    return on_gpu, given
+
+
+def compiled(on_gpu, mode):
+    return on_gpu if mode == "eager" else torch.compile(on_gpu, **({"mode": mode} if mode != "compile" else {}))
+
+
+def peer(module, inputs, mode, reference):
+    """{"ms", "error"} of PyTorch in one mode."""
+    torch._dynamo.reset()
+    on_gpu, given = on_device(module, inputs)
+    run = compiled(on_gpu, mode)
     with torch.no_grad():
         result = run(*given).clone()
         found = {"ms": median_ms(lambda: run(*given)), "error": error_of(result, reference)}
@@ -77,16 +87,58 @@ def peer(module, inputs, mode, reference):
     return found
 
 
-def compile_case(module, inputs, folder, target):
-    """The plan's path, and the seconds that export and geniec took."""
+def compile_case(module, inputs, folder, options):
+    """The plan, and the seconds that export and geniec took: {"plan", "export_s", "compile_s", "predicted_ms"}."""
     archive, plan = os.path.join(folder, "model.pt2"), os.path.join(folder, "model.gplan")
     begin = time.time()
     with torch.no_grad():
         genie.export(module, tuple(inputs), {}, path=archive)
     exported = time.time()
-    toolchain.compile_archive(archive, plan, ["--target", target])
+    command = [toolchain.geniec(), archive, "-o", plan, "--target", options.target]
+    if options.pool:
+        command += ["--pool", options.pool, "--explain", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip()[:300])
     os.remove(archive)
-    return plan, exported - begin, time.time() - exported
+    made = {"plan": plan, "export_s": exported - begin, "compile_s": time.time() - exported}
+    if options.pool:
+        made["predicted_ms"] = sum(place["predicted_ms"] for place in json.loads(done.stdout)["explain"]["places"])
+    return made
+
+
+def make(name):
+    torch.manual_seed(0)
+    module, inputs = cases.CASES[name][0]()
+    return module.eval().requires_grad_(False), inputs
+
+
+def prepare(name, options):
+    """In a process of its own, before anything is measured: the plan is made, and what torch.compile makes is kept on disk."""
+    module, inputs = make(name)
+    with open(os.path.join(options.into, "made.json"), "w") as file:
+        json.dump(compile_case(module, inputs, options.into, options), file)
+    for mode in options.peers:
+        if mode != "eager":
+            on_gpu, given = on_device(module, inputs)
+            with torch.no_grad():
+                compiled(on_gpu, mode)(*given)
+            del on_gpu, given
+
+
+def prepare_all(names, options):
+    """{name: folder}; `options.jobs` processes at a time."""
+    waiting, running, folders = list(names), {}, {}
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            name = waiting.pop(0)
+            folders[name] = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+            command = [sys.executable, __file__, "--cases", name, "--into", folders[name], "--target", options.target]
+            command += ["--peers", ",".join(options.peers), "--pool", options.pool or ""]
+            running[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.2)
+        running = {name: process for name, process in running.items() if process.poll() is None}
+    return folders
 
 
 def roomy_folder(weight_bytes):
@@ -115,14 +167,15 @@ def open_session(model, device_time):
     )
 
 
-def ours(module, inputs, reference, options):
-    folder = tempfile.mkdtemp(dir=roomy_folder(sum(x.nbytes for x in module.state_dict().values())))
+def ours(module, inputs, reference, options, prepared):
+    folder = prepared or tempfile.mkdtemp(dir=roomy_folder(sum(x.nbytes for x in module.state_dict().values())))
     try:
-        plan, export_s, compile_s = compile_case(module, inputs, folder, options.target)
-        if options.keep:
-            os.makedirs(options.keep, exist_ok=True)
-            shutil.copy(plan, options.keep)
-        model = runtime.Model(plan)
+        if prepared:
+            with open(os.path.join(folder, "made.json")) as file:
+                made = json.load(file)
+        else:
+            made = compile_case(module, inputs, folder, options)
+        model = runtime.Model(made.pop("plan"))
         if options.trace:
             activity.warm()
         session = open_session(model, device_time=True)
@@ -134,9 +187,8 @@ def ours(module, inputs, reference, options):
             "ms": device / 1e6,
             "error": error_of(result, reference),
             "launches": stats.last_launch_count,
-            "export_s": export_s,
-            "compile_s": compile_s,
             "load_s": stats.load_ns / 1e9,
+            **made,
         }
         # A user's session measures no device time, which are two nodes of the graph more.
         session = None
@@ -153,17 +205,15 @@ def ours(module, inputs, reference, options):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measure(name, options):
-    make, known, goal = cases.CASES[name]
-    torch.manual_seed(0)
-    module, inputs = make()
-    module = module.eval().requires_grad_(False)
+def measure(name, options, prepared):
+    _, known, goal = cases.CASES[name]
+    module, inputs = make(name)
     row = {"case": name, "goal_ms": goal, "known_ms": known}
     try:
         reference = reference_of(module, inputs)
     except torch.cuda.OutOfMemoryError as error:
         return {**row, "genie": {"failed": str(error)[:200]}}
-    runs = [("genie", lambda: ours(module, inputs, reference, options))]
+    runs = [("genie", lambda: ours(module, inputs, reference, options, prepared))]
     runs += [(mode, lambda mode=mode: peer(module, inputs, mode, reference)) for mode in options.peers]
     for label, run in runs:
         try:
@@ -179,19 +229,30 @@ def table(rows, peers):
     def cell(found, key="ms"):
         return "-" if not found or key not in found else f"{found[key]:.3f}"
 
-    lines = ["| case | genie ms | end to end | enqueue us | " + " | ".join(peers) + " | goal | reached | error / eager |"]
-    lines.append("|" + "---|" * (7 + len(peers)))
+    lines = ["| case | genie ms | predicted | end to end | enqueue us | " + " | ".join([*peers, "goal"]) + " | reached | error / eager |"]
+    lines.append("|" + "---|" * (8 + len(peers)))
     for row in rows:
         found = row.get("genie", {})
         reached = "yes" if found.get("ms", 1e9) <= row["goal_ms"] else "no"
         errors = f"{found.get('error', float('nan')):.1e} / {row.get('eager', {}).get('error', float('nan')):.1e}"
         enqueue = f"{found['enqueue_us']:.1f}" if "enqueue_us" in found else "-"
-        others = " | ".join(cell(row.get(mode)) for mode in peers)
         lines.append(
-            f"| {row['case']} | {cell(found)} | {cell(found, 'whole_ms')} | {enqueue} | {others} | {row['goal_ms']} | "
-            f"{reached} | {errors} |"
+            f"| {row['case']} | {cell(found)} | {cell(found, 'predicted_ms')} | {cell(found, 'whole_ms')} | {enqueue} | "
+            + " | ".join([cell(row.get(mode)) for mode in peers] + [str(row["goal_ms"])])
+            + f" | {reached} | {errors} |"
         )
     return "\n".join(lines)
+
+
+def measured_pool(folder):
+    """A descriptor with this machine's GPU, as `genie pool measure` finds it; the compiler's predictions rest on it."""
+    path = os.path.join(folder, "pool.json")
+    with open(path, "w") as file:
+        json.dump({"version": 1, "nodes": [{"name": "local", "devices": [{"name": "cuda0", "kind": "cuda"}]}]}, file)
+    command = [toolchain.find("bin/genie"), "pool", "measure", "--pool", path, "--no-links"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout.strip() + done.stderr.strip(), flush=True)
+    return path if done.returncode == 0 else None
 
 
 def main():
@@ -200,22 +261,35 @@ def main():
     parser.add_argument("--peers", default="eager,compile,reduce-overhead")
     parser.add_argument("--target", default="cuda:sm_90")
     parser.add_argument("--json")
-    parser.add_argument("--keep")
     parser.add_argument("--trace", action="store_true", help="also each kernel's time, by CUPTI")
+    parser.add_argument("--predict", action="store_true", help="measure the GPU for the compiler first, and list what it then predicts")
+    parser.add_argument("--jobs", type=int, default=0, help="first make all plans, and what torch.compile makes, this many at a time")
     parser.add_argument("--seconds", type=float, default=540, help="start no case after this")
+    parser.add_argument("--pool", help=argparse.SUPPRESS)
+    parser.add_argument("--into", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.peers = [mode for mode in options.peers.split(",") if mode]
+    if options.into:
+        prepare(options.cases, options)
+        return
+    names = options.cases.split(",")
+    folder = tempfile.mkdtemp()
+    options.pool = measured_pool(folder) if options.predict else None
     begin, rows = time.time(), []
-    for name in options.cases.split(","):
+    prepared = prepare_all(names, options) if options.jobs else {}
+    if prepared:
+        print(f"prepared in {time.time() - begin:.0f} s", flush=True)
+    for name in names:
         if time.time() - begin > options.seconds:
             print(f"no time is left for {name}")
             continue
-        rows.append(measure(name, options))
+        rows.append(measure(name, options, prepared.get(name)))
         if options.json:
             with open(options.json, "w") as file:
                 json.dump({"device": torch.cuda.get_device_name(), "torch": torch.__version__, "rows": rows}, file, indent=1)
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}")
     print(table(rows, options.peers))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -176,8 +176,6 @@ def ours(module, inputs, reference, options, prepared):
         else:
             made = compile_case(module, inputs, folder, options)
         model = runtime.Model(made.pop("plan"))
-        if options.trace:
-            activity.warm()
         session = open_session(model, device_time=True)
         given = [x.contiguous() for x in inputs]
         result = session.run(given)[0].clone()
@@ -196,6 +194,9 @@ def ours(module, inputs, reference, options, prepared):
         _, whole, enqueue = run_stats(session, given)
         found.update(whole_ms=whole / 1e6, enqueue_us=enqueue / 1e3)
         if options.trace:
+            session = None
+            activity.warm()
+            session = open_session(model, device_time=False)
             rows = activity.steps(activity.record(lambda: session.run(given), 10), 10)
             found["trace"] = rows
             for row in activity.summary(rows):
@@ -264,6 +265,7 @@ def main():
     parser.add_argument("--trace", action="store_true", help="also each kernel's time, by CUPTI")
     parser.add_argument("--predict", action="store_true", help="measure the GPU for the compiler first, and list what it then predicts")
     parser.add_argument("--jobs", type=int, default=0, help="first make all plans, and what torch.compile makes, this many at a time")
+    parser.add_argument("--start-when", metavar="FILE", help="measure nothing before this file exists")
     parser.add_argument("--seconds", type=float, default=540, help="start no case after this")
     parser.add_argument("--pool", help=argparse.SUPPRESS)
     parser.add_argument("--into", help=argparse.SUPPRESS)
@@ -277,6 +279,8 @@ def main():
     options.pool = measured_pool(folder) if options.predict else None
     begin, rows = time.time(), []
     prepared = prepare_all(names, options) if options.jobs else {}
+    while options.start_when and not os.path.exists(options.start_when):
+        time.sleep(0.2)
     if prepared:
         print(f"prepared in {time.time() - begin:.0f} s", flush=True)
     for name in names:

@@ -6,7 +6,7 @@ set -e
 cd "$(dirname "$0")/../.."
 output=${1:-build/device.tar.xz}
 build=${GENIE_BUILD:-build/dev}
-programs="geniec genie genied launch_bench device_test cuda_device_test cuda_session_test library_test shared_memory_test"
+programs="geniec genie genied launch_bench write_sample_plan device_test cuda_device_test cuda_session_test library_test shared_memory_test"
 ninja -C "$build" $programs libgenie.so >&2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -360,10 +360,18 @@ static genie_status_t write_cpu_code(genie_plan_writer_t *writer, const genie_sa
                       (uint64_t)(__stop_genie_sample_kernels - __start_genie_sample_kernels), offsets);
 }
 
+static const char kFaultyPtx[] = ".version 7.0\n.target sm_70\n.address_size 64\n"
+#define FAULTY(name)             \
+  ".visible .entry " name        \
+  "(.param .align 8 .b8 p[24]) " \
+  "{ .reg .b64 %rd<2>; mov.u64 %rd1, 64; st.global.u64 [%rd1], %rd1; ret; }\n"
+    FAULTY("add") FAULTY("double_rows");
+#undef FAULTY
+
 static genie_status_t write_cuda_code(genie_plan_writer_t *writer, const genie_sample_options_t *options) {
   static const genie_cuda_example_kernel_t kKernels[] = {GENIE_CUDA_EXAMPLE_ADD, GENIE_CUDA_EXAMPLE_DOUBLE_ROWS};
   genie_cuda_example_t example;
-  GENIE_RETURN_IF_ERROR(genie_cuda_example_make(NULL, kKernels, 2, &example));
+  GENIE_RETURN_IF_ERROR(genie_cuda_example_make(options->is_faulty ? kFaultyPtx : NULL, kKernels, 2, &example));
   const genie_status_t status = write_target(writer, options, example.code, example.code_bytes, example.offsets);
   genie_allocator_free(genie_allocator_heap(), example.code);
   return status;

@@ -26,6 +26,7 @@ typedef struct genie_sample_options {
   const char *features;     // that the code claims to need; NULL: none
   const char *signing_key;  // a PEM file, or NULL
   bool has_places;
+  bool is_faulty;  // for a GPU: every kernel writes to an address that is nobody's
 } genie_sample_options_t;
 
 // Writes the plan to `path`; `options` may be NULL.

@@ -1,4 +1,4 @@
-// --explain-html: a plan as one page for a browser, without anything from elsewhere.
+// --explain=html: a plan as one page for a browser, without anything from elsewhere.
 //
 // The page is the template explain_page.html with its data, one JSON object: {"version": 1, "model", "explain": as
 // `geniec --explain --json` has it, "places": [{name, kind, slab_bytes, state_bytes, sum_bytes}], "entries": [{name,

@@ -9,6 +9,10 @@ typedef struct genie_compiler_options {
 #include "compiler/options.def"
 #undef GENIE_OPTION
   genie_config_list_t inputs;  // arguments that are no options
+  // What --explain asks for.
+  bool is_explained;      // on stdout, as JSON with `json`
+  bool has_page;          // in a file
+  const char *page_path;  // NULL: beside the plan
 } genie_compiler_options_t;
 
 // Reads argv[1..]; lists live in `arena`. INVALID_ARGUMENT names the wrong argument: exit code 2.

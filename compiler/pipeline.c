@@ -265,11 +265,11 @@ static genie_status_t stage_plan(pipeline_t *pipeline, const char *phase) {
   return genie_codegen_plan(&pipeline->codegen, pipeline->module, pipeline->code, &pipeline->plan);
 }
 
-// "model.pt2" becomes "model.gplan", in the working directory of the input.
-static void default_output(const char *input, char out_path[PATH_MAX]) {
-  const char *slash = strrchr(input, '/'), *dot = strrchr(input, '.');
-  const size_t length = dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - input) : strlen(input);
-  snprintf(out_path, PATH_MAX, "%.*s.gplan", (int)(length < PATH_MAX - 8 ? length : PATH_MAX - 8), input);
+// "model.pt2" becomes "model.gplan", in the folder of the input; "model.gplan" becomes "model.html".
+static void replace_suffix(const char *path, const char *suffix, char out_path[PATH_MAX]) {
+  const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+  const size_t length = dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
+  snprintf(out_path, PATH_MAX, "%.*s%s", (int)(length < PATH_MAX - 8 ? length : PATH_MAX - 8), path, suffix);
 }
 
 static genie_status_t write_depfile(const pipeline_t *pipeline, const char *output) {
@@ -302,7 +302,7 @@ static genie_status_t print_report(const pipeline_t *pipeline, const char *outpu
         output, (unsigned long long)r->plan_bytes, (unsigned long long)r->weight_bytes,
         (unsigned long long)r->code_bytes, (unsigned long long)r->slab_bytes, (unsigned long long)r->sum_bytes,
         r->kernel_count, r->launch_count);
-    if (pipeline->options->explain) {
+    if (pipeline->options->is_explained) {
       printf(", \"explain\": ");
       GENIE_RETURN_IF_ERROR(genie_explain_print(pipeline->module, true, stdout));
     }
@@ -316,7 +316,7 @@ static genie_status_t print_report(const pipeline_t *pipeline, const char *outpu
             output, (double)r->plan_bytes * 1e-6, (double)r->weight_bytes * 1e-6, (double)r->code_bytes * 1e-3,
             (double)r->slab_bytes * 1e-6, (double)r->sum_bytes * 1e-6, r->kernel_count, r->launch_count);
   }
-  return pipeline->options->explain ? genie_explain_print(pipeline->module, false, stdout) : GENIE_OK;
+  return pipeline->options->is_explained ? genie_explain_print(pipeline->module, false, stdout) : GENIE_OK;
 }
 
 // "model.pt2", or "prefill.pt2, decode.pt2".
@@ -349,16 +349,19 @@ static genie_status_t stage_emit(pipeline_t *pipeline, const char *phase) {
     pipeline->codegen.source_sha256 = pipeline->source_sha256;
   }
   char fallback[PATH_MAX];
-  default_output(pipeline->inputs[0].path, fallback);
+  replace_suffix(pipeline->inputs[0].path, ".gplan", fallback);
   const char *output = pipeline->options->output != NULL ? pipeline->options->output : fallback;
   GENIE_RETURN_IF_ERROR(genie_codegen_emit(&pipeline->codegen, pipeline->module, pipeline->plan, pipeline->code, output,
                                            &pipeline->report));
   if (pipeline->options->depfile) {
     GENIE_RETURN_IF_ERROR(write_depfile(pipeline, output));
   }
-  if (pipeline->options->explain_html != NULL) {
-    GENIE_RETURN_IF_ERROR(genie_explain_page_write(pipeline->module, pipeline->plan, pipeline->source_name,
-                                                   pipeline->options->explain_html));
+  if (pipeline->options->has_page) {
+    char page[PATH_MAX];
+    replace_suffix(output, ".html", page);
+    GENIE_RETURN_IF_ERROR(
+        genie_explain_page_write(pipeline->module, pipeline->plan, pipeline->source_name,
+                                 pipeline->options->page_path != NULL ? pipeline->options->page_path : page));
   }
   return print_report(pipeline, output);
 }
@@ -506,9 +509,8 @@ genie_status_t genie_pipeline_check_usage(const genie_compiler_options_t *option
     genie_pipeline_describe_stages(sizeof names, names);
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--emit=%s: give one of %s", emit, names);
   }
-  if (options->explain_html != NULL && (options->check || strcmp(stages[last].name, "emit") != 0)) {
-    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--explain-html=%s: there is no page without a plan",
-                             options->explain_html);
+  if (options->has_page && (options->check || strcmp(stages[last].name, "emit") != 0)) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--explain=html: there is no page without a plan");
   }
   if (options->run_pass != NULL) {
     GENIE_RETURN_IF_ERROR(run_named_passes(NULL, options->run_pass));
@@ -516,7 +518,7 @@ genie_status_t genie_pipeline_check_usage(const genie_compiler_options_t *option
   GENIE_RETURN_IF_ERROR(check_dumps(&options->dump_after));
   GENIE_RETURN_IF_ERROR(check_bounds(&options->symbol_bounds));
   GENIE_RETURN_IF_ERROR(check_overwrite(options->output, input_count, inputs));
-  return check_overwrite(options->explain_html, input_count, inputs);
+  return check_overwrite(options->page_path, input_count, inputs);
 }
 
 static genie_status_t run(pipeline_t *pipeline) {

@@ -63,6 +63,7 @@ static genie_status_t store_value(const parser_t *parser, const genie_config_opt
     case GENIE_CONFIG_F64:
       return parse_f64(origin, text, field);
     case GENIE_CONFIG_LIST:
+    case GENIE_CONFIG_FORMS:
       return append_to_list(parser, field, text);
   }
   return GENIE_OK;
@@ -140,6 +141,9 @@ static genie_status_t parse_option(const parser_t *parser, int argc, const char 
   if (equals != NULL) {
     return store_value(parser, option, option->name, equals + 1);
   }
+  if (option->kind == GENIE_CONFIG_FORMS) {
+    return store_value(parser, option, option->name, "");
+  }
   if (*index >= argc) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s needs a value: %s %s", option->name, option->name,
                              option->value);
@@ -200,10 +204,14 @@ void genie_config_describe(const genie_config_table_t *table, genie_string_build
   for (size_t i = 0; i < table->option_count; ++i) {
     const genie_config_option_t *option = &table->options[i];
     const size_t begin = builder->length;
-    genie_string_builder_format(builder, "  %s%s%s%s%s", option->alias == NULL ? "" : option->alias,
+    const bool is_flag = option->kind == GENIE_CONFIG_FLAG;
+    const bool is_form = option->kind == GENIE_CONFIG_FORMS;
+    genie_string_builder_format(builder, "  %s%s%s%s%s%s", option->alias == NULL ? "" : option->alias,
                                 option->alias == NULL ? "" : ", ", option->name,
-                                option->kind == GENIE_CONFIG_FLAG ? "" : " ",
-                                option->kind == GENIE_CONFIG_FLAG ? "" : option->value);
+                                is_flag   ? ""
+                                : is_form ? "[="
+                                          : " ",
+                                is_flag ? "" : option->value, is_form ? "]" : "");
     const size_t width = builder->length - begin;
     if (width >= kColumn) {
       genie_string_builder_format(builder, "\n%*s", kColumn, "");

@@ -21,6 +21,7 @@ typedef enum genie_config_kind {
   GENIE_CONFIG_I64,     // int64_t within [minimum, maximum]
   GENIE_CONFIG_F64,     // double, finite and not negative
   GENIE_CONFIG_LIST,    // genie_config_list_t: a string each time that the option is given
+  GENIE_CONFIG_FORMS,   // likewise, but only as "--name=value"; "--name" alone gives ""
 } genie_config_kind_t;
 
 // Strings borrowed from the arguments, in their order.

@@ -14,6 +14,7 @@ typedef struct options {
   int64_t threads;
   double rtol;
   genie_config_list_t inputs;
+  genie_config_list_t forms;
 } options_t;
 
 static const genie_config_option_t kOptions[] = {
@@ -42,6 +43,11 @@ static const genie_config_option_t kOptions[] = {
      .offset = offsetof(options_t, inputs),
      .value = "NAME=VALUE",
      .help = "an input"},
+    {.name = "--explain",
+     .kind = GENIE_CONFIG_FORMS,
+     .offset = offsetof(options_t, forms),
+     .value = "FORM",
+     .help = "explain in a form"},
 };
 static const genie_config_table_t kTable = {.options = kOptions,
                                             .option_count = sizeof(kOptions) / sizeof(kOptions[0]),
@@ -121,11 +127,22 @@ static void test_a_wrong_use_is_named(void **state) {
   assert_refused(PARSE(fixture, "a", "b", "c"), "'c'");
 }
 
+static void test_a_form_is_what_follows_the_equals_sign(void **state) {
+  fixture_t *fixture = *state;
+  const genie_status_t status = PARSE(fixture, "--explain", "file", "--explain=html");
+  assert_true(status == GENIE_OK);
+  assert_int_equal(fixture->options.forms.count, 2);
+  assert_string_equal(fixture->options.forms.values[0], "");
+  assert_string_equal(fixture->options.forms.values[1], "html");
+  assert_string_equal(fixture->positional.values[0], "file");
+}
+
 static void test_help_lists_every_option(void **state) {
   (void)state;
   genie_string_builder_t text;
   genie_string_builder_init(genie_allocator_heap(), &text);
   genie_config_describe(&kTable, &text);
+  assert_non_null(strstr(genie_string_builder_get(&text), "--explain[=FORM]"));
   for (size_t i = 0; i < kTable.option_count; ++i) {
     assert_non_null(strstr(genie_string_builder_get(&text), kOptions[i].name));
     assert_non_null(strstr(genie_string_builder_get(&text), kOptions[i].help));
@@ -138,6 +155,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_every_kind_is_stored, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_arguments_override_the_environment, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_wrong_use_is_named, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_a_form_is_what_follows_the_equals_sign, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_help_lists_every_option, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

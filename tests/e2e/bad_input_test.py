@@ -175,11 +175,11 @@ def test_geniec_leaves_no_partial_file_on_a_full_disk(geniec, mlp):
     assert_refused(geniec(mlp.path, "-o", "/dev/full"), "/dev/full")
 
 
-@pytest.mark.parametrize("option", ["-o", "--explain-html"])
+@pytest.mark.parametrize("option", ["--output=", "--explain=html:"])
 def test_geniec_never_overwrites_its_input(option, geniec, mlp, tmp_path):
     copy = tmp_path / "model.pt2"
     copy.write_bytes(mlp.path.read_bytes())
-    assert_refused(geniec("model.pt2", option, copy, folder=tmp_path), "model.pt2", "is the input", status=2)
+    assert_refused(geniec("model.pt2", f"{option}{copy}", folder=tmp_path), "model.pt2", "is the input", status=2)
     assert copy.read_bytes() == mlp.path.read_bytes() and os.listdir(tmp_path) == ["model.pt2"]
 
 

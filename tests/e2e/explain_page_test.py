@@ -1,4 +1,4 @@
-"""The page of `geniec --explain-html`: complete, equal to `--explain --json`, of one piece, and drawn by a browser."""
+"""The page of `geniec --explain=html`: complete, equal to `--explain --json`, of one piece, and drawn by a browser."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def explained(geniec, tmp_path_factory):
     model = shutil.copy(archive.path, folder / HOSTILE_NAME)
     split = ("--place", "*=local:cpu1", "--place", "image.*=local:cpu0")
     done = geniec(
-        model, f"--entry=again={archive.path}", "-o", folder / "m.gplan", *split, "--explain", "--json", "--explain-html", folder / "page.html"
+        model, f"--entry=again={archive.path}", "-o", folder / "m.gplan", *split, "--explain=json", f"--explain=html:{folder / 'page.html'}"
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return (folder / "page.html").read_text(), json.loads(done.stdout)
@@ -102,7 +102,7 @@ LINKED = """module attributes {
 
 def test_a_link_carries_one_after_another_the_callers_too(geniec, tmp_path):
     (tmp_path / "m.mlir").write_text(LINKED)
-    done = geniec(tmp_path / "m.mlir", "-o", tmp_path / "m.gplan", "--explain-html", tmp_path / "page.html")
+    done = geniec(tmp_path / "m.mlir", "-o", tmp_path / "m.gplan", f"--explain=html:{tmp_path / 'page.html'}")
     assert done.returncode == 0, done.stderr
     data = data_of((tmp_path / "page.html").read_text())
     edges = data["explain"]["entries"][0]["edges"]
@@ -160,7 +160,18 @@ def test_a_browser_draws_the_page_and_its_switches_work(explained, tmp_path):
 
 def test_there_is_no_page_without_a_plan(geniec, mlp, tmp_path):
     for option in ("--emit=plan", "--check", "--explain-semantics"):
-        done = geniec(mlp.path, option, "--explain-html", tmp_path / "page.html")
-        assert done.returncode == 1 and "no page without a plan" in done.stderr and not (tmp_path / "page.html").exists()
-    done = geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain-html", tmp_path / "missing" / "page.html")
+        done = geniec(mlp.path, option, f"--explain=html:{tmp_path / 'page.html'}")
+        assert done.returncode == 2 and "no page without a plan" in done.stderr and not (tmp_path / "page.html").exists()
+    done = geniec(mlp.path, "-o", tmp_path / "m.gplan", f"--explain=html:{tmp_path / 'missing' / 'page.html'}")
     assert done.returncode == 1 and "missing/page.html" in done.stderr
+
+
+def test_a_page_lies_beside_its_plan(geniec, mlp, tmp_path):
+    done = geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain=html")
+    assert done.returncode == 0 and done.stdout == "" and data_of((tmp_path / "m.html").read_text())["version"] == 1
+    done = geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain=html:-")
+    assert done.returncode == 0 and done.stdout.startswith("<!doctype html>")
+    text = geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain").stdout
+    assert text.startswith("place ") and text == geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain=text").stdout
+    done = geniec(mlp.path, "-o", tmp_path / "m.gplan", "--explain=pdf")
+    assert done.returncode == 2 and "text, json, html or html:FILE" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -599,6 +599,17 @@ def Genie_GruOp : Genie_PureOp<"gru"> {
   let importRule = "recurrent";
 }
 
+def Genie_RnnOp : Genie_PureOp<"rnn"> {
+  let summary = "h' = activation(w_ih x + b_ih + w_hh h + b_hh) over x, as gru with one gate; the activation is tanh or relu";
+  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$h0, Variadic<AnyRankedTensor>:$weights, I64Attr:$layers,
+                   DefaultValuedAttr<BoolAttr, "true">:$has_bias, DefaultValuedAttr<BoolAttr, "false">:$bidirectional,
+                   DefaultValuedAttr<BoolAttr, "false">:$batch_first, DefaultValuedAttr<BoolAttr, "false">:$relu);
+  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$hn);
+  let shapeRule = "rnn"; let costRule = "recurrent"; let lowerRule = "recurrent";
+  let aten = ["rnn_tanh.input", "rnn_relu.input"];
+  let importRule = "recurrent";
+}
+
 //===-- Pooling and resampling ------------------------------------------------------------------------------------===//
 
 def Genie_MaxPoolOp : Genie_PureOp<"max_pool"> {

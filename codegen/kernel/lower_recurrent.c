@@ -1,4 +1,4 @@
-// lstm and gru.
+// lstm, gru and rnn.
 #include <stdio.h>
 
 #include "codegen/kernel/gpu_block.h"
@@ -8,7 +8,8 @@
 enum { SLOTS = 64, LANES = 16, PANEL = 32, TILE_ROWS = 12 };
 
 typedef struct recurrent {
-  bool is_lstm, is_batch_first;
+  const char *template;
+  bool is_lstm, is_rnn, is_batch_first;
   int64_t layers, directions, hidden, input, gates;
   bool has_bias;
   genie_dtype_t dtype;
@@ -26,7 +27,9 @@ static genie_status_t read_recurrent(genie_lowering_t *lowering, recurrent_t *r)
   r->has_bias = genie_ir_bool(op, "has_bias");
   r->layers = genie_ir_i64(op, "layers");
   r->directions = genie_ir_bool(op, "bidirectional") ? 2 : 1;
-  r->gates = r->is_lstm ? 4 : 3;
+  r->is_rnn = genie_op_is(op, "genie.rnn");
+  r->gates = r->is_lstm ? 4 : r->is_rnn ? 1 : 3;
+  r->template = r->is_lstm ? "lstm" : r->is_rnn ? "rnn" : "gru";
   const genie_tensor_type_t x = genie_value_type(genie_ir_operand(op, "x")),
                             h0 = genie_value_type(genie_ir_operand(op, "h0"));
   genie_ir_operand_range(op, "weights", &r->first_weight, &r->weight_count);
@@ -129,7 +132,7 @@ genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {
   const genie_tensor_type_t x = genie_value_type(genie_ir_operand(lowering->anchor, "x"));
   MlirAffineExpr steps = x.dims[r.is_batch_first ? 1 : 0], batch = x.dims[r.is_batch_first ? 0 : 1];
   const int64_t element_bytes = x.dtype == GENIE_DTYPE_F64 ? 8 : 4, most_steps = genie_lower_maximum(lowering, steps);
-  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, r.is_lstm ? "lstm" : "gru", element_bytes == 8));
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, r.template, element_bytes == 8));
   lowering->grid = batch;
   lowering->grain = 1;
   lowering->scratch_bytes = scratch_elements(&r, most_steps) * (uint64_t)element_bytes;
@@ -148,6 +151,9 @@ genie_status_t genie_lower_recurrent(genie_lowering_t *lowering) {
   GENIE_RETURN_IF_ERROR(define_load(lowering, "genie_h0", "h0"));
   GENIE_RETURN_IF_ERROR(define_store(lowering, "genie_store", 0));
   GENIE_RETURN_IF_ERROR(define_store(lowering, "genie_store_hn", 1));
+  if (r.is_rnn) {
+    return genie_lower_define_i64(lowering, "genie_is_relu", genie_ir_bool(lowering->anchor, "relu"));
+  }
   if (!r.is_lstm) {
     return GENIE_OK;
   }

@@ -1,5 +1,6 @@
-// GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. Elements of the batch are
-// independent: each is a task, which walks layers, directions and steps in order.
+// GRU, or LSTM under RECURRENT_LSTM, or a network of one gate under RECURRENT_RNN, of any number of layers and one or
+// two directions. Elements of the batch are independent: each is a task, which walks layers, directions and steps in
+// order.
 //
 // The input's part of the gates is a product over all steps at once; the state's part is a dot product a gate and step.
 // Weights are row-major: w_ih [gates * hidden][input], w_hh [gates * hidden][hidden], b_ih, b_hh [gates * hidden],
@@ -13,11 +14,14 @@
 #include "codegen/templates/math.h"
 
 #ifdef RECURRENT_LSTM
-enum { IS_LSTM = true, GATES = 4 };
+enum { IS_LSTM = true, IS_GRU = false, GATES = 4 };
 real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i);
 void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value);
+#elif defined(RECURRENT_RNN)
+enum { IS_LSTM = false, IS_GRU = false, GATES = 1 };
+i64 genie_is_relu(const frame_t *frame);
 #else
-enum { IS_LSTM = false, GATES = 3 };
+enum { IS_LSTM = false, IS_GRU = true, GATES = 3 };
 #endif
 
 i64 genie_layers(const frame_t *frame);
@@ -76,9 +80,11 @@ static const void *weight_at(const frame_t *frame, i64 index) {
   return frame->args[argument];
 }
 
+#ifndef RECURRENT_RNN
 GENIE_INLINE real_t sigmoid(real_t x) {
   return 1 / (1 + EXP(-x));
 }
+#endif
 
 static void load_input(const walk_t *w) {
   const frame_t *frame = w->frame;
@@ -110,7 +116,7 @@ static void multiply_input(const walk_t *w) {
         for (i64 i = 0; i < columns; ++i) {
           real_t bias = 0;
           if (genie_has_bias(frame)) {
-            const bool is_apart = !IS_LSTM && n + i >= 2 * genie_hidden(frame);
+            const bool is_apart = IS_GRU && n + i >= 2 * genie_hidden(frame);
             bias = load_1(w->b_ih, dtype, n + i) + (is_apart ? 0 : load_1(w->b_hh, dtype, n + i));
           }
           w->input_gates[(step + row) * w->gates_padded + n + i] = w->tile[row * TILE_COLUMNS + i] + bias;
@@ -149,6 +155,14 @@ static void step_cells(const walk_t *w, const real_t *x) {
     const real_t cell = forget * w->cell[i] + input * candidate;
     w->cell[i] = cell;
     w->state[i] = sigmoid(x[3 * hidden + i] + h[3 * hidden + i]) * TANH(cell);
+  }
+}
+#elif defined(RECURRENT_RNN)
+static void step_cells(const walk_t *w, const real_t *x) {
+  GENIE_VECTORIZE
+  for (i64 i = 0; i < genie_hidden(w->frame); ++i) {
+    const real_t gate = x[i] + w->state_gates[i];
+    w->state[i] = !genie_is_relu(w->frame) ? TANH(gate) : gate < 0 ? 0 : gate;
   }
 }
 #else

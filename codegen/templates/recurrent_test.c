@@ -4,7 +4,7 @@
 
 typedef struct shape {
   i64 layers, directions, steps, batch, input, hidden;
-  bool has_bias, is_batch_first;
+  bool has_bias, is_batch_first, is_relu;
 } shape_t;
 
 enum { MOST = 64 };
@@ -16,6 +16,9 @@ SIZE_HOOK(layers, shape.layers)
 SIZE_HOOK(directions, shape.directions)
 SIZE_HOOK(has_bias, shape.has_bias)
 SIZE_HOOK(is_batch_first, shape.is_batch_first)
+#ifdef RECURRENT_RNN
+SIZE_HOOK(is_relu, shape.is_relu)
+#endif
 SIZE_HOOK(steps, shape.steps)
 SIZE_HOOK(input, shape.input)
 SIZE_HOOK(hidden, shape.hidden)
@@ -85,11 +88,13 @@ static void check_batch(i64 batch) {
         double g[4];
         for (i64 k = 0; k < GATES; ++k) {
           g[k] = gate_of(2 * state, k * hidden + i, in[t], width);
-          if (IS_LSTM || k < 2) g[k] += gate_of(2 * state + 1, k * hidden + i, h, hidden);
+          if (!IS_GRU || k < 2) g[k] += gate_of(2 * state + 1, k * hidden + i, h, hidden);
         }
         if (IS_LSTM) {
           c[i] = logistic(g[1]) * c[i] + logistic(g[0]) * tanh(g[2]);
           next[i] = logistic(g[3]) * tanh(c[i]);
+        } else if (!IS_GRU) {
+          next[i] = shape.is_relu ? fmax(g[0], 0) : tanh(g[0]);
         } else {
           const double candidate = tanh(g[2] + logistic(g[0]) * gate_of(2 * state + 1, 2 * hidden + i, h, hidden));
           next[i] = (1 - logistic(g[1])) * candidate + logistic(g[1]) * h[i];
@@ -145,7 +150,8 @@ static void layers_directions_and_orders(void **state) {
   (void)state;
   for (i64 layers = 1; layers <= 3; ++layers) {
     for (i64 directions = 1; directions <= 2; ++directions) {
-      check((shape_t){layers, directions, 7, 3, 5, 19, .has_bias = layers % 2, .is_batch_first = directions == 2});
+      check((shape_t){layers, directions, 7, 3, 5, 19, .has_bias = layers % 2, .is_batch_first = directions == 2,
+                      .is_relu = layers == 2});
       check((shape_t){layers, directions, 30, 2, 40, 16, .has_bias = true, .is_batch_first = directions == 1});
     }
   }

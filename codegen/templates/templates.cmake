@@ -82,6 +82,7 @@ foreach(stem gemm gemv conv conv_depthwise attention attention_decode pool upsam
 endforeach()
 genie_dense_template(gru recurrent.c)
 genie_dense_template(lstm recurrent.c RECURRENT_LSTM)
+genie_dense_template(rnn recurrent.c RECURRENT_RNN)
 
 # CUDA devices: as above, from codegen/templates/cuda.
 # What is not math is compiled for CPUs as well, under the name emulated_NAME.
@@ -116,6 +117,7 @@ foreach(bits 32 64)
   genie_cuda_template(upsample_f${bits} upsample.c ${real} EMULATED)
   genie_cuda_template(gru_f${bits} cuda/recurrent.c ${real})
   genie_cuda_template(lstm_f${bits} cuda/recurrent.c RECURRENT_LSTM ${real})
+  genie_cuda_template(rnn_f${bits} cuda/recurrent.c RECURRENT_RNN ${real})
   foreach(stem gemm gemv conv conv_depthwise attention attention_decode)
     genie_cuda_template(${stem}_f${bits} cuda/${stem}.c ${real})
   endforeach()

@@ -5,9 +5,9 @@
 // RUN: not geniec %t.pt2 -o %t.gplan 2>&1 | FileCheck %s --check-prefix=FIRST
 // RUN: not ls %t.gplan
 
-// CHECK: export_cases.py:{{[0-9]+}}: aten.fft_fft.default (this op is not supported, 1 time in :Gaps):
+// CHECK: export_cases.py:{{[0-9]+}}: aten.fft_fft.default (Fourier transforms are not compiled, 1 time in :Gaps):
 // CHECK: aten.nonzero.default (its result's size or value is known only when it runs
 // CHECK: aten.linalg_det.default ({{.*}}, 2 times in :Gaps): export with genie.export
 // JSON: "subject": "aten.linalg_det.default"
 // JSON: "count": 2
-// FIRST: aten.fft_fft.default: this op is not supported; {{.*}} (and 2 more: geniec --check lists them)
+// FIRST: aten.fft_fft.default: Fourier transforms are not compiled; {{.*}} (and 2 more: geniec --check lists them)

@@ -94,6 +94,11 @@ genie_status_t genie_shape_lstm(const genie_shape_query_t *query, MlirType *out_
   return GENIE_OK;
 }
 
+genie_status_t genie_shape_rnn(const genie_shape_query_t *query, MlirType *out_types) {
+  recurrence_t recurrence = {.gates = 1, .first_weight = 2};
+  return infer(query, &recurrence, out_types);
+}
+
 genie_status_t genie_shape_gru(const genie_shape_query_t *query, MlirType *out_types) {
   recurrence_t recurrence = {.gates = 3, .first_weight = 2};
   return infer(query, &recurrence, out_types);

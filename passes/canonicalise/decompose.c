@@ -1,8 +1,8 @@
 // decompose: ops without a kernel family become ops that have one; batch normalisation disappears into the convolution
 // in front of it.
-#include <string.h>
+#include "passes/canonicalise/decompose.h"
 
-#include "passes/graph/rules.h"
+#include <string.h>
 
 static MlirValue operand0(MlirOperation op) {
   return mlirOperationGetOperand(op, 0);
@@ -198,8 +198,8 @@ static const genie_rule_t RULES[] = {{"genie.batch_norm", decompose_batch_norm},
 
 static genie_status_t decompose(const genie_pass_context_t *context, MlirOperation function) {
   (void)context;
-  static const genie_rule_t *const TABLES[] = {RULES};
-  return genie_rules_apply(function, 1, TABLES);
+  static const genie_rule_t *const TABLES[] = {RULES, genie_decompose_integer_rules};
+  return genie_rules_apply(function, 2, TABLES);
 }
 
 genie_status_t genie_pass_decompose(const genie_pass_context_t *context, MlirModule module) {

@@ -66,6 +66,7 @@ static bool is_of_stream(const sequence_t *sequence, int node) {
   bool is_stream = genie_semantic_is_projection(graph, node) || genie_semantic_node_is(graph, node, "genie.conv") ||
                    genie_semantic_node_is(graph, node, "genie.lstm") ||
                    genie_semantic_node_is(graph, node, "genie.gru") ||
+                   genie_semantic_node_is(graph, node, "genie.rnn") ||
                    genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "token-embedding") ||
                    genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "category-embedding");
   for (int i = 0; i < graph->nodes[node].operand_count; ++i) {

@@ -181,7 +181,8 @@ static void anchor_others(phases_t *phases) {
                genie_semantic_node_is(graph, node, "genie.conv")) {
       set_anchor(phases, node, phases->is_language_model ? RANK_PREFILL : RANK_ENCODE,
                  phases->is_language_model ? 0.75 : 0.85, "a convolution over an input");
-    } else if (genie_semantic_node_is(graph, node, "genie.lstm") || genie_semantic_node_is(graph, node, "genie.gru")) {
+    } else if (genie_semantic_node_is(graph, node, "genie.lstm") || genie_semantic_node_is(graph, node, "genie.gru") ||
+               genie_semantic_node_is(graph, node, "genie.rnn")) {
       const bool is_one_way = !genie_ir_bool(n->op, "bidirectional");
       set_anchor(phases, node, phases->is_language_model && is_one_way ? RANK_PREFILL : RANK_ENCODE, 0.8,
                  "a recurrence over a whole input");

@@ -18,8 +18,9 @@ static census_t take_census(const genie_semantic_graph_t *graph) {
       continue;
     }
     census.convolutions += genie_semantic_node_is(graph, node, "genie.conv") && !n->is_fixed;
-    census.recurrences +=
-        genie_semantic_node_is(graph, node, "genie.lstm") || genie_semantic_node_is(graph, node, "genie.gru");
+    census.recurrences += genie_semantic_node_is(graph, node, "genie.lstm") ||
+                          genie_semantic_node_is(graph, node, "genie.gru") ||
+                          genie_semantic_node_is(graph, node, "genie.rnn");
     census.fusions += !n->is_argument && !n->is_fixed && genie_semantic_joins_modalities(graph, node);
     for (int i = 0; i < 4; ++i) {
       census.phases[i] += genie_semantic_is(graph, node, GENIE_SEMANTIC_PHASE, PHASES[i]);

@@ -21,9 +21,9 @@ conv_transpose1d conv_transpose2d.input conv_transpose3d.input convolution
 max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
 adaptive_max_pool1d adaptive_max_pool2d
 upsample_nearest1d.vec upsample_nearest2d.vec upsample_bilinear2d.vec upsample_bicubic2d.vec
-upsample_linear1d.vec upsample_trilinear3d.vec grid_sampler pixel_shuffle pixel_unshuffle
+upsample_linear1d.vec upsample_trilinear3d.vec pixel_shuffle pixel_unshuffle
 im2col col2im pad reflection_pad1d reflection_pad2d replication_pad2d
-lstm.input gru.input rnn_tanh.input rnn_relu.input lstm_cell gru_cell rnn_tanh_cell
+lstm.input gru.input rnn_tanh.input rnn_relu.input lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell
 cumsum topk sort stack tril triu where.self masked_fill.Scalar masked_fill.Tensor
 addcmul addcdiv lerp.Scalar rsub.Scalar
 index_copy index_put index_select index_add roll repeat_interleave.self_int
@@ -33,10 +33,15 @@ _native_multi_head_attention _transformer_encoder_layer_fwd
 stft istft
 """.split()
 
+# Rare ops that PyTorch's export keeps whole, and has decompositions for.
+REPLACE = "grid_sampler_2d triu_indices tril_indices dist"
+
 
 def table():
     """The table to pass to `ExportedProgram.run_decompositions`."""
     decompositions = torch.export.default_decompositions()
+    replaced = [getattr(torch.ops.aten, name).default for name in REPLACE.split()]
+    decompositions.update(torch._decomp.get_decompositions(replaced))
     for name in KEEP:
         packet_name, _, overload = name.partition(".")
         packet = getattr(torch.ops.aten, packet_name, None)

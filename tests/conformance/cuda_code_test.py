@@ -16,7 +16,7 @@ from zoo import models
 
 EMULATED = (
     "linear layer_norm_affine softmax attention_grouped attention_one_query conv2d conv2d_groups max_pool2d "
-    "embedding index_copy concat cumsum topk sum_dim argmax"
+    "embedding index_copy concat cumsum topk sum_dim argmax rnn_tanh rnn_relu gru lstm matmul_int32"
 ).split()
 
 

@@ -228,6 +228,12 @@ PRODUCTS = {
     "grouped_mm_of_few_rows": (grouped_mm, joined(floats((3, 5), (4, 5, 7)), groups(0, 1, 1, 3))),
     "einsum": (lambda x, y: torch.einsum("bij,bkj->bik", x, y), floats((3, 5, 7), (3, 4, 7))),
     "outer": (torch.outer, floats((5,), (7,))),
+    **{f"matmul_{str(dtype)[6:]}": (torch.matmul, integers((5, 37), (37, 19), dtype=dtype)) for dtype in (torch.int64, torch.int32, torch.int8)},
+    "matmul_integers_batched": (torch.matmul, integers((2, 3, 5, 7), (3, 7, 4))),
+    "matmul_integers_vectors": (lambda x, y: (x @ y, y.dot(y)), integers((5, 7), (7,))),
+    "matmul_integers_wrap": (torch.matmul, integers((5, 37), (37, 19), low=-128, high=128, dtype=torch.int8)),
+    "linear_integers": (F.linear, integers((5, 37), (19, 37), (19,))),
+    "int_mm": (torch._int_mm, integers((32, 16), (16, 8), low=-128, high=128, dtype=torch.int8)),
 }
 
 ATTENTION_SHAPE = (2, 3, 11, 16)
@@ -242,6 +248,29 @@ ATTENTION = {
     "attention_one_query": (F.scaled_dot_product_attention, floats((1, 4, 1, 64), (1, 4, 70, 64), (1, 4, 70, 64))),
     "attention_heads": (lambda q, k, v: F.scaled_dot_product_attention(*(t.view(2, 11, 3, 16).transpose(1, 2) for t in (q, k, v))).transpose(1, 2).reshape(2, 11, 48), floats(*[(2, 11, 48)] * 3)),
 }  # fmt: skip
+
+
+def recurrent(name, gates, layers=2, directions=2, states=1):
+    """A network over [steps, batch, features] as ATen takes it."""
+    hidden, shapes = 6, []
+    for layer in range(layers):
+        for _ in range(directions):
+            shapes += [(gates * hidden, hidden * directions if layer else 5), (gates * hidden, hidden), (gates * hidden,), (gates * hidden,)]
+    state = (layers * directions, 3, hidden)
+
+    def run(x, *rest):
+        hx = rest[0] if states == 1 else rest[:states]
+        return getattr(torch, name)(x, hx, rest[states:], True, layers, 0.0, False, directions == 2, False)
+
+    return run, floats((7, 3, 5), *[state] * states, *shapes, low=-1.0, high=1.0)
+
+
+RECURRENT = {
+    **{name: recurrent(name, 1) for name in ("rnn_tanh", "rnn_relu")},
+    "rnn_tanh_one": recurrent("rnn_tanh", 1, layers=1, directions=1),
+    "gru": recurrent("gru", 3),
+    "lstm": recurrent("lstm", 4, states=2),
+}
 
 CONVOLUTIONS = {
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b, padding=1), floats((2, 5, 9, 11), (7, 5, 3, 3), (7,))),
@@ -268,8 +297,37 @@ CONVOLUTIONS = {
     "upsample_bilinear_aligned": (lambda x: F.interpolate(x, size=(7, 9), mode="bilinear", align_corners=True), floats((2, 3, 4, 5))),
 }  # fmt: skip
 
+
+def grid_sample(**options):
+    return (lambda x, grid: F.grid_sample(x, grid, **options), joined(floats((2, 3, 5, 6)), unit((2, 4, 7, 2))))
+
+
 # Ops that the importer composes of others.
 COMPOSITES = {
+    **{name: (getattr(torch, name), unit(X)) for name in "asin acos atanh asinh".split()},
+    "acosh": (torch.acosh, floats(X, low=1.0, high=9.0)),
+    "asinh_large": (torch.asinh, lambda: (torch.tensor([-1e30, -1e4, -1e-6, 0.0, 1e-6, 9e3, 1e30]),)),
+    "signbit": (lambda x: torch.signbit(torch.cat([x, torch.tensor([0.0, -0.0, float("inf"), -float("inf")])])), floats((9,))),
+    "copysign": (torch.copysign, floats(X, X)),
+    "hypot": (torch.hypot, floats(X, X)),
+    "hypot_large": (torch.hypot, lambda: (torch.tensor([1e30, 0.0, float("inf"), 3.0]), torch.tensor([1e30, 0.0, 1.0, 4.0]))),
+    **{name: (lambda x, y, f=getattr(torch, name): f(x.where(x > 0, torch.nan), y.where(y > 0, torch.nan)), floats(X, X)) for name in ("fmax", "fmin")},
+    "ldexp": (torch.ldexp, joined(floats(X), integers(X))),
+    "median": (torch.median, floats(X)),
+    **{f"median_dim_{size}": (lambda x: tuple(x.median(1)), floats((3, size))) for size in (6, 7)},
+    "median_nan": (lambda x: x.where(x < 2.5, torch.nan).median(1).values, floats((9, 5))),
+    "kthvalue": (lambda x: tuple(x.kthvalue(2, 0, keepdim=True)), floats((5, 4))),
+    "searchsorted": (lambda x, v: (torch.searchsorted(x.sort(-1).values, v), torch.searchsorted(x.sort(-1).values, v, side="right", out_int32=True)), floats((3, 7), (3, 4))),
+    "bucketize": (lambda x: (torch.bucketize(x, torch.arange(-2, 3)), torch.bucketize(x.round(), torch.arange(-2.0, 3), right=True)), floats(X)),
+    "addbmm": (lambda b, x, y: torch.addbmm(b, x, y, beta=0.5, alpha=2), floats((3, 5), (2, 3, 4), (2, 4, 5))),
+    "pad_circular": (lambda x: F.pad(x, (2, 1, 0, 3), mode="circular"), floats((1, 2, 4, 5))),
+    "triangle_indices": (lambda x: x[tuple(torch.triu_indices(5, 7, 1))], floats((5, 7))),
+    "dist": (torch.dist, floats(X, X)),
+    "grid_sample": grid_sample(align_corners=False),
+    "grid_sample_border": grid_sample(align_corners=True, padding_mode="border"),
+    "grid_sample_reflection": grid_sample(align_corners=False, padding_mode="reflection"),
+    "grid_sample_nearest": grid_sample(align_corners=False, mode="nearest"),
+    "grid_sample_bicubic": grid_sample(align_corners=False, mode="bicubic"),
     "channel_shuffle": (lambda x: F.channel_shuffle(x, 2), floats((1, 6, 2, 3))),
     "logaddexp": (torch.logaddexp, floats(X, X)),
     "isclose": (lambda x: torch.isclose(x, x.round(), atol=0.1), floats(X)),
@@ -284,7 +342,7 @@ COMPOSITES = {
     "var_mean": (lambda x: torch.var_mean(x, 1), floats(X)),
     "write_a_view": (lambda x: _written(x.clone()), floats((3, 6))),
     **{name: (getattr(torch, name), floats((2, 5), *state, (gates * 6, 5), (gates * 6, 6), (gates * 6,), (gates * 6,)))
-       for name, gates, state in (("gru_cell", 3, [(2, 6)]), ("rnn_tanh_cell", 1, [(2, 6)]))},
+       for name, gates, state in (("gru_cell", 3, [(2, 6)]), ("rnn_tanh_cell", 1, [(2, 6)]), ("rnn_relu_cell", 1, [(2, 6)]))},
     "lstm_cell": (lambda x, h, c, *weights: torch.lstm_cell(x, (h, c), *weights),
                   floats((2, 5), (2, 6), (2, 6), (24, 5), (24, 6), (24,), (24,))),
 }  # fmt: skip
@@ -300,12 +358,12 @@ def _written(x):
 
 GROUPS = dict(
     unary=UNARY, binary=BINARY, casts=CASTS, views=VIEWS, lookups=LOOKUPS, reductions=REDUCTIONS, norms=NORMS, products=PRODUCTS,
-    attention=ATTENTION, convolutions=CONVOLUTIONS, composites=COMPOSITES,
+    attention=ATTENTION, recurrent=RECURRENT, convolutions=CONVOLUTIONS, composites=COMPOSITES,
 )  # fmt: skip
 CASES = {name: row for group in GROUPS.values() for name, row in group.items()}
 
 # Also run in these dtypes, against float64.
 LOW_PRECISION = (
     "relu exp gelu silu add mul_broadcast div clamp softmax sum_last mean_two layer_norm rms_norm linear linear_vector linear_relu matmul "
-    "matmul_batched attention attention_grouped attention_one_query embedding concat permute_reshape amax_last"
+    "matmul_batched attention attention_grouped attention_one_query embedding concat permute_reshape amax_last rnn_tanh rnn_relu"
 ).split()

@@ -1,5 +1,6 @@
-// GRU, or LSTM under RECURRENT_LSTM, of any number of layers and one or two directions. A block is an element of the
-// batch, which walks layers, directions and steps in order; a thread computes gates and cells.
+// GRU, or LSTM under RECURRENT_LSTM, or a network of one gate under RECURRENT_RNN, of any number of layers and one or
+// two directions. A block is an element of the batch, which walks layers, directions and steps in order; a thread
+// computes gates and cells.
 //
 // Dynamic shared memory: layer input and output [steps][width] each, for width = max(input, directions * hidden) |
 // state [hidden] | cell [hidden] | gates of the input and of the state [gates * hidden] each.
@@ -7,11 +8,14 @@
 #include "codegen/templates/lanes.h"
 
 #ifdef RECURRENT_LSTM
-enum { IS_LSTM = true, GATES = 4 };
+enum { GATES = 4 };
 real_t genie_c0(const frame_t *frame, i64 layer, i64 batch, i64 i);
 void genie_store_cn(const frame_t *frame, i64 layer, i64 batch, i64 i, real_t value);
+#elif defined(RECURRENT_RNN)
+enum { GATES = 1 };
+i64 genie_is_relu(const frame_t *frame);
 #else
-enum { IS_LSTM = false, GATES = 3 };
+enum { GATES = 3 };
 #endif
 
 i64 genie_layers(const frame_t *frame);
@@ -38,9 +42,11 @@ typedef struct walk {
   shared_real_t *input, *output, *state, *cell, *input_gates, *state_gates;
 } walk_t;
 
+#ifndef RECURRENT_RNN
 GENIE_INLINE real_t sigmoid(real_t x) {
   return 1 / (1 + GENIE_MATH(exp)(-x));
 }
+#endif
 
 GENIE_INLINE real_t dot(const void *weight, int dtype, i64 row, i64 depth, const shared_real_t *x) {
   real_t sum = 0;
@@ -77,6 +83,9 @@ GENIE_INLINE void step_cells(const walk_t *w, i64 step) {
     const real_t cell = forget * w->cell[i] + input * candidate;
     w->cell[i] = cell;
     w->state[i] = sigmoid(x[3 * hidden + i] + h[3 * hidden + i]) * GENIE_MATH(tanh)(cell);
+#elif defined(RECURRENT_RNN)
+    const real_t gate = x[i] + h[i];
+    w->state[i] = !genie_is_relu(w->frame) ? GENIE_MATH(tanh)(gate) : gate < 0 ? 0 : gate;
 #else
     const real_t reset = sigmoid(x[i] + h[i]), update = sigmoid(x[hidden + i] + h[hidden + i]);
     const real_t candidate = GENIE_MATH(tanh)(x[2 * hidden + i] + reset * h[2 * hidden + i]);

@@ -158,7 +158,33 @@ static void check_result(pt2_importer_t *im, const genie_pt2_arg_t *arg) {
   }
 }
 
+// What to do about ops that no decomposition helps.
+static const struct {
+  const char *prefix, *problem, *hint;
+} KNOWN_GAPS[] = {
+    {"torch.ops.higher_order.cond", "control flow that depends on data is not compiled",
+     "compute both sides and choose with torch.where"},
+    {"torch.ops.higher_order.", "control flow that depends on data is not compiled",
+     "export one step, and call the plan in a loop"},
+    {"torch.ops.aten._fft_", "Fourier transforms are not compiled", "keep them outside of the export"},
+    {"torch.ops.aten.fft_", "Fourier transforms are not compiled", "keep them outside of the export"},
+    {"torch.ops.aten.stft", "Fourier transforms are not compiled", "keep them outside of the export"},
+    {"torch.ops.aten.istft", "Fourier transforms are not compiled", "keep them outside of the export"},
+    {"torch.ops.aten.view_as_complex", "complex numbers are not compiled", "compute with real and imaginary parts"},
+    {"torch.ops.aten.rand", "random numbers are not drawn in a plan", "make them outside, and pass them as an input"},
+    {"torch.ops.aten.bernoulli", "random numbers are not drawn in a plan",
+     "make them outside, and pass them as an input"},
+    {"torch.ops.aten.multinomial", "random numbers are not drawn in a plan",
+     "return the probabilities, and sample outside"},
+};
+
 static void refuse_unknown(pt2_importer_t *im, const char *target) {
+  for (size_t i = 0; i < sizeof(KNOWN_GAPS) / sizeof(KNOWN_GAPS[0]); ++i) {
+    if (strncmp(target, KNOWN_GAPS[i].prefix, strlen(KNOWN_GAPS[i].prefix)) == 0) {
+      pt2_refuse(im, "op", KNOWN_GAPS[i].problem, KNOWN_GAPS[i].hint);
+      return;
+    }
+  }
   const char *overload = pt2_overload_of(target);
   const size_t stem = strcspn(overload, ".");
   bool has_sibling = false;

@@ -50,3 +50,15 @@ func.func @pooling_to_one_is_a_mean(%x: tensor<2x6x4x4xf32> {genie.input = "x"})
 genie.weight @w {file = "w.bin", offset = 0 : i64, strides = array<i64: 3, 1, 1, 1>} : tensor<4x3x1x1xf32>
 genie.weight @v {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<4xf32>
 genie.weight @u {file = "w.bin", offset = 0 : i64, strides = array<i64: 1>} : tensor<6xf32>
+
+// A product of integers is a sum of products, in the dtype that the product had.
+// CHECK-LABEL: func.func @a_product_of_integers_is_a_sum
+// CHECK: %[[A:.*]] = genie.reshape %arg0 {{.*}} -> tensor<3x1x5xi32>
+// CHECK: %[[P:.*]] = genie.mul %[[A]], %{{.*}} -> tensor<3x4x5xi32>
+// CHECK: %[[S:.*]] = genie.sum %[[P]] {axes = array<i64: 2>{{.*}} -> tensor<3x4xi32>
+// CHECK: return %[[S]]
+func.func @a_product_of_integers_is_a_sum(%x: tensor<3x5xi32> {genie.input = "x"}, %w: tensor<5x4xi32> {genie.input = "w"})
+    -> (tensor<3x4xi32> {genie.output = "y"}) {
+  %0 = genie.matmul %x, %w : (tensor<3x5xi32>, tensor<5x4xi32>) -> tensor<3x4xi32>
+  return %0 : tensor<3x4xi32>
+}

@@ -84,7 +84,8 @@ static MlirValue batched(pt2_importer_t *im, MlirValue x, bool is_unbatched, int
   return is_unbatched ? pt2_unsqueeze(im, x, axis) : x;
 }
 
-// lstm.input(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) and gru.input
+// lstm.input(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first), gru.input and
+// rnn_tanh.input, rnn_relu.input
 void pt2_rule_recurrent(pt2_importer_t *im, const pt2_node_t *node) {
   const bool is_lstm = strcmp(pt2_mapping(im)->op->name, "genie.lstm") == 0;
   if (pt2_bool(im, node, "train", false) && pt2_float(im, node, "dropout", 0) != 0) {
@@ -112,8 +113,10 @@ void pt2_rule_recurrent(pt2_importer_t *im, const pt2_node_t *node) {
       pt2_attr_i64(im, "layers", pt2_int(im, node, "num_layers", 1)),
       pt2_attr_bool(im, "has_bias", pt2_bool(im, node, "has_biases", true)),
       pt2_attr_bool(im, "bidirectional", pt2_bool(im, node, "bidirectional", false)),
-      pt2_attr_bool(im, "batch_first", batch_first)};
-  const MlirOperation op = pt2_build_op(im, pt2_mapping(im)->op->name, count, operands, 4, attributes);
+      pt2_attr_bool(im, "batch_first", batch_first),
+      pt2_attr_bool(im, "relu", strncmp(pt2_mapping(im)->overload, "rnn_relu", 8) == 0)};
+  const bool is_rnn = strcmp(pt2_mapping(im)->op->name, "genie.rnn") == 0;
+  const MlirOperation op = pt2_build_op(im, pt2_mapping(im)->op->name, count, operands, is_rnn ? 5 : 4, attributes);
   for (int i = 0; !mlirOperationIsNull(op) && i <= states; ++i) {
     const MlirValue result = mlirOperationGetResult(op, i);
     pt2_bind(im, node, i, is_unbatched ? pt2_squeeze(im, result, i == 0 && batch_first ? 0 : 1) : result);

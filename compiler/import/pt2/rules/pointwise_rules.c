@@ -180,6 +180,113 @@ static void rule_hyperbolic(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, scale(im, pt2_binary(im, is_sinh ? "genie.sub" : "genie.add", up, down), 0.5));
 }
 
+static MlirValue one_minus_square_root(pt2_importer_t *im, MlirValue x) {
+  const MlirValue one = pt2_scalar(im, pt2_type(x).dtype, 1);
+  const MlirValue product =
+      pt2_binary(im, "genie.mul", pt2_binary(im, "genie.sub", one, x), pt2_binary(im, "genie.add", one, x));
+  return pt2_unary(im, "genie.sqrt", product);
+}
+
+// asin(x) = atan2(x, sqrt(1 - x^2)), acos(x) = atan2(sqrt(1 - x^2), x)
+static void rule_arc(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = self_in_result_dtype(im, node, &dtype), side = one_minus_square_root(im, x);
+  const bool is_sine =
+      strncmp(pt2_mapping(im)->overload, "asin", 4) == 0 || strncmp(pt2_mapping(im)->overload, "arcsin", 6) == 0;
+  pt2_bind(im, node, 0, pt2_binary(im, "genie.atan2", is_sine ? x : side, is_sine ? side : x));
+}
+
+// sign(x) f(|x|): functions that are odd, precise for small x by log1p.
+static MlirValue with_sign_of(pt2_importer_t *im, MlirValue size, MlirValue x) {
+  const MlirValue is_below = pt2_binary(im, "genie.lt", x, pt2_scalar(im, pt2_type(x).dtype, 0));
+  return pt2_where(im, is_below, pt2_unary(im, "genie.neg", size), size);
+}
+
+// asinh(x) = sign(x) log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|; atanh(x) = sign(x) log1p(2 a / (1 - a)) / 2;
+// acosh(x) = log1p(t + sqrt(2 t + t^2)), t = x - 1. asinh goes to log(2 a) where a^2 would overflow.
+static void rule_arc_hyperbolic(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = self_in_result_dtype(im, node, &dtype);
+  const char *overload = pt2_mapping(im)->overload;
+  const char *name = strncmp(overload, "arc", 3) == 0 ? overload + 3 : overload + 1;
+  if (strncmp(name, "cosh", 4) == 0) {
+    const MlirValue t = offset(im, x, -1);
+    const MlirValue root = pt2_unary(im, "genie.sqrt", pt2_binary(im, "genie.mul", t, offset(im, t, 2)));
+    pt2_bind(im, node, 0, pt2_unary(im, "genie.log1p", pt2_binary(im, "genie.add", t, root)));
+    return;
+  }
+  const MlirValue a = pt2_unary(im, "genie.abs", x);
+  MlirValue size;
+  if (strncmp(name, "sinh", 4) == 0) {
+    const MlirValue square = pt2_binary(im, "genie.mul", a, a);
+    const MlirValue root = pt2_unary(im, "genie.sqrt", offset(im, square, 1));
+    const MlirValue rest = pt2_binary(im, "genie.div", square, offset(im, root, 1));
+    const MlirValue small = pt2_unary(im, "genie.log1p", pt2_binary(im, "genie.add", a, rest));
+    const MlirValue is_large = pt2_binary(im, "genie.gt", a, pt2_scalar(im, dtype, 1e4));
+    size = pt2_where(im, is_large, offset(im, pt2_unary(im, "genie.log", a), 0.69314718055994531), small);
+  } else {
+    const MlirValue rest = pt2_binary(im, "genie.sub", pt2_scalar(im, dtype, 1), a);
+    size = scale(im, pt2_unary(im, "genie.log1p", scale(im, pt2_binary(im, "genie.div", a, rest), 2)), 0.5);
+  }
+  pt2_bind(im, node, 0, with_sign_of(im, size, x));
+}
+
+// True where the sign bit is set, of -0 as well; a NaN's is not looked at.
+static MlirValue is_negative(pt2_importer_t *im, MlirValue x) {
+  const genie_dtype_t dtype = pt2_type(x).dtype;
+  const MlirValue zero = pt2_scalar(im, dtype, 0), is_below = pt2_binary(im, "genie.lt", x, zero);
+  if (!pt2_dtype_is_float(dtype)) {
+    return is_below;
+  }
+  const MlirValue is_inverse_below = pt2_binary(im, "genie.lt", pt2_unary(im, "genie.reciprocal", x), zero);
+  return pt2_binary(im, "genie.logical_or", is_below, is_inverse_below);
+}
+
+static void rule_signbit(pt2_importer_t *im, const pt2_node_t *node) {
+  pt2_bind(im, node, 0, is_negative(im, operand_of(im, node)));
+}
+
+static void rule_copysign(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = pt2_unary(im, "genie.abs", self_in_result_dtype(im, node, &dtype));
+  const MlirValue sign = is_negative(im, pt2_operand(im, node, "other", dtype));
+  pt2_bind(im, node, 0, pt2_where(im, sign, pt2_unary(im, "genie.neg", x), x));
+}
+
+// hypot: the larger side times sqrt(1 + (smaller / larger)^2), which does not overflow before its result.
+static void rule_hypot(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = pt2_unary(im, "genie.abs", self_in_result_dtype(im, node, &dtype));
+  const MlirValue y = pt2_unary(im, "genie.abs", pt2_operand(im, node, "other", dtype));
+  const MlirValue large = pt2_binary(im, "genie.maximum", x, y), zero = pt2_scalar(im, dtype, 0);
+  const MlirValue ratio = pt2_binary(im, "genie.div", pt2_binary(im, "genie.minimum", x, y), large);
+  const MlirValue root = pt2_unary(im, "genie.sqrt", offset(im, pt2_binary(im, "genie.mul", ratio, ratio), 1));
+  const MlirValue is_plain =
+      pt2_binary(im, "genie.logical_or", pt2_binary(im, "genie.eq", large, zero), pt2_unary(im, "genie.isinf", large));
+  pt2_bind(im, node, 0, pt2_where(im, is_plain, large, pt2_binary(im, "genie.mul", large, root)));
+}
+
+// fmax, fmin: the other operand where one is NaN.
+static void rule_number_extremum(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = self_in_result_dtype(im, node, &dtype), y = pt2_operand(im, node, "other", dtype);
+  const char *name = strncmp(pt2_mapping(im)->overload, "fmax", 4) == 0 ? "genie.maximum" : "genie.minimum";
+  MlirValue result = pt2_binary(im, name, x, y);
+  if (pt2_dtype_is_float(dtype)) {
+    result = pt2_where(im, pt2_unary(im, "genie.isnan", y), x, result);
+    result = pt2_where(im, pt2_unary(im, "genie.isnan", x), y, result);
+  }
+  pt2_bind(im, node, 0, result);
+}
+
+// ldexp: self * 2^other
+static void rule_ldexp(pt2_importer_t *im, const pt2_node_t *node) {
+  genie_dtype_t dtype;
+  const MlirValue x = self_in_result_dtype(im, node, &dtype);
+  const MlirValue power = pt2_binary(im, "genie.pow", pt2_scalar(im, dtype, 2), pt2_operand(im, node, "other", dtype));
+  pt2_bind(im, node, 0, pt2_binary(im, "genie.mul", x, power));
+}
+
 // sgn of real numbers is sign.
 static void rule_sign(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, pt2_unary(im, "genie.sign", operand_of(im, node)));
@@ -406,6 +513,23 @@ const pt2_rule_row_t pt2_pointwise_composites[] = {
     {"erfc.default", rule_erfc},
     {"sinh.default", rule_hyperbolic},
     {"cosh.default", rule_hyperbolic},
+    {"asin.default", rule_arc},
+    {"arcsin.default", rule_arc},
+    {"acos.default", rule_arc},
+    {"arccos.default", rule_arc},
+    {"asinh.default", rule_arc_hyperbolic},
+    {"arcsinh.default", rule_arc_hyperbolic},
+    {"acosh.default", rule_arc_hyperbolic},
+    {"arccosh.default", rule_arc_hyperbolic},
+    {"atanh.default", rule_arc_hyperbolic},
+    {"arctanh.default", rule_arc_hyperbolic},
+    {"signbit.default", rule_signbit},
+    {"copysign.Tensor", rule_copysign},
+    {"copysign.Scalar", rule_copysign},
+    {"hypot.default", rule_hypot},
+    {"fmax.default", rule_number_extremum},
+    {"fmin.default", rule_number_extremum},
+    {"ldexp.Tensor", rule_ldexp},
     {"sgn.default", rule_sign},
     {"isfinite.default", rule_isfinite},
     {"isclose.default", rule_isclose},

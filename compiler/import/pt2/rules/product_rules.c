@@ -17,6 +17,12 @@ static const genie_pt2_arg_t *second_of(const pt2_node_t *node) {
   return node->input_count > 1 ? &node->inputs[1].arg : NULL;
 }
 
+// _int_mm: i8 operands, an i32 result
+static void rule_int_mm(pt2_importer_t *im, const pt2_node_t *node) {
+  const MlirValue lhs = pt2_operand(im, node, "self", GENIE_DTYPE_I32);
+  pt2_bind(im, node, 0, matmul(im, lhs, pt2_operand(im, node, "mat2", GENIE_DTYPE_I32)));
+}
+
 // matmul, mm, bmm, mv, dot
 void pt2_rule_matmul(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue lhs = pt2_tensor_of(im, node->input_count > 0 ? &node->inputs[0].arg : NULL);
@@ -28,13 +34,18 @@ static MlirValue scaled(pt2_importer_t *im, const pt2_node_t *node, const char *
   return factor == 1 ? x : pt2_binary(im, "genie.mul", x, pt2_scalar(im, pt2_type(x).dtype, factor));
 }
 
-// beta * self + alpha * (a @ b): addmm, baddbmm, addmv
+// beta * self + alpha * (a @ b): addmm, baddbmm, addmv, and addbmm, which sums over the batch
 static void rule_addmm(pt2_importer_t *im, const pt2_node_t *node) {
   const char *overload = pt2_mapping(im)->overload;
-  const bool is_batched = strncmp(overload, "baddbmm", 7) == 0, is_vector = strncmp(overload, "addmv", 5) == 0;
+  const bool is_summed = strncmp(overload, "addbmm", 6) == 0;
+  const bool is_batched = is_summed || strncmp(overload, "baddbmm", 7) == 0;
+  const bool is_vector = strncmp(overload, "addmv", 5) == 0;
   const MlirValue a = pt2_tensor(im, node, is_batched ? "batch1" : is_vector ? "mat" : "mat1");
   const MlirValue b = pt2_tensor(im, node, is_batched ? "batch2" : is_vector ? "vec" : "mat2");
-  const MlirValue product = scaled(im, node, "alpha", matmul(im, a, b));
+  const int64_t batch_axis = 0;
+  MlirValue product = matmul(im, a, b);
+  product = is_summed ? pt2_reduce(im, "genie.sum", product, 1, &batch_axis, false) : product;
+  product = scaled(im, node, "alpha", product);
   if (pt2_float(im, node, "beta", 1) == 0) {
     pt2_bind(im, node, 0, product);  // self may hold NaN, which 0 does not silence
     return;
@@ -275,7 +286,7 @@ static void rule_einsum(pt2_importer_t *im, const pt2_node_t *node) {
 }
 
 //===-- Products with the weights of experts
-//------------------------------------------------------------------------===//
+//-----------------------------------------------------------------------===//
 
 // Which expert each of the rows [S] belongs to, i64: how many groups end at the row or before. Past the last group it
 // is the number of experts.
@@ -331,7 +342,9 @@ const pt2_rule_row_t pt2_product_composites[] = {
     {"torch.ops.transformers.grouped_mm_fallback.default", rule_grouped_product},
     {"addmm.default", rule_addmm},
     {"baddbmm.default", rule_addmm},
+    {"addbmm.default", rule_addmm},
     {"addmv.default", rule_addmm},
+    {"_int_mm.default", rule_int_mm},
     {"outer.default", rule_outer},
     {"bilinear.default", rule_bilinear},
     {"einsum.default", rule_einsum},

@@ -193,6 +193,81 @@ static void rule_sort_stable(pt2_importer_t *im, const pt2_node_t *node) {
   }
 }
 
+// Value and index at place `rank` of the order along `axis`; `place` is static.
+static MlirOperation sorted_place(pt2_importer_t *im, MlirValue x, int axis, int64_t place, bool keepdim,
+                                  MlirValue out_results[2]) {
+  const genie_ir_attribute_t attributes[] = {pt2_attr_i64(im, "axis", axis), pt2_attr_bool(im, "descending", false)};
+  const MlirOperation op = pt2_build_op(im, "genie.sort", 1, &x, 2, attributes);
+  const MlirAffineExpr start = pt2_constant_dim(im, place), one = pt2_constant_dim(im, 1);
+  for (int i = 0; !mlirOperationIsNull(op) && i < 2; ++i) {
+    const MlirValue slice = pt2_slice(im, mlirOperationGetResult(op, i), axis, start, one, 1);
+    out_results[i] = keepdim ? slice : pt2_squeeze(im, slice, axis);
+  }
+  return op;
+}
+
+// kthvalue, median.dim (the lower of two middles) and median.default. A median is NaN where an element is: NaN is last
+// in an order.
+static void rule_order_statistic(pt2_importer_t *im, const pt2_node_t *node) {
+  const char *overload = pt2_mapping(im)->overload;
+  const bool is_median = strncmp(overload, "median", 6) == 0, is_all = strcmp(overload, "median.default") == 0;
+  MlirValue x = self_of(im, node);
+  if (is_all) {
+    const genie_tensor_type_t type = pt2_type(x);
+    const MlirAffineExpr flat = genie_dim_product(pt2_context(im), type.rank, type.dims);
+    x = pt2_reshape(im, x, 1, &flat);
+  }
+  if (pt2_rank(x) == 0) {
+    pt2_refuse(im, "shape", "an order of a 0-d tensor", "give it a dimension");
+    return;
+  }
+  const int axis = is_all ? 0 : pt2_axis(im, node, "dim", -1, pt2_rank(x));
+  const int64_t size = pt2_static_dim(im, x, axis), place = is_median ? (size - 1) / 2 : pt2_int(im, node, "k", 1) - 1;
+  if (pt2_has_failed(im) || place < 0 || place >= size) {
+    pt2_refuse(im, "argument", "an order statistic outside of its dimension", "use a place that there is");
+    return;
+  }
+  const bool keepdim = pt2_bool(im, node, "keepdim", false);
+  MlirValue at[2], last[2];
+  if (mlirOperationIsNull(sorted_place(im, x, axis, place, keepdim, at))) {
+    return;
+  }
+  if (is_median && pt2_dtype_is_float(pt2_type(x).dtype) &&
+      !mlirOperationIsNull(sorted_place(im, x, axis, size - 1, keepdim, last))) {
+    const MlirValue is_nan = pt2_unary(im, "genie.isnan", last[0]);
+    at[0] = pt2_where(im, is_nan, last[0], at[0]);
+    at[1] = pt2_where(im, is_nan, last[1], at[1]);
+  }
+  pt2_bind(im, node, 0, at[0]);
+  if (!is_all) {
+    pt2_bind(im, node, 1, at[1]);
+  }
+}
+
+// searchsorted and bucketize: how many of the ascending boundaries lie before each value; `right`: before or at it.
+static void rule_search(pt2_importer_t *im, const pt2_node_t *node) {
+  const bool is_bucketize = strncmp(pt2_mapping(im)->overload, "bucketize", 9) == 0;
+  MlirValue edges = pt2_tensor(im, node, is_bucketize ? "boundaries" : "sorted_sequence");
+  const genie_pt2_arg_t *given = pt2_arg(node, "self");
+  const genie_dtype_t values_dtype =
+      given != NULL && given->kind == GENIE_PT2_TENSOR ? pt2_type(pt2_tensor_of(im, given)).dtype : GENIE_DTYPE_BOOL;
+  const genie_dtype_t dtype = pt2_promote(pt2_type(edges).dtype, values_dtype);
+  MlirValue x = pt2_operand_of(im, given, dtype);
+  const bool is_right =
+      pt2_bool(im, node, "right", false) || strcmp(pt2_string(im, node, "side", "left"), "right") == 0;
+  const int rank = pt2_rank(x), edges_rank = pt2_rank(edges);
+  if (pt2_arg(node, "sorter") != NULL || (edges_rank != 1 && edges_rank != rank) || rank == GENIE_IR_MAX_RANK) {
+    pt2_refuse(im, "argument", "a search with a sorter, or in other rows than there are values", "sort before it");
+    return;
+  }
+  edges = pt2_cast(im, edges, dtype);
+  edges = edges_rank > 1 ? pt2_unsqueeze(im, edges, rank - 1) : edges;
+  const MlirValue is_before = pt2_binary(im, is_right ? "genie.le" : "genie.lt", edges, pt2_unsqueeze(im, x, rank));
+  const int64_t axis = rank;
+  x = pt2_reduce(im, "genie.sum", pt2_cast(im, is_before, GENIE_DTYPE_I64), 1, &axis, false);
+  pt2_bind(im, node, 0, pt2_cast(im, x, pt2_result_type(im, node, 0).dtype));
+}
+
 // sum of all is what trace, count_nonzero reduce to
 static void rule_count_nonzero(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = self_of(im, node);
@@ -265,6 +340,13 @@ const pt2_rule_row_t pt2_reduce_composites[] = {
     {"norm.Scalar", rule_vector_norm},
     {"logsumexp.default", rule_logsumexp},
     {"_safe_softmax.default", rule_safe_softmax},
+    {"median.default", rule_order_statistic},
+    {"median.dim", rule_order_statistic},
+    {"kthvalue.default", rule_order_statistic},
+    {"searchsorted.Tensor", rule_search},
+    {"searchsorted.Scalar", rule_search},
+    {"bucketize.Tensor", rule_search},
+    {"bucketize.Scalar", rule_search},
     {"argsort.default", rule_argsort},
     {"argsort.stable", rule_argsort},
     {"sort.stable", rule_sort_stable},

@@ -437,6 +437,34 @@ static void rule_diagonal(pt2_importer_t *im, const pt2_node_t *node) {
 
 //===-- Padding ---------------------------------------------------------------------------------------------------===//
 
+// What leaves at one end of a dimension comes in at the other.
+static MlirValue pad_around(pt2_importer_t *im, MlirValue x, int axis, int64_t low, int64_t high) {
+  const MlirAffineExpr size = pt2_dim(im, x, axis), zero = pt2_constant_dim(im, 0);
+  MlirValue parts[3];
+  int count = 0;
+  if (low > 0) {
+    const MlirAffineExpr start = genie_dim_add(size, pt2_constant_dim(im, -low));
+    parts[count++] = pt2_slice(im, x, axis, start, pt2_constant_dim(im, low), 1);
+  }
+  parts[count++] = x;
+  if (high > 0) {
+    parts[count++] = pt2_slice(im, x, axis, zero, pt2_constant_dim(im, high), 1);
+  }
+  return count == 1 ? x : pt2_concat(im, count, parts, axis);
+}
+
+static void pad_circular(pt2_importer_t *im, const pt2_node_t *node, MlirValue x, const int64_t *low,
+                         const int64_t *high) {
+  for (int axis = 0; axis < pt2_rank(x); ++axis) {
+    if (low[axis] < 0 || high[axis] < 0) {
+      pt2_refuse(im, "argument", "a circular padding that takes elements away", "slice the tensor");
+      return;
+    }
+    x = pad_around(im, x, axis, low[axis], high[axis]);
+  }
+  pt2_bind(im, node, 0, x);
+}
+
 // The schema lists (low, high) from the last dimension on.
 void pt2_rule_pad(pt2_importer_t *im, const pt2_node_t *node) {
   const MlirValue x = self_of(im, node);
@@ -456,8 +484,12 @@ void pt2_rule_pad(pt2_importer_t *im, const pt2_node_t *node) {
                      : starts_with(im, "replication") ? "replicate"
                      : starts_with(im, "circular")    ? "circular"
                                                       : pt2_string(im, node, "mode", "constant");
+  if (strcmp(mode, "circular") == 0) {
+    pad_circular(im, node, x, low, high);
+    return;
+  }
   if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 && strcmp(mode, "replicate") != 0) {
-    pt2_refuse(im, "argument", "this padding mode is not supported", "use constant, reflect or replicate");
+    pt2_refuse(im, "argument", "this padding mode is not supported", "use constant, reflect, replicate or circular");
     return;
   }
   const genie_ir_attribute_t attributes[] = {pt2_attr_i64s(im, "low", rank, low), pt2_attr_i64s(im, "high", rank, high),

@@ -1,5 +1,5 @@
-// decompose: products of integers, which no gemm kernel multiplies, are sums of products. They wrap as PyTorch's do: what
-// a narrow type loses of a product is lost of the sum as well.
+// decompose: products of integers, which no gemm kernel multiplies, are sums of products. They wrap as PyTorch's do:
+// what a narrow type loses of a product is lost of the sum as well.
 #include "passes/canonicalise/decompose.h"
 
 static bool is_integer(genie_dtype_t dtype) {
@@ -12,7 +12,9 @@ static genie_status_t widen(MlirOperation op, MlirValue x, int axis, MlirValue *
   const genie_tensor_type_t type = genie_value_type(x);
   MlirAffineExpr dims[GENIE_IR_MAX_RANK];
   for (int i = 0; i <= type.rank; ++i) {
-    dims[i] = i < axis ? type.dims[i] : i > axis ? type.dims[i - 1] : genie_dim_constant(mlirOperationGetContext(op), 1);
+    dims[i] = i < axis   ? type.dims[i]
+              : i > axis ? type.dims[i - 1]
+                         : genie_dim_constant(mlirOperationGetContext(op), 1);
   }
   return genie_rewrite_make_reshape(op, x, type.rank + 1, dims, out_value);
 }

@@ -84,8 +84,12 @@ genie_status_t genie_hardening_limit_process(void) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return denied("forbid new privileges");
   }
-  if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+  if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) != 0) {
     return denied("forbid core dumps");
+  }
+  // A sanitizer reads its own process as a debugger does, to look for leaks.
+  if (genie_hardening_has_filter() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    return denied("forbid being read by others");
   }
   return drop_capabilities();
 }

@@ -110,7 +110,7 @@ static genie_status_t connect_once(genie_remote_session_t *session, uint32_t *ou
 }
 
 // Nodes that are gone are replaced by others that can hold their places, each node being tried once.
-static genie_status_t reconnect(genie_session_t *base) {
+genie_status_t genie_remote_session_reconnect(genie_session_t *base) {
   genie_remote_session_t *session = remote_of(base);
   const uint32_t node_count = session->setup.pool->node_count;
   memset(session->setup.is_excluded, 0, node_count * sizeof(bool));
@@ -204,11 +204,6 @@ static genie_status_t run_once(genie_remote_session_t *session, genie_remote_cal
   return genie_remote_call_finish(session, call);
 }
 
-static bool may_repeat(const genie_remote_session_t *session, genie_status_t status) {
-  return session->setup.may_retry && session->base.model->state_count == 0 &&
-         genie_status_code(status) == GENIE_STATUS_ABORTED;
-}
-
 static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs, uint32_t input_count,
                           genie_tensor_t *outputs, uint32_t output_count) {
   genie_remote_session_t *session = remote_of(base);
@@ -222,11 +217,11 @@ static genie_status_t run(genie_session_t *base, uint32_t entry, const genie_ten
   for (uint32_t attempt = 0; attempt <= session->setup.pool->node_count; ++attempt) {
     genie_remote_call_t call = {.entry = entry, .outputs = outputs};
     status = run_once(session, &call, inputs, symbols);
-    if (!may_repeat(session, status)) {
+    if (!genie_remote_may_repeat(session, status)) {
       break;
     }
     genie_status_free(status);
-    status = reconnect(base);
+    status = genie_remote_session_reconnect(base);
     if (status != GENIE_OK) {
       break;
     }
@@ -259,6 +254,7 @@ static void get_stats(const genie_session_t *base, genie_session_stats_t *out_st
 static void destroy(genie_session_t *base) {
   genie_remote_session_t *session = remote_of(base);
   const genie_allocator_t allocator = base->allocator;
+  genie_remote_repeat_end(session);
   genie_remote_session_disconnect(session);
   for (uint32_t i = 0; session->buffers != NULL && i < session->buffer_count; ++i) {
     genie_allocator_free(allocator, session->buffers[i].data);
@@ -282,21 +278,57 @@ static void destroy(genie_session_t *base) {
   genie_pool_close(session->setup.pool);
   pthread_cond_destroy(&session->changed);
   pthread_mutex_destroy(&session->mutex);
+  pthread_mutex_destroy(&session->use_mutex);
   genie_allocator_free(allocator, session);
 }
 
+// ---- What the public functions call ----
+
+// The session is its user's thread's, but for the thread that repeats calls.
+#define WITH_USE(session, call)                        \
+  do {                                                 \
+    genie_remote_session_t *used = remote_of(session); \
+    pthread_mutex_lock(&used->use_mutex);              \
+    const genie_status_t status = (call);              \
+    pthread_mutex_unlock(&used->use_mutex);            \
+    return status;                                     \
+  } while (0)
+
+static genie_status_t use_run(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                              uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  WITH_USE(session, run(session, entry, inputs, input_count, outputs, output_count));
+}
+
+static genie_status_t use_infer(genie_session_t *session, uint32_t entry, const genie_tensor_t *inputs,
+                                uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
+  WITH_USE(session, infer_outputs(session, entry, inputs, input_count, outputs, output_count));
+}
+
+static genie_status_t use_reconnect(genie_session_t *session) {
+  WITH_USE(session, genie_remote_session_reconnect(session));
+}
+
+static genie_status_t use_links(genie_session_t *session, const genie_session_link_t **out_links,
+                                uint32_t *out_link_count) {
+  WITH_USE(session, genie_remote_session_list_links(session, out_links, out_link_count));
+}
+
+static genie_status_t use_traces(genie_session_t *session, genie_trace_batch_t *batches, uint32_t *batch_count) {
+  WITH_USE(session, genie_remote_session_take_traces(session, batches, batch_count));
+}
+
 static const genie_session_ops_t kOps = {.destroy = destroy,
-                                         .run = run,
-                                         .infer_outputs = infer_outputs,
+                                         .run = use_run,
+                                         .infer_outputs = use_infer,
                                          .reset_state = genie_remote_session_reset_state,
                                          .read_state = genie_remote_session_read_state,
                                          .write_state = genie_remote_session_write_state,
                                          .get_stats = get_stats,
-                                         .reconnect = reconnect,
+                                         .reconnect = use_reconnect,
                                          .count_traffic = genie_remote_traffic_count,
                                          .submit = genie_remote_session_submit,
-                                         .list_links = genie_remote_session_list_links,
-                                         .take_traces = genie_remote_session_take_traces};
+                                         .list_links = use_links,
+                                         .take_traces = use_traces};
 
 genie_status_t genie_session_create_remote(const genie_model_t *model, const genie_session_options_t *options,
                                            genie_session_t **out_session) {
@@ -309,6 +341,7 @@ genie_status_t genie_session_create_remote(const genie_model_t *model, const gen
   session->base.allocator = model->allocator;
   genie_arena_init(model->allocator, 0, &session->link_arena);
   pthread_mutex_init(&session->mutex, NULL);
+  pthread_mutex_init(&session->use_mutex, NULL);
   pthread_condattr_t attributes;
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -48,6 +48,10 @@ typedef struct genie_remote_call {
   uint32_t filling_count;   // threads that write to the outputs
   bool is_given_up;         // cancelled or late: results that still come are dropped
   genie_status_t status;
+  bool is_cancelled;  // by its owner; the session's mutex
+  // Sends the call anew, on the thread that repeats calls; NULL: it is not repeated.
+  genie_status_t (*repeat)(genie_remote_session_t *session, struct genie_remote_call *call);
+  uint32_t repeat_count;
   // Told when it has ended, by the thread that ended it; the call is its owner's from then on. NULL: nobody.
   void (*done)(struct genie_remote_call *call);
 } genie_remote_call_t;
@@ -81,7 +85,10 @@ typedef struct genie_remote_buffer {
 } genie_remote_buffer_t;
 
 struct genie_remote_session {
-  genie_session_t base;  // first: what the public functions know
+  genie_session_t base;       // first: what the public functions know
+  pthread_mutex_t use_mutex;  // of connections and scratch: who uses the session, and the thread that repeats calls
+  pthread_t repeater;
+  bool has_repeater;
   genie_remote_setup_t setup;
   genie_remote_node_t *nodes;
   uint32_t node_count;
@@ -107,7 +114,9 @@ struct genie_remote_session {
   bool *has_run;                 // [entry_count]
   genie_remote_call_t *calls;    // in flight, oldest first
   uint32_t call_count;
-  genie_remote_call_t *ended;  // whose `done` is due
+  genie_remote_call_t *ended;    // whose `done` is due
+  genie_remote_call_t *repeats;  // to be sent anew, by id
+  bool is_repeater_ending;
   bool is_ending;
   genie_status_code_t failure;  // OK, or why every call fails
   char failure_message[GENIE_REMOTE_FAILURE_BYTES];
@@ -150,6 +159,22 @@ genie_status_t genie_remote_session_check(genie_remote_session_t *session) GENIE
 // Ends a call that is in flight with this status, unless it has ended: results that come later are dropped, and the
 // nodes are told. Takes the status. Any thread.
 void genie_remote_call_give_up(genie_remote_session_t *session, genie_remote_call_t *call, genie_status_t status);
+
+// ---- Repeating: remote_repeat.c ----
+
+// Whether a call that ended so may be repeated elsewhere.
+bool genie_remote_may_repeat(const genie_remote_session_t *session, genie_status_t status);
+
+// Starts the thread that repeats calls, where the session's options and plan allow that.
+genie_status_t genie_remote_repeat_start(genie_remote_session_t *session) GENIE_MUST_USE;
+// No call is in flight or to be repeated.
+void genie_remote_repeat_end(genie_remote_session_t *session);
+
+// Takes a call that ended, to send it anew: true, and it is in flight again. Any thread.
+bool genie_remote_repeat_add(genie_remote_session_t *session, genie_remote_call_t *call);
+
+// As genie_session_reconnect(), with `use_mutex`.
+genie_status_t genie_remote_session_reconnect(genie_session_t *session) GENIE_MUST_USE;
 
 // ---- Traffic: remote_traffic.c ----
 

@@ -1,4 +1,5 @@
 // Several calls in flight: the caller's thread sends them, a thread a node takes the results.
+#include <stddef.h>
 #include <string.h>
 
 #include "remote_exec/client/remote_session.h"
@@ -10,8 +11,9 @@ typedef struct remote_submission {
   genie_submission_t base;
   genie_remote_session_t *session;
   genie_remote_call_t call;
-  genie_tensor_t *inputs;  // what was sent, without its data; `outputs` lie behind them
+  genie_tensor_t *inputs;  // what was sent, without its data unless it may be repeated; `outputs` lie behind them
   genie_tensor_t *outputs;
+  void *input_block;   // copies of the inputs, of a call that may be repeated
   void *output_block;  // outputs that are the submission's
   int64_t symbols[GENIE_WIRE_MAX_SYMBOLS];
   genie_submit_options_t options;
@@ -66,8 +68,15 @@ static genie_status_t start_receivers(genie_remote_session_t *session) {
 
 // ---- Submissions ----
 
+static remote_submission_t *submission_of(genie_remote_call_t *call) {
+  return (remote_submission_t *)((char *)call - offsetof(remote_submission_t, call));
+}
+
 static void on_done(genie_remote_call_t *call) {
-  remote_submission_t *submission = (remote_submission_t *)((char *)call - offsetof(remote_submission_t, call));
+  remote_submission_t *submission = submission_of(call);
+  if (genie_remote_repeat_add(submission->session, call)) {
+    return;
+  }
   if (call->status == GENIE_OK) {
     genie_remote_traffic_add(submission->session, call->entry, submission->inputs, submission->outputs,
                              submission->symbols);
@@ -113,6 +122,9 @@ static genie_status_t submission_wait(genie_submission_t *base, uint64_t timeout
 
 static void submission_cancel(genie_submission_t *base) {
   remote_submission_t *submission = (remote_submission_t *)base;
+  pthread_mutex_lock(&submission->session->mutex);
+  submission->call.is_cancelled = true;
+  pthread_mutex_unlock(&submission->session->mutex);
   genie_remote_call_give_up(submission->session, &submission->call,
                             genie_status_make(GENIE_STATUS_CANCELLED, "the call was cancelled"));
 }
@@ -121,6 +133,7 @@ static void free_submission(remote_submission_t *submission) {
   const genie_allocator_t allocator = submission->session->base.allocator;
   genie_status_free(submission->call.status);
   genie_allocator_free(allocator, submission->output_block);
+  genie_allocator_free(allocator, submission->input_block);
   genie_allocator_free(allocator, submission->inputs);
   genie_allocator_free(allocator, submission);
 }
@@ -147,6 +160,60 @@ static genie_deadline_ns_t deadline_of(const genie_remote_session_t *session, co
   return timeout_ns == 0 ? GENIE_DEADLINE_NEVER : genie_deadline_after_ns(timeout_ns);
 }
 
+static uint64_t bytes_of(const genie_tensor_t *tensor) {
+  uint64_t bytes = genie_dtype_bytes(tensor->dtype);
+  for (int32_t i = 0; i < tensor->rank; ++i) {
+    bytes *= (uint64_t)tensor->shape[i];
+  }
+  return bytes;
+}
+
+static genie_status_t send_again(genie_remote_session_t *session, genie_remote_call_t *call) {
+  remote_submission_t *submission = submission_of(call);
+  GENIE_RETURN_IF_ERROR(start_receivers(session));
+  return genie_remote_call_send(session, call, submission->inputs, submission->symbols);
+}
+
+// The caller's inputs are its own again when submit returns: what may be sent anew is kept.
+static genie_status_t keep_inputs(remote_submission_t *submission, const genie_tensor_t *inputs, uint32_t input_count) {
+  genie_remote_session_t *session = submission->session;
+  GENIE_RETURN_IF_ERROR(genie_remote_repeat_start(session));
+  if (!session->has_repeater) {
+    return GENIE_OK;
+  }
+  GENIE_RETURN_IF_ERROR(genie_submission_allocate_outputs(submission->inputs, input_count, session->base.allocator,
+                                                          &submission->input_block));
+  for (uint32_t i = 0; i < input_count; ++i) {
+    if (bytes_of(&inputs[i]) > 0) {
+      memcpy(submission->inputs[i].data, inputs[i].data, bytes_of(&inputs[i]));
+    }
+  }
+  submission->call.repeat = send_again;
+  return GENIE_OK;
+}
+
+// Sends the call, or leaves it to the thread that repeats calls when the session has lost a node.
+static genie_status_t send_first(remote_submission_t *submission, const genie_tensor_t *inputs) {
+  genie_remote_session_t *session = submission->session;
+  genie_status_t status = genie_remote_session_check(session);
+  if (status == GENIE_OK) {
+    status = start_receivers(session);
+  }
+  if (status == GENIE_OK) {
+    status = genie_remote_call_send(session, &submission->call, inputs, submission->symbols);
+  } else {
+    submission->call.id = ++session->last_call_id;
+  }
+  if (status != GENIE_OK && submission->call.repeat != NULL) {
+    submission->call.status = status;
+    if (genie_remote_repeat_add(session, &submission->call)) {
+      return GENIE_OK;
+    }
+    submission->call.status = GENIE_OK;
+  }
+  return status;
+}
+
 static genie_status_t fill_submission(remote_submission_t *submission, uint32_t entry, const genie_tensor_t *inputs,
                                       uint32_t input_count, genie_tensor_t *outputs, uint32_t output_count) {
   genie_remote_session_t *session = submission->session;
@@ -168,9 +235,8 @@ static genie_status_t fill_submission(remote_submission_t *submission, uint32_t 
                                            .deadline = deadline_of(session, &submission->options),
                                            .outputs = submission->outputs,
                                            .done = on_done};
-  GENIE_RETURN_IF_ERROR(genie_remote_session_check(session));
-  GENIE_RETURN_IF_ERROR(start_receivers(session));
-  return genie_remote_call_send(session, &submission->call, inputs, submission->symbols);
+  GENIE_RETURN_IF_ERROR(keep_inputs(submission, inputs, input_count));
+  return send_first(submission, inputs);
 }
 
 genie_status_t genie_remote_session_submit(genie_session_t *base, uint32_t entry, const genie_tensor_t *inputs,
@@ -188,7 +254,9 @@ genie_status_t genie_remote_session_submit(genie_session_t *base, uint32_t entry
   if (options != NULL) {
     submission->options = *options;
   }
+  pthread_mutex_lock(&session->use_mutex);
   const genie_status_t status = fill_submission(submission, entry, inputs, input_count, outputs, output_count);
+  pthread_mutex_unlock(&session->use_mutex);
   if (status != GENIE_OK) {
     free_submission(submission);
     return status;

@@ -83,6 +83,19 @@ def test_sessions_leak_nothing_that_a_sanitizer_sees(plans, is_full, tmp_path):
             assert "Sanitizer" not in node.log()
 
 
+@pytest.mark.parametrize("lost", ["kill", "stop"])
+@pytest.mark.parametrize("where", ["one_node", "two_nodes"])
+def test_submissions_of_a_lost_node_are_repeated_on_another(where, lost, plans, mlp, geniec, tmp_path):
+    with nodes.Pool(["node1", "node2", "spare"], tmp_path / "pool", options=["--threads", "1"]) as pool:
+        with subprocess.Popen(command(pool, plans[where], "retry", 8000), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+            assert driver.stdout.readline() == "running\n"
+            getattr(pool["node1"], lost)()
+            output, error = driver.communicate(timeout=120)
+            assert driver.returncode == 0 and output == "done\n", error
+        taker = pool["node2" if where == "one_node" else "spare"]
+        assert "session " in taker.log()
+
+
 def test_a_session_comes_back_after_its_node_does(plans, pool):
     node = pool["node1"]
     with subprocess.Popen(command(pool, plans["two_nodes"], "reconnect", 20), stdout=subprocess.PIPE, text=True) as driver:

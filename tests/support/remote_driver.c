@@ -7,6 +7,7 @@
 //   CANCELLED late COUNT       submits COUNT calls that have a nanosecond: each ends, with its result or
 //   DEADLINE_EXCEEDED reconnect COUNT  runs until the node is lost, then reconnects until that works, and runs COUNT
 //   times more
+//   retry COUNT      keeps calls in flight that may be repeated, COUNT in all: none fails, each has its own result
 // The plan's first entry has static shapes. Inputs are f32, or zeros.
 #include <dirent.h>
 #include <stdio.h>
@@ -250,6 +251,43 @@ static void drive_reconnect(const driver_t *driver, int count) {
   printf("reconnected\n");
 }
 
+// ---- retry ----
+
+enum { kWindow = 12 };
+
+// Each has other inputs than its neighbours; results are compared with those of this process.
+static void drive_retry(driver_t *driver, int count) {
+  driver->remote.may_retry = true;
+  genie_session_t *session = open_session(driver), *local = NULL;
+  const genie_session_options_t options = {.thread_count = 1};
+  check(genie_session_create(driver->model, &options, &local));
+  in_flight_t calls[kWindow] = {0};
+  int completed = 0;
+  for (int i = 0; i < count + kWindow; ++i) {
+    in_flight_t *call = &calls[i % kWindow];
+    if (call->submission != NULL) {
+      check(genie_submission_wait(call->submission, UINT64_MAX));
+      compare(driver, local, call, i - kWindow);
+      genie_submission_destroy(call->submission);
+    }
+    *call = (in_flight_t){0};
+    if (i < count) {
+      const genie_submit_options_t submit = {.completed = count_completion, .context = &completed};
+      fill_inputs(driver, i);
+      check(genie_session_submit(session, 0, driver->inputs, driver->input_count, call->outputs, driver->output_count,
+                                 &submit, &call->submission));
+    }
+    if (i == kWindow) {
+      printf("running\n");
+      fflush(stdout);
+    }
+  }
+  expect(__atomic_load_n(&completed, __ATOMIC_SEQ_CST) == count, "one completion a call");
+  genie_session_destroy(local);
+  genie_session_destroy(session);
+  printf("done\n");
+}
+
 int main(int argc, char **argv) {
   if (argc != 7) {
     fprintf(stderr, "usage: remote_driver PLAN POOL KEY PLACE_MAP|- MODE COUNT\n");
@@ -269,6 +307,8 @@ int main(int argc, char **argv) {
     drive_pipeline(&driver, count);
   } else if (strcmp(mode, "chain") == 0) {
     drive_chain(&driver, count);
+  } else if (strcmp(mode, "retry") == 0) {
+    drive_retry(&driver, count);
   } else if (strcmp(mode, "reconnect") == 0) {
     drive_reconnect(&driver, count);
   } else {

@@ -13,6 +13,7 @@ typedef struct genie_cuda_code_kernel {
   int threads;        // of a block
   int frame_entries;  // 8-byte entries of its parameter
   uint32_t shared_bytes;
+  int cluster;  // blocks of a cluster
   bool is_programmatic;
 } genie_cuda_code_kernel_t;
 

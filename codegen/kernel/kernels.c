@@ -208,6 +208,7 @@ static void record_block(kernel_t *kernel, const genie_lowering_t *lowering) {
       .threads = lowering->threads,
       .frame_entries = state->input_count + state->output_count + state->dim_count,
       .shared_bytes = lowering->shared_bytes,
+      .cluster = lowering->cluster,
   };
   snprintf(kernel->block.symbol, sizeof(kernel->block.symbol), "%.48s", kernel->name);
 }
@@ -240,6 +241,7 @@ static genie_status_t record(kernel_t *kernel, int index, const genie_lowering_t
 static genie_status_t define_block_hooks(genie_lowering_t *lowering) {
   const struct genie_lowering_state *state = lowering->state;
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_threads", lowering->threads));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_emulated_cluster", lowering->cluster));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_emulated_args", state->input_count + state->output_count));
   return genie_lower_define_i64(lowering, "genie_emulated_dims", state->dim_count);
@@ -298,8 +300,9 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
   kernel_t *kernel = &compile->kernels[index];
   MlirContext context = mlirOperationGetContext(kernel->op);
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel->op, 0));
-  const genie_lower_target_t view = {target->name, target->vector_bytes, target->vector_count,
-                                     target->is_cuda || target->is_emulated, target->is_emulated};
+  const genie_lower_target_t view = {target->name,         target->vector_bytes,
+                                     target->vector_count, target->is_cuda || target->is_emulated,
+                                     target->is_emulated,  target->has_clusters || target->is_emulated};
   struct genie_lowering_state state = {
       .library = compile->library,
       .llvm = compile->storage->llvm,
@@ -320,6 +323,7 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
       .grid = genie_dim_constant(context, 1),
       .grain = 1,
       .threads = 256,
+      .cluster = 1,
       .state = &state,
   };
   if (state.input_count + state.output_count > GENIE_HOOK_MAX_ARGS || state.output_count > GENIE_IR_MAX_RESULTS) {
@@ -362,7 +366,8 @@ static genie_status_t compile_kernel(compile_t *compile, int index, int target_i
   }
   const double lowered = now_ms();
   const kernel_t *kernel = &compile->kernels[index];
-  const genie_optimise_block_t block = {kernel->block.threads, kernel->block.frame_entries};
+  const genie_optimise_block_t block = {kernel->block.threads, kernel->block.frame_entries,
+                                        target->has_clusters ? kernel->block.cluster : 1};
   const genie_status_t status =
       genie_optimise_kernel(compile->library, module, kernel->is_cuda ? kernel->block.symbol : kernel->name, target,
                             machine, compile->options->opt_level, kernel->is_cuda ? &block : NULL);

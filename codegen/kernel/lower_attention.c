@@ -227,8 +227,23 @@ enum {
   DECODE_ROWS = 4,   // templates/cuda/attention_decode.c
 };
 
+// Blocks that share the keys of a head: more where heads are few. A target without clusters computes with one of them.
+static int decode_cluster(const genie_lowering_t *lowering, const operands_t *o) {
+  enum { MOST_BLOCKS = 2 * LEAST_BLOCKS, LEAST_KEYS = 64, MOST_SPLITS = 8 };
+  const int64_t heads = genie_lower_maximum(lowering, o->batch) * genie_lower_maximum(lowering, o->heads) / o->group;
+  const int64_t keys = genie_lower_maximum(lowering, o->keys);
+  int cluster = o->q.dtype == GENIE_DTYPE_F64 ? 1 : MOST_SPLITS;
+  while (cluster > 1 && (heads * cluster > MOST_BLOCKS || keys < LEAST_KEYS * cluster)) {
+    cluster /= 2;
+  }
+  return cluster;
+}
+
 // Heads of a group that a block takes: all, or one where blocks are too few.
 static int64_t decode_group(const genie_lowering_t *lowering, const operands_t *o) {
+  if (decode_cluster(lowering, o) > 1) {
+    return o->group;
+  }
   const int64_t blocks = genie_lower_maximum(lowering, o->batch) * genie_lower_maximum(lowering, o->heads) / o->group;
   return blocks < LEAST_BLOCKS ? 1 : o->group;
 }
@@ -239,7 +254,9 @@ static bool fits_decode(genie_lowering_t *lowering, const operands_t *o, int64_t
   const int64_t keys = genie_lower_maximum(lowering, o->keys), e = genie_lower_maximum(lowering, o->e);
   const int64_t group = 16 / (int64_t)genie_dtype_bytes(o->value.dtype);
   const int64_t results = DECODE_THREADS / GENIE_GPU_WARP * DECODE_ROWS * 8 * group;
-  const int64_t bytes = (rows * (e + keys + 1) + results) * element_bytes;
+  const int cluster = decode_cluster(lowering, o);
+  const int64_t joined = cluster > 1 ? rows * (genie_lower_maximum(lowering, o->d) + 2 * cluster) : 0;
+  const int64_t bytes = (rows * (e + keys + 2) + results + joined) * element_bytes;
   lowering->shared_bytes = bytes <= GPU_SHARED_BYTES ? (uint32_t)bytes : 0;
   return bytes <= GPU_SHARED_BYTES;
 }
@@ -247,8 +264,13 @@ static bool fits_decode(genie_lowering_t *lowering, const operands_t *o, int64_t
 static genie_status_t lower_gpu_decode(genie_lowering_t *lowering, const operands_t *o, bool is_double) {
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "attention_decode", is_double));
   const int64_t block_group = decode_group(lowering, o);
-  lowering->threads = DECODE_THREADS;
-  lowering->grid = genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, block_group));
+  const int cluster = decode_cluster(lowering, o);
+  lowering->threads = cluster > 1 ? DECODE_THREADS / 2 : DECODE_THREADS;
+  lowering->cluster = cluster;
+  lowering->grid = genie_dim_mul(genie_dim_mul(o->batch, genie_lower_ceildiv(o->heads, block_group)),
+                                 genie_dim_constant(lowering->context, cluster));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_cluster", cluster));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_splits", lowering->target->has_clusters ? cluster : 1));
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_most_keys", genie_lower_maximum(lowering, o->keys)));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_rows", block_group * genie_lower_maximum(lowering, o->queries)));

@@ -29,11 +29,12 @@ enum { GENIE_LOWER_MAX_DIMS = 64, GENIE_LOWER_MAX_VECTOR = 8 };
 
 // A target as templates see it.
 typedef struct genie_lower_target {
-  const char *name;  // "x86-64-v4"
-  int vector_bytes;  // 64: width of a vector register
-  int vector_count;  // 32: how many there are
-  bool is_cuda;      // templates are those of codegen/templates/cuda, a task is a thread block
-  bool is_emulated;  // on a CPU
+  const char *name;   // "x86-64-v4"
+  int vector_bytes;   // 64: width of a vector register
+  int vector_count;   // 32: how many there are
+  bool is_cuda;       // templates are those of codegen/templates/cuda, a task is a thread block
+  bool is_emulated;   // on a CPU
+  bool has_clusters;  // blocks of a cluster read one another's shared memory
 } genie_lower_target_t;
 
 // A kernel under construction.
@@ -61,6 +62,8 @@ typedef struct genie_lowering {
   // Decided by the family's lowering, of a kernel for a GPU, where there is no scratch.
   int threads;            // of a block; default 256. The hook genie_threads() says it
   uint32_t shared_bytes;  // of dynamic shared memory
+  int cluster;            // neighbouring blocks that are one cluster, where the target has them; default 1, and as many
+                          // for every target. It divides the grid
 
   struct genie_lowering_state *state;  // private to codegen/kernel
 } genie_lowering_t;

@@ -130,6 +130,11 @@ static void make_gpu_entry(LLVMValueRef entry, const genie_optimise_block_t *blo
   char threads[16];
   snprintf(threads, sizeof(threads), "%d,1,1", block->threads);
   add_text(context, entry, "nvvm.reqntid", threads);
+  if (block->cluster > 1) {
+    char blocks[16];
+    snprintf(blocks, sizeof(blocks), "%d,1,1", block->cluster);
+    add_text(context, entry, "nvvm.cluster_dim", blocks);
+  }
 }
 
 genie_status_t genie_optimise_kernel(genie_template_library_t *library, LLVMModuleRef module, const char *name,

@@ -10,6 +10,7 @@
 // How a kernel of a GPU is launched: its one parameter is a struct of 8-byte entries.
 typedef struct genie_optimise_block {
   int threads, frame_entries;
+  int cluster;  // blocks of a cluster, 1 where there are none
 } genie_optimise_block_t;
 
 // Links the math library into `module`, names its entry `name`, hides everything else, and optimises for the target;

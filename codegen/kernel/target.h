@@ -17,7 +17,8 @@ typedef struct genie_target {
   int vector_bytes, vector_count;
   bool is_cuda;  // code for a GPU
   bool has_programmatic_launch;
-  bool is_emulated;  // the templates of GPUs, compiled for a CPU
+  bool has_clusters;  // blocks that read one another's shared memory
+  bool is_emulated;   // the templates of GPUs, compiled for a CPU
 } genie_target_t;
 
 // By name, "host" included. INVALID_ARGUMENT names the targets that exist.

@@ -71,6 +71,8 @@ NARROW = {
     "an_added_mask": (_attention, [(1, 1, 20, 32), (1, 1, 90, 32), (1, 1, 90, 32)], torch.randn(20, 90)),
     "causal": (lambda q, k, v: _attention(q, k, v, is_causal=True), [(1, 1, 140, 64)] * 3, None),
     "a_computed_mask": (lambda q, k, v: _attention(q, k, v, torch.arange(140)[None] <= torch.arange(140)[:, None]), [(1, 1, 140, 16)] * 3, None),
+    "one_query": (_attention, [(1, 8, 1, 64), (1, 2, 530, 64), (1, 2, 530, 64)], None),
+    "one_query_of_lengths": (_attention, [(2, 6, 1, 48), (2, 1, 260, 48), (2, 1, 260, 32)], _of_batches(260, 9, keys=260)),
     "a_negative_scale": (lambda q, k, v: _attention(q, k, v, scale=-0.3), [(1, 1, 20, 128)] * 3, None),
 }  # fmt: skip
 

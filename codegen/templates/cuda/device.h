@@ -40,6 +40,24 @@ GENIE_INLINE void block_barrier(void) {
 GENIE_INLINE void warp_barrier(void) {
   __nvvm_bar_warp_sync(0xffffffffu);
 }
+// Of a cluster, where the target has them: this block's number in it, all its threads have come here, and a word of the
+// shared memory of block `rank` where this block has `address`.
+GENIE_INLINE int cluster_rank(void) {
+  int rank;
+  __asm__("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+GENIE_INLINE void cluster_barrier(void) {
+  __asm__ volatile("barrier.cluster.arrive;\n\tbarrier.cluster.wait;" ::: "memory");
+}
+GENIE_INLINE float cluster_load_f32(const GENIE_SHARED_SPACE float *address, int rank) {
+  float value;
+  __asm__ volatile("{\n\t.reg .b32 a;\n\tmapa.shared::cluster.u32 a, %1, %2;\n\tld.shared::cluster.f32 %0, [a];\n\t}"
+                   : "=f"(value)
+                   : "r"((uint32_t)(uintptr_t)address), "r"(rank)
+                   : "memory");
+  return value;
+}
 GENIE_INLINE uint32_t shuffle_xor_u32(uint32_t value, int mask) {
   return (uint32_t)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)value, mask, 31);
 }

@@ -1,9 +1,10 @@
-// The host side of emulator.h: threads of a block as fibers that change places at barriers and exchanges. Linked into a
-// test, or preloaded into a program that runs a plan for the target "cuda:emulated".
+// The host side of emulator.h: threads of a cluster of blocks as fibers that change places at barriers and exchanges.
+// Linked into a test, or preloaded into a program that runs a plan for the target "cuda:emulated".
 #include "codegen/templates/cuda/emulator.h"
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 
 #include "codegen/templates/template.h"
 
-enum { MAX_THREADS = 1024, STACK_BYTES = 256 << 10, WARP = 32, LANE_BYTES = 64 };
+enum { MAX_THREADS = 1024 * GENIE_EMULATOR_MAX_CLUSTER, STACK_BYTES = 256 << 10, WARP = 32, LANE_BYTES = 64 };
 
 typedef struct fiber {
   void *stack_pointer;
   bool is_done;
-  int barriers, exchanges;  // that it has come to
+  int barriers, exchanges, cluster_barriers;  // that it has come to
 } fiber_t;
 
 static struct {
@@ -24,7 +25,9 @@ static struct {
   genie_emulator_t *shared;
   char *stacks;
   fiber_t fibers[MAX_THREADS];
-  int threads, running;
+  int threads, running;  // threads: of a block
+  int cluster;           // blocks
+  char *memory;          // shared memory of the blocks, one after the other
   void *scheduler;
   genie_emulator_thread_fn_t function;
   const void *frame;
@@ -61,23 +64,37 @@ static void prepare_fiber(int thread) {
   emulator.fibers[thread] = (fiber_t){.stack_pointer = top};
 }
 
-static void run_block(genie_emulator_thread_fn_t function, const void *frame, int threads, int64_t block) {
+static const size_t shared_bytes =
+    (size_t)GENIE_EMULATOR_SLOTS * GENIE_EMULATOR_SLOT_BYTES + GENIE_EMULATOR_DYNAMIC_BYTES;
+
+static void run_fiber_on(int thread, int64_t first_block) {
+  const int rank = thread / emulator.threads;
+  emulator.running = thread;
+  emulator.shared->thread = thread % emulator.threads;
+  emulator.shared->block = (int)first_block + rank;
+  emulator.shared->rank = rank;
+  emulator.shared->shared = emulator.memory + (size_t)rank * shared_bytes;
+  change_stack(&emulator.scheduler, emulator.fibers[thread].stack_pointer);
+}
+
+static void run_blocks(genie_emulator_thread_fn_t function, const void *frame, int threads, int64_t block,
+                       int cluster) {
   pthread_mutex_lock(&emulator.lock);
   emulator.function = function;
   emulator.frame = frame;
   emulator.threads = threads;
-  emulator.shared->block = (int)block;
-  memset(emulator.shared->shared, 0xff, 4096);  // contents are undefined: NaN shows who reads them
-  for (int t = 0; t < threads; ++t) {
+  emulator.cluster = cluster;
+  for (int rank = 0; rank < cluster; ++rank) {  // contents are undefined: NaN shows who reads them
+    memset(emulator.memory + (size_t)rank * shared_bytes, 0xff, 4096);
+  }
+  for (int t = 0; t < threads * cluster; ++t) {
     prepare_fiber(t);
   }
-  for (int left = threads; left > 0;) {
-    for (int t = 0; t < threads; ++t) {
-      fiber_t *fiber = &emulator.fibers[t];
-      if (!fiber->is_done) {
-        emulator.running = emulator.shared->thread = t;
-        change_stack(&emulator.scheduler, fiber->stack_pointer);
-        left -= fiber->is_done;
+  for (int left = threads * cluster; left > 0;) {
+    for (int t = 0; t < threads * cluster; ++t) {
+      if (!emulator.fibers[t].is_done) {
+        run_fiber_on(t, block);
+        left -= emulator.fibers[t].is_done;
       }
     }
   }
@@ -86,11 +103,25 @@ static void run_block(genie_emulator_thread_fn_t function, const void *frame, in
 
 static void block_barrier(void) {
   const int barriers = ++emulator.fibers[emulator.running].barriers;
-  for (int t = 0; t < emulator.threads; ++t) {
+  const int first = emulator.running / emulator.threads * emulator.threads;
+  for (int t = first; t < first + emulator.threads; ++t) {
     while (!emulator.fibers[t].is_done && emulator.fibers[t].barriers < barriers) {
       yield();
     }
   }
+}
+
+static void cluster_barrier(void) {
+  const int barriers = ++emulator.fibers[emulator.running].cluster_barriers;
+  for (int t = 0; t < emulator.threads * emulator.cluster; ++t) {
+    while (!emulator.fibers[t].is_done && emulator.fibers[t].cluster_barriers < barriers) {
+      yield();
+    }
+  }
+}
+
+static const void *cluster_address(const void *address, int rank) {
+  return (const char *)address + (ptrdiff_t)(rank - emulator.shared->rank) * (ptrdiff_t)shared_bytes;
 }
 
 static const void *warp_exchange(const void *value, int bytes) {
@@ -107,17 +138,22 @@ static const void *warp_exchange(const void *value, int bytes) {
 }
 
 __attribute__((constructor)) static void start(void) {
-  const size_t shared_bytes = (size_t)GENIE_EMULATOR_SLOTS * GENIE_EMULATOR_SLOT_BYTES + GENIE_EMULATOR_DYNAMIC_BYTES;
   void *page = mmap((void *)GENIE_EMULATOR_ADDRESS, 4096, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   emulator.stacks = mmap(NULL, (size_t)MAX_THREADS * STACK_BYTES, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  char *shared = mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED || emulator.stacks == MAP_FAILED || shared == MAP_FAILED) {
+  char *memory = mmap(NULL, GENIE_EMULATOR_MAX_CLUSTER * shared_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (page == MAP_FAILED || emulator.stacks == MAP_FAILED || memory == MAP_FAILED) {
     fprintf(stderr, "cuda emulator: no memory\n");
     abort();
   }
   emulator.shared = page;
-  *emulator.shared = (genie_emulator_t){
-      .shared = shared, .run_block = run_block, .block_barrier = block_barrier, .warp_exchange = warp_exchange};
+  emulator.memory = memory;
+  *emulator.shared = (genie_emulator_t){.shared = memory,
+                                        .run_blocks = run_blocks,
+                                        .block_barrier = block_barrier,
+                                        .warp_exchange = warp_exchange,
+                                        .cluster_barrier = cluster_barrier,
+                                        .cluster_address = cluster_address};
 }

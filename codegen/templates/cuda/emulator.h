@@ -12,6 +12,7 @@ enum {
   GENIE_EMULATOR_SLOTS = 64,
   GENIE_EMULATOR_DYNAMIC_BYTES = 1 << 18,
   GENIE_EMULATOR_MAX_FRAME = 512,
+  GENIE_EMULATOR_MAX_CLUSTER = 8,
 };
 
 #define GENIE_EMULATOR_ADDRESS UINT64_C(0x200000000000)
@@ -20,12 +21,17 @@ typedef void (*genie_emulator_thread_fn_t)(const void *frame);
 
 typedef struct genie_emulator {
   int thread, block;  // that are running now
-  char *shared;       // slots, then dynamic memory
-  // Runs all threads of a block to their end. One block at a time; other callers wait.
-  void (*run_block)(genie_emulator_thread_fn_t function, const void *frame, int threads, int64_t block);
+  int rank;           // of the block in its cluster
+  char *shared;       // of the block: slots, then dynamic memory
+  // Runs all threads of a cluster of `cluster` blocks, the first of which is `block`, to their end. One cluster at a
+  // time; other callers wait.
+  void (*run_blocks)(genie_emulator_thread_fn_t function, const void *frame, int threads, int64_t block, int cluster);
   void (*block_barrier)(void);
   // Every lane gives 64 bytes and gets those of all 32 lanes, which stay until its warp's next exchange.
   const void *(*warp_exchange)(const void *value, int bytes);
+  void (*cluster_barrier)(void);
+  // Where block `rank` of the cluster has what this block has at `address` of its shared memory.
+  const void *(*cluster_address)(const void *address, int rank);
 } genie_emulator_t;
 
 #ifdef GENIE_CUDA_EMULATED
@@ -51,6 +57,15 @@ GENIE_INLINE void warp_barrier(void) {
   const uint32_t nothing = 0;
   GENIE_EMULATOR->warp_exchange(&nothing, sizeof(nothing));
 }
+GENIE_INLINE int cluster_rank(void) {
+  return GENIE_EMULATOR->rank;
+}
+GENIE_INLINE void cluster_barrier(void) {
+  GENIE_EMULATOR->cluster_barrier();
+}
+GENIE_INLINE float cluster_load_f32(const float *address, int rank) {
+  return *(const float *)GENIE_EMULATOR->cluster_address(address, rank);
+}
 GENIE_INLINE uint32_t shuffle_from_u32(uint32_t value, int lane) {
   const char *all = GENIE_EMULATOR->warp_exchange(&value, sizeof(value));
   return *(const uint32_t *)(const void *)(all + 64 * lane);
@@ -65,6 +80,7 @@ GENIE_INLINE uint32_t shuffle_up_u32(uint32_t value, int distance) {
 
 i64 genie_emulated_args(const frame_t *frame);
 i64 genie_emulated_dims(const frame_t *frame);
+i64 genie_emulated_cluster(const frame_t *frame);
 
 // The entry as a CPU calls it: every task is a block.
 #undef genie_kernel
@@ -78,9 +94,10 @@ void genie_kernel(const genie_kernel_frame_t *cpu, i64 begin, i64 end) {
   for (i64 i = 0; i < dims; ++i) {
     frame[args + i] = (void *)cpu->dims[i];
   }
-  for (i64 block = begin; block < end; ++block) {
-    GENIE_EMULATOR->run_block((genie_emulator_thread_fn_t)genie_emulated_thread, frame,
-                              (int)genie_threads((const frame_t *)frame), block);
+  const i64 cluster = genie_emulated_cluster((const frame_t *)frame);
+  for (i64 block = (begin + cluster - 1) / cluster * cluster; block < end; block += cluster) {
+    GENIE_EMULATOR->run_blocks((genie_emulator_thread_fn_t)genie_emulated_thread, frame,
+                               (int)genie_threads((const frame_t *)frame), block, (int)cluster);
   }
 }
 #define genie_kernel genie_emulated_thread

@@ -206,6 +206,8 @@ static genie_status_t run_pass(pipeline_t *pipeline, const genie_pass_info_t *pa
   const genie_pass_context_t context = {
       .context = pipeline->context,
       .opt_level = (int)pipeline->options->opt_level,
+      .has_direct_convolutions =
+          pipeline->options->convolutions != NULL && strcmp(pipeline->options->convolutions, "direct") == 0,
       .plugins = &pipeline->plugins,
       .semantics = pipeline->options->explain_semantics ? &pipeline->semantics : NULL,
   };
@@ -514,6 +516,11 @@ genie_status_t genie_pipeline_check_usage(const genie_compiler_options_t *option
   }
   if (options->run_pass != NULL) {
     GENIE_RETURN_IF_ERROR(run_named_passes(NULL, options->run_pass));
+  }
+  if (options->convolutions != NULL && strcmp(options->convolutions, "auto") != 0 &&
+      strcmp(options->convolutions, "direct") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--convolutions=%s: give auto or direct",
+                             options->convolutions);
   }
   GENIE_RETURN_IF_ERROR(check_dumps(&options->dump_after));
   GENIE_RETURN_IF_ERROR(check_bounds(&options->symbol_bounds));

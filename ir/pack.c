@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ir/winograd.h"
+
 static int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
@@ -124,6 +126,52 @@ static void depthwise_pack(int rank, const int64_t *dims, int64_t groups, int64_
   }
 }
 
+static int winograd_shape(int points, const int64_t *dims, int64_t width, int64_t *out_dims) {
+  out_dims[0] = ceil_div(dims[0], width);
+  out_dims[1] = out_dims[2] = points;
+  out_dims[3] = dims[1];
+  out_dims[4] = width;
+  return 5;
+}
+
+// [panel][point][channel][width] of the filters of `x`.
+static void winograd_pack(int tile, const int64_t *dims, int64_t width, const float *x, float *out) {
+  const int64_t outputs = dims[0], channels = dims[1], points = (tile + 2) * (tile + 2);
+  for (int64_t o = 0; o < ceil_div(outputs, width) * width; ++o) {
+    for (int64_t c = 0; c < channels; ++c) {
+      float transformed[GENIE_WINOGRAD_MAX_POINTS] = {0};
+      if (o < outputs) {
+        genie_winograd_transform_filter(tile, x + (o * channels + c) * 9, transformed);
+      }
+      for (int64_t point = 0; point < points; ++point) {
+        out[((o / width * points + point) * channels + c) * width + o % width] = transformed[point];
+      }
+    }
+  }
+}
+
+static int winograd_2_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  (void)rank, (void)groups;
+  return winograd_shape(4, dims, width, out_dims);
+}
+
+static void winograd_2_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                            const void *x, void *out) {
+  (void)rank, (void)groups, (void)element_bytes;
+  winograd_pack(2, dims, width, x, out);
+}
+
+static int winograd_4_shape(int rank, const int64_t *dims, int64_t groups, int64_t width, int64_t *out_dims) {
+  (void)rank, (void)groups;
+  return winograd_shape(6, dims, width, out_dims);
+}
+
+static void winograd_4_pack(int rank, const int64_t *dims, int64_t groups, int64_t width, size_t element_bytes,
+                            const void *x, void *out) {
+  (void)rank, (void)groups, (void)element_bytes;
+  winograd_pack(4, dims, width, x, out);
+}
+
 const genie_pack_format_t genie_pack_table[] = {
     {.name = "panel_n", .least_rank = 2, .greatest_rank = 7, .shape = panel_n_shape, .pack = panel_n_pack},
     {.name = "conv_n",
@@ -139,6 +187,18 @@ const genie_pack_format_t genie_pack_table[] = {
      .shape = transposed_n_shape,
      .pack = transposed_n_pack},
     {.name = "depthwise", .least_rank = 3, .greatest_rank = 5, .shape = depthwise_shape, .pack = depthwise_pack},
+    {.name = "winograd_2",
+     .least_rank = 4,
+     .greatest_rank = 4,
+     .is_transform = true,
+     .shape = winograd_2_shape,
+     .pack = winograd_2_pack},
+    {.name = "winograd_4",
+     .least_rank = 4,
+     .greatest_rank = 4,
+     .is_transform = true,
+     .shape = winograd_4_shape,
+     .pack = winograd_4_pack},
 };
 const int genie_pack_table_count = sizeof(genie_pack_table) / sizeof(genie_pack_table[0]);
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,6 +109,38 @@ static void depthwise_holds_channels_of_a_tap(void **state) {
   }
 }
 
+// A filter of one tap w(r, s) = 1 is the product of column r and column s of G, whose rows are the powers of the points
+// over the products of their distances; panels are zero beyond the outputs.
+static void winograd_holds_filters_at_points(void **state) {
+  (void)state;
+  const double columns_2[3][4] = {{1, 0.5, 0.5, 0}, {0, 0.5, -0.5, 0}, {0, 0.5, 0.5, 1}};
+  const double a = -2.0 / 3, b = 1.0 / 6, h = 0.70710678118654752440, t = 1.41421356237309504880;
+  const double columns_4[3][6] = {
+      {1, a, a, b, b, 0}, {0, a * h, -a * h, b * t, -b * t, 0}, {0, a / 2, a / 2, 2 * b, 2 * b, 1}};
+  const int64_t dims[] = {5, 2, 3, 3};
+  for (int tile = 2; tile <= 4; tile += 2) {
+    const genie_pack_format_t *format = find(tile == 2 ? "winograd_2" : "winograd_4");
+    const int size = tile + 2;
+    int64_t shape[5];
+    assert_int_equal(format->shape(4, dims, 1, WIDTH, shape), 5);
+    const int64_t want_shape[] = {2, size, size, 2, WIDTH};
+    assert_memory_equal(shape, want_shape, sizeof(want_shape));
+    for (int tap = 0; tap < 9; ++tap) {
+      float x[5 * 2 * 9] = {0}, packed[2 * 36 * 2 * WIDTH];
+      for (int filter = 0; filter < 10; ++filter) x[filter * 9 + tap] = (float)(filter + 1);
+      format->pack(4, dims, 1, WIDTH, sizeof(float), x, packed);
+      for (int i = 0; i < 2 * size * size * 2 * WIDTH; ++i) {
+        const int o = i / (size * size * 2 * WIDTH) * WIDTH + i % WIDTH, c = i / WIDTH % 2,
+                  point = i / (2 * WIDTH) % (size * size);
+        const double row = tile == 2 ? columns_2[tap / 3][point / size] : columns_4[tap / 3][point / size];
+        const double column = tile == 2 ? columns_2[tap % 3][point % size] : columns_4[tap % 3][point % size];
+        const double want = o < 5 ? row * column * (o * 2 + c + 1) : 0;
+        assert_true(fabs((double)packed[i] - want) <= 1e-6 * fabs(want));
+      }
+    }
+  }
+}
+
 static void unknown_formats_are_not_found(void **state) {
   (void)state;
   assert_null(find("panel"));
@@ -118,7 +151,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(panel_n_holds_columns_of_k),        cmocka_unit_test(conv_n_holds_taps_then_channels),
       cmocka_unit_test(groups_have_panels_of_their_own),   cmocka_unit_test(transposed_n_swaps_channels_and_outputs),
-      cmocka_unit_test(depthwise_holds_channels_of_a_tap), cmocka_unit_test(unknown_formats_are_not_found),
+      cmocka_unit_test(depthwise_holds_channels_of_a_tap), cmocka_unit_test(winograd_holds_filters_at_points),
+      cmocka_unit_test(unknown_formats_are_not_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ struct genie_semantic_report;
 typedef struct genie_pass_context {
   MlirContext context;
   int opt_level;                            // 0: only what is needed for a correct plan
+  bool has_direct_convolutions;             // none by minimal filtering
   const struct genie_plugins *plugins;      // recognisers and policies from shared objects, or NULL
   struct genie_semantic_report *semantics;  // takes what the recognisers found and why, or NULL
 } genie_pass_context_t;

@@ -399,6 +399,56 @@ static void packed_grouped_conv(void **state) {
   free(x), free(w), free(y), free(p);
 }
 
+static const char filtered_text[] =
+    "func.func @main(%%a: tensor<2x20x11x11xf32>, %%w: tensor<2x%dx%dx20x32xf32>, %%b: tensor<40xf32>) -> "
+    "tensor<2x40x11x11xf32> {\n"
+    "  %%t = genie.kernel \"pointwise\"(%%a) {layouts = [array<i64: 0, 2, 3, 1>]} : (tensor<2x20x11x11xf32>) -> "
+    "tensor<2x20x11x11xf32> {\n"
+    "  ^bb0(%%x: tensor<2x20x11x11xf32>):\n    %%0 = genie.relu %%x : (tensor<2x20x11x11xf32>) -> "
+    "tensor<2x20x11x11xf32>\n    genie.yield %%0 : tensor<2x20x11x11xf32>\n  }\n"
+    "  %%y = genie.kernel \"conv\"(%%t, %%w, %%b) : (tensor<2x20x11x11xf32>, tensor<2x%dx%dx20x32xf32>, "
+    "tensor<40xf32>) "
+    "-> tensor<2x40x11x11xf32> {\n"
+    "  ^bb0(%%x: tensor<2x20x11x11xf32>, %%p: tensor<2x%dx%dx20x32xf32>, %%c: tensor<40xf32>):\n"
+    "    %%u = genie.unpack %%p {format = \"winograd_%d\", width = 32 : i64} : (tensor<2x%dx%dx20x32xf32>) -> "
+    "tensor<40x20x3x3xf32>\n"
+    "    %%0 = genie.conv %%x, %%u, %%c {stride = array<i64: 1, 1>, padding_low = array<i64: 1, 1>, padding_high = "
+    "array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<2x20x11x11xf32>, "
+    "tensor<40x20x3x3xf32>, tensor<40xf32>) -> tensor<2x40x11x11xf32>\n"
+    "    %%1 = genie.relu %%0 : (tensor<2x40x11x11xf32>) -> tensor<2x40x11x11xf32>\n"
+    "    genie.yield %%1 : tensor<2x40x11x11xf32>\n  }\n  return %%y : tensor<2x40x11x11xf32>\n}\n";
+
+// The image is between kernels, so channels-last; the result leaves in row-major order.
+static void conv_by_minimal_filtering(void **state) {
+  (void)state;
+  enum { N = 2, C = 20, O = 40, SIZE = 11, IMAGE = C * SIZE * SIZE };
+  const int64_t dims[] = {O, C, 3, 3};
+  float *x = random_floats(N * IMAGE), *t = random_floats(N * IMAGE), *w = random_floats(O * C * 9),
+        *b = random_floats(O), *y = random_floats(N * O * SIZE * SIZE), *positive = random_floats(N * IMAGE);
+  for (int i = 0; i < N * IMAGE; ++i) positive[i] = fmaxf(x[i], 0);
+  for (int tile = 2; tile <= 4; tile += 2) {
+    char text[4096];
+    const int points = tile + 2;
+    snprintf(text, sizeof(text), filtered_text, points, points, points, points, points, points, tile, points, points);
+    float *p = packed_floats(tile == 2 ? "winograd_2" : "winograd_4", 4, dims, w);
+    for (int target = 0; target < 2; ++target) {
+      genie_kernel_runner_t runner;
+      open_runner(text, TARGETS[target], &runner);
+      void *first[] = {x, t}, *second[] = {t, p, b, y};
+      genie_kernel_runner_run(&runner, 0, first, NULL, 2);
+      genie_kernel_runner_run(&runner, 1, second, NULL, 2);
+      for (int i = 0; i < N * O * SIZE * SIZE; ++i) {
+        const int image = i / (O * SIZE * SIZE), o = i / (SIZE * SIZE) % O;
+        const double want = conv_at(positive + image * IMAGE, w, C, SIZE, 3, 1, 1, O, o, i / SIZE % SIZE, i % SIZE);
+        assert_near(fmax(want + b[o], 0), y[i]);
+      }
+      genie_kernel_runner_close(&runner);
+    }
+    free(p);
+  }
+  free(x), free(t), free(w), free(b), free(y), free(positive);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packed_linear_with_bias_relu_and_residual),
@@ -407,6 +457,7 @@ int main(void) {
       cmocka_unit_test(packed_conv_from_a_row_major_image),
       cmocka_unit_test(unpacked_grouped_conv),
       cmocka_unit_test(packed_grouped_conv),
+      cmocka_unit_test(conv_by_minimal_filtering),
       cmocka_unit_test(depthwise_conv_and_max_pool_of_channels_last_images),
       cmocka_unit_test(packed_depthwise_conv_of_a_row_major_image),
       cmocka_unit_test(attention_of_views_with_a_mask),

@@ -1,5 +1,6 @@
-// conv and conv_transpose: the blocked product over taps; of one tap a plain product of pixels; or the depthwise
-// template over channels-last images.
+// conv and conv_transpose: the blocked product over taps; of one tap a plain product of pixels; minimal filtering where
+// the weight is packed for it; or the depthwise template over channels-last images.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,11 @@ enum {
   SMALL_WEIGHT_BYTES = 512 << 10,  // stays in the L2 cache beside the rows of a task
   SMALL_BLOCK_BYTES = 320 << 10,
   TILE_ROWS = 12,
-  GPU_TILE = 64,  // pixels and channels of a block: templates/cuda
+  GPU_TILE = 64,                 // pixels and channels of a block: templates/cuda
+  FILTER_BLOCK_BYTES = 1 << 20,  // minimal filtering: the transformed input of a task, at most
+  FILTER_LEAST_TASKS = 8,
+  FILTER_LEAST_TILES = 24,  // of a task, where it is cut for more tasks
+  FILTER_DEPTH = 128,
 };
 
 typedef struct conv {
@@ -327,6 +332,88 @@ static genie_status_t lower_blocked(genie_lowering_t *lowering, const conv_t *c,
   return define_hooks(lowering, c, SPATIAL);
 }
 
+//===-- Minimal filtering -----------------------------------------------------------------------------------------===//
+
+static int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// The height of the register tile, at most `most`, that covers `rows` best: few rows too many, and few sums in flight
+// are slower.
+static int64_t choose_height(int64_t rows, int64_t most) {
+  int64_t best = most;
+  double least = INFINITY;
+  for (int64_t height = most; height >= most / 3; --height) {
+    const double cost = (double)(divide_up(rows, height) * height) * (1 + 0.5 / (double)height);
+    if (cost < least) {
+      least = cost;
+      best = height;
+    }
+  }
+  return best;
+}
+
+// How conv_winograd cuts its work.
+typedef struct filtering {
+  int tile, points;       // tile x tile output pixels, computed at so many points
+  MlirAffineExpr tiles;   // of all images
+  int64_t block, room;    // tiles of a task, and the room for them
+  int64_t height;         // of the register tile
+  MlirAffineExpr panels;  // of the output channels
+} filtering_t;
+
+static filtering_t cut_filtering(genie_lowering_t *lowering, const conv_t *c, int tile) {
+  const int points = (tile + 2) * (tile + 2);
+  MlirAffineExpr sizes[] = {c->result.dims[0], genie_lower_ceildiv(c->y_size[1], tile),
+                            genie_lower_ceildiv(c->y_size[2], tile)};
+  filtering_t f = {.tile = tile, .points = points, .tiles = genie_dim_product(lowering->context, 3, sizes)};
+  const int64_t tiles = genie_lower_maximum(lowering, f.tiles), panels = divide_up(c->n, c->weight.width);
+  const int64_t most = FILTER_BLOCK_BYTES / (points * c->channels * (int64_t)sizeof(float));
+  int64_t blocks = divide_up(tiles, most > TILE_ROWS ? most : TILE_ROWS);
+  while (blocks * panels < FILTER_LEAST_TASKS && tiles / (blocks + 1) >= FILTER_LEAST_TILES) {
+    ++blocks;
+  }
+  const int64_t rows = divide_up(tiles, blocks), height = choose_height(rows, TILE_ROWS);
+  f.panels = genie_dim_constant(lowering->context, panels);
+  f.block = divide_up(rows, height) * height;
+  f.room = f.block + TILE_ROWS - 1;
+  f.height = lowering->target->vector_bytes >= 64 ? height : choose_height(f.block, TILE_ROWS / 2);
+  return f;
+}
+
+// As conv_winograd.c lays it out, for the widest target.
+static uint64_t filtering_scratch_bytes(const conv_t *c, const filtering_t *f) {
+  enum { LINE = 16 };
+  const int64_t channels = divide_up(c->channels, LINE) * LINE;
+  const int64_t planes =
+      (divide_up(f->room * (channels + LINE), LINE) | 1) + (divide_up(f->room * c->weight.width, LINE) | 1);
+  return (uint64_t)(f->points * planes * LINE + channels) * sizeof(float);
+}
+
+static genie_status_t lower_filtering(genie_lowering_t *lowering, const conv_t *c, int tile) {
+  if (!is_number(c->x.view.strides[1], 1) || c->groups != 1 || c->x.dtype == GENIE_DTYPE_F64 ||
+      c->weight.dtype != GENIE_DTYPE_F32 || lowering->target->is_cuda) {
+    return genie_lower_unimplemented(lowering, "minimal filtering of this convolution");
+  }
+  const filtering_t f = cut_filtering(lowering, c, tile);
+  GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, tile == 2 ? "conv_winograd_2" : "conv_winograd_4", false));
+  lowering->grid = genie_dim_mul(genie_lower_ceildiv(f.tiles, f.block), f.panels);
+  lowering->grain = genie_lower_grain((double)(f.block * f.points * c->channels * c->weight.width) / 32);
+  lowering->scratch_bytes = filtering_scratch_bytes(c, &f);
+  const int ones[] = {1, 1};
+  const genie_lower_space_t planes = genie_operand_space(2, c->x.view.dims, 2, ones);
+  GENIE_RETURN_IF_ERROR(genie_operand_define_base(lowering, "genie_x", &c->x, 2, &planes));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_images", c->result.dims[0]));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_n", c->n));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_tiles", f.block));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_room", f.room));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_columns", c->weight.width));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_block_depth", FILTER_DEPTH));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_tile_height", f.height));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_weight_width", c->weight.width));
+  return define_hooks(lowering, c, SPATIAL);
+}
+
 //===-- Library calls ---------------------------------------------------------------------------------------------===//
 
 // Whether the view is dense in the order (0, 2, 3, 1): images, or a weight, whose channels are innermost.
@@ -415,6 +502,9 @@ genie_status_t genie_lower_conv(genie_lowering_t *lowering) {
   const bool is_packed_depthwise = strcmp(c.weight.format, "depthwise") == 0;
   if (is_depthwise(lowering, &c) && (is_packed_depthwise || has_dense_taps(&c))) {
     return lower_depthwise(lowering, &c, element_bytes);
+  }
+  if (strncmp(c.weight.format, "winograd_", 9) == 0) {
+    return lower_filtering(lowering, &c, c.weight.format[9] - '0');
   }
   const char *format = c.is_transposed ? "transposed_n" : "conv_n";
   if (c.weight.width != 0 && (strcmp(c.weight.format, format) != 0 || c.weight.groups != c.groups)) {

@@ -13,9 +13,10 @@ enum {
   TILE_AHEAD = 16,  // steps of k that the prefetch of B runs ahead
 };
 
-// sums[height][vectors * LANES] (row stride `stride`) = or += A panel * B panel over `depth` steps.
-GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b,
-                                i64 step, real_t *sums, i64 stride, bool is_first) {
+// sums[height][vectors * LANES] (row stride `stride`) = or += A * B panel over `depth` steps. Element (i, k) of A is
+// a[i * a_row + k * a_step].
+GENIE_INLINE void tile_multiply_rows(const int height, const int vectors, i64 depth, const real_t *a, i64 a_row,
+                                     i64 a_step, const real_t *b, i64 step, real_t *sums, i64 stride, bool is_first) {
   real_vector_t sum[TILE_ROWS][2];
   GENIE_UNROLL
   for (int i = 0; i < height; ++i) {
@@ -42,13 +43,13 @@ GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, 
     }
     GENIE_UNROLL
     for (int i = 0; i < height; ++i) {
-      const real_vector_t broadcast = a[i];
+      const real_vector_t broadcast = a[i * a_row];
       sum[i][0] += broadcast * b0;
       if (vectors == 2) {
         sum[i][1] += broadcast * b1;
       }
     }
-    a += height;
+    a += a_step;
     b += step;
   }
   GENIE_UNROLL
@@ -58,6 +59,12 @@ GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, 
       *(real_vector_t *)(sums + i * stride + LANES) = sum[i][1];
     }
   }
+}
+
+// The same of a panel of A.
+GENIE_INLINE void tile_multiply(const int height, const int vectors, i64 depth, const real_t *a, const real_t *b,
+                                i64 step, real_t *sums, i64 stride, bool is_first) {
+  tile_multiply_rows(height, vectors, depth, a, 1, height, b, step, sums, stride, is_first);
 }
 
 // panel[k][width] for four rows from `row` on: rows are contiguous in k.

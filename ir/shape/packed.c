@@ -19,6 +19,9 @@ static genie_status_t packed_type(const genie_shape_query_t *query, const genie_
   for (int i = 0; is_static && i < weight->rank; ++i) {
     is_static = genie_dim_is_constant(weight->dims[i], &dims[i]);
   }
+  if (is_static && format->is_transform) {
+    is_static = weight->dtype == GENIE_DTYPE_F32 && dims[2] == 3 && dims[3] == 3;
+  }
   if (!is_static || dims[0] % groups != 0) {
     return genie_shape_refuse("%s cannot be packed as '%.*s' by %lld", genie_shape_text(weight, query->context).text,
                               (int)name.length, name.data, (long long)width);

@@ -11,12 +11,14 @@
 #include "passes/graph/pointer_map.h"
 #include "passes/graph/rewrite.h"
 #include "passes/layout/channels_last.h"
+#include "passes/layout/filtering.h"
 
 // With at most this many rows a product streams the weight as it is stored (the gemv template), and nothing is copied.
 enum { MAX_STREAMED_ROWS = 4, LEAST_GROUP_CHANNELS = 4 };
 
 typedef struct packer {
   MlirOperation function;
+  bool is_direct;                 // no convolution is computed by minimal filtering
   genie_pointer_map_t packed_of;  // weight -> index in `packed`
   MlirValue *packed;
   int count;
@@ -56,8 +58,14 @@ static bool reads_channels_last(MlirOperation kernel, MlirOperation conv) {
 }
 
 // The packing that a convolution wants of its weight. A group of few channels would be mostly padding.
-static const char *format_of_convolution(MlirOperation kernel, MlirOperation anchor) {
+static const char *format_of_convolution(const packer_t *packer, MlirOperation kernel, MlirOperation anchor) {
   const bool is_transposed = genie_op_is(anchor, "genie.conv_transpose");
+  if (!packer->is_direct && !is_transposed && reads_channels_last(kernel, anchor)) {
+    const char *format = genie_filtering_choose(packer->function, anchor);
+    if (format != NULL) {
+      return format;
+    }
+  }
   const int64_t groups = genie_ir_i64(anchor, "groups");
   const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(anchor, 1));
   const int64_t rows = genie_dim_value(weight.dims[0]), columns = genie_dim_value(weight.dims[1]);
@@ -69,12 +77,12 @@ static const char *format_of_convolution(MlirOperation kernel, MlirOperation anc
 }
 
 // The packing that the anchor's template wants of its weight; NULL if it wants it as it is.
-static const char *format_of(MlirOperation function, MlirOperation kernel, MlirOperation anchor) {
+static const char *format_of(const packer_t *packer, MlirOperation kernel, MlirOperation anchor) {
   if (genie_op_is(anchor, "genie.linear")) {
-    return rows_of(function, anchor) > MAX_STREAMED_ROWS ? "panel_n" : NULL;
+    return rows_of(packer->function, anchor) > MAX_STREAMED_ROWS ? "panel_n" : NULL;
   }
   const bool is_convolution = genie_op_is(anchor, "genie.conv") || genie_op_is(anchor, "genie.conv_transpose");
-  return is_convolution ? format_of_convolution(kernel, anchor) : NULL;
+  return is_convolution ? format_of_convolution(packer, kernel, anchor) : NULL;
 }
 
 static bool is_packed_as(MlirValue packed, const char *format, int64_t groups) {
@@ -145,7 +153,7 @@ static genie_status_t pack_kernel(packer_t *packer, MlirOperation kernel) {
   const MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel, 0));
   MlirOperation op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {
-    const char *format = format_of(packer->function, kernel, op);
+    const char *format = format_of(packer, kernel, op);
     const MlirValue weight = format == NULL ? (MlirValue){NULL} : packable_weight(kernel, op);
     if (!mlirValueIsNull(weight)) {
       const bool has_groups = genie_pack_find(format, strlen(format))->has_groups;
@@ -234,8 +242,7 @@ static genie_status_t pack_all(packer_t *packer, genie_arena_t *arena) {
 }
 
 static genie_status_t pack_function(const genie_pass_context_t *context, MlirOperation function) {
-  (void)context;
-  packer_t packer = {.function = function};
+  packer_t packer = {.function = function, .is_direct = context->has_direct_convolutions};
   genie_arena_t arena;
   genie_arena_init(genie_allocator_heap(), 0, &arena);
   genie_pointer_map_init(&packer.packed_of);

@@ -38,32 +38,62 @@ static genie_status_t check_demand(const char *demand, const genie_ucx_channel_t
                            demand);
 }
 
+// The worker's address; by its network devices alone with `flags`.
+static bool query_address(const genie_ucx_channel_t *channel, uint32_t flags, ucp_worker_attr_t *out_attributes) {
+  *out_attributes = (ucp_worker_attr_t){
+      .field_mask = UCP_WORKER_ATTR_FIELD_ADDRESS | UCP_WORKER_ATTR_FIELD_ADDRESS_FLAGS, .address_flags = flags};
+  return channel->fabric->call.ucp_worker_query(channel->worker, out_attributes) == UCS_OK;
+}
+
 static genie_status_t send_address(genie_ucx_channel_t *channel, genie_channel_t *control, const char *demand,
                                    genie_deadline_ns_t deadline) {
-  ucp_worker_attr_t attributes = {.field_mask = UCP_WORKER_ATTR_FIELD_ADDRESS};
-  if (RAND_bytes(channel->expected_token, sizeof(channel->expected_token)) != 1 ||
-      channel->fabric->call.ucp_worker_query(channel->worker, &attributes) != UCS_OK) {
+  const genie_ucx_fabric_t *fabric = channel->fabric;
+  ucp_worker_attr_t whole;
+  ucp_worker_attr_t network;
+  if (RAND_bytes(channel->expected_token, sizeof(channel->expected_token)) != 1 || !query_address(channel, 0, &whole)) {
     return genie_status_make(GENIE_STATUS_UNAVAILABLE, "%s: no random numbers, or no address of UCX",
                              channel->base.peer.name);
   }
+  const bool has_network = query_address(channel, UCP_WORKER_ADDRESS_FLAG_NET_ONLY, &network);
   Genie__Wire__UcxAddress message = GENIE__WIRE__UCX_ADDRESS__INIT;
-  message.worker = (ProtobufCBinaryData){.data = (uint8_t *)attributes.address, .len = attributes.address_length};
+  message.worker = (ProtobufCBinaryData){.data = (uint8_t *)whole.address, .len = whole.address_length};
   message.token = (ProtobufCBinaryData){.data = channel->expected_token, .len = sizeof(channel->expected_token)};
   message.demand = (char *)demand;
+  message.host = (ProtobufCBinaryData){.data = (uint8_t *)fabric->host, .len = sizeof(fabric->host)};
+  if (has_network) {
+    message.network_worker = (ProtobufCBinaryData){.data = (uint8_t *)network.address, .len = network.address_length};
+  }
   const genie_status_t status =
       genie_connection_send_control(control, GENIE_WIRE_UCX_ADDRESS, &message.base, NULL, 0, deadline);
-  channel->fabric->call.ucp_worker_release_address(channel->worker, attributes.address);
+  fabric->call.ucp_worker_release_address(channel->worker, whole.address);
+  if (has_network) {
+    fabric->call.ucp_worker_release_address(channel->worker, network.address);
+  }
   return status;
 }
 
+// Both sides come to the same choice. Shared memory between two hosts, or two network namespaces of one, would connect
+// and then never wake its peer.
 static genie_status_t use_address(genie_ucx_channel_t *channel, const Genie__Wire__UcxAddress *message,
                                   uint8_t out_token[GENIE_WIRE_TOKEN_BYTES]) {
-  if (message->worker.len == 0 || message->worker.len > kMaxAddressBytes ||
+  const genie_ucx_fabric_t *fabric = channel->fabric;
+  const bool is_same_host =
+      message->host.len == sizeof(fabric->host) && memcmp(message->host.data, fabric->host, sizeof(fabric->host)) == 0;
+  const ProtobufCBinaryData *address = is_same_host ? &message->worker : &message->network_worker;
+  if (message->worker.len == 0 || message->worker.len > kMaxAddressBytes || address->len > kMaxAddressBytes ||
       message->token.len != GENIE_WIRE_TOKEN_BYTES) {
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: sends no address of UCX", channel->base.peer.name);
   }
   memcpy(out_token, message->token.data, GENIE_WIRE_TOKEN_BYTES);
-  return genie_ucx_channel_connect(channel, message->worker.data);
+  const genie_status_t status = address->len > 0
+                                    ? genie_ucx_channel_connect(channel, address->data)
+                                    : genie_status_make(GENIE_STATUS_FAILED_PRECONDITION,
+                                                        "%s: UCX has no network device there", channel->base.peer.name);
+  return is_same_host ? status
+                      : genie_status_annotate(status,
+                                              "the peer is on another host, or in another network namespace, so "
+                                              "shared memory is no path to it; of UCX's transports \"%s\" none is",
+                                              fabric->transports);
 }
 
 static genie_status_t receive_address(genie_ucx_channel_t *channel, genie_channel_t *control, genie_wire_side_t side,

@@ -1,9 +1,12 @@
 #include "remote_exec/transport/ucx_fabric.h"
 
 #include <dlfcn.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Where the build found the library; "" leaves it to the dynamic linker.
 #ifndef GENIE_UCX_LIBRARY_FOLDER
@@ -127,11 +130,47 @@ static genie_status_t create_context(genie_ucx_fabric_t *fabric, const genie_ucx
   return status;
 }
 
+// UCX's shared memory wakes its peer by a socket of the network namespace, and finds it by the other two.
+static bool name_host(char *out_text, size_t capacity) {
+  static const char *const kNamespaces[] = {"/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self/ns/pid"};
+  FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+  const bool has_boot = file != NULL && fgets(out_text, (int)capacity, file) != NULL;
+  if (file != NULL) {
+    fclose(file);
+  }
+  size_t length = has_boot ? strlen(out_text) : 0;
+  for (size_t i = 0; has_boot && i < sizeof(kNamespaces) / sizeof(kNamespaces[0]); ++i) {
+    struct stat facts;
+    if (stat(kNamespaces[i], &facts) != 0) {
+      return false;
+    }
+    length += (size_t)snprintf(out_text + length, capacity - length, " %llx:%llx", (unsigned long long)facts.st_dev,
+                               (unsigned long long)facts.st_ino);
+  }
+  return has_boot && length < capacity;
+}
+
+// Where the host cannot be named, no other process is on it.
+static genie_status_t identify_host(uint8_t out_host[GENIE_UCX_HOST_BYTES]) {
+  _Static_assert(GENIE_UCX_HOST_BYTES == SHA256_DIGEST_LENGTH, "the host's name is a digest");
+  char text[256];
+  if (name_host(text, sizeof(text))) {
+    SHA256((const unsigned char *)text, strlen(text), out_host);
+    return GENIE_OK;
+  }
+  return RAND_bytes(out_host, GENIE_UCX_HOST_BYTES) == 1
+             ? GENIE_OK
+             : genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no random numbers");
+}
+
 static genie_status_t fabric_open(genie_ucx_fabric_t *fabric, const genie_ucx_options_t *options) {
   silence_library();
   const char *folder = options->library_folder != NULL ? options->library_folder : GENIE_UCX_LIBRARY_FOLDER;
   GENIE_RETURN_IF_ERROR(load_libraries(fabric, folder));
   GENIE_RETURN_IF_ERROR(resolve_functions(fabric));
+  GENIE_RETURN_IF_ERROR(identify_host(fabric->host));
+  snprintf(fabric->transports, sizeof(fabric->transports), "%s",
+           options->transports != NULL ? options->transports : kDefaultTransports);
   return create_context(fabric, options);
 }
 

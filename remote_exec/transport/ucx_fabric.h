@@ -6,7 +6,7 @@
 
 #include "remote_exec/transport/ucx.h"
 
-enum { GENIE_UCX_MAX_REGIONS = 64 };
+enum { GENIE_UCX_MAX_REGIONS = 64, GENIE_UCX_HOST_BYTES = 32 };
 
 typedef struct genie_ucx_region {
   const uint8_t *address;
@@ -27,6 +27,8 @@ struct genie_ucx_fabric {
   size_t region_count;
   uint64_t spin_ns;
   bool has_integrity;
+  char transports[128];                // as configured, for messages
+  uint8_t host[GENIE_UCX_HOST_BYTES];  // equal for processes that can share memory, else not
   char version[16];
 };
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 
+import netns
 import nodes
 import pytest
 import small_plans
@@ -13,9 +14,9 @@ import small_plans
 TWO_NODES = ("--place", "local:cpu0=node1:cpu0", "--place", "local:cpu1=node2:cpu0")
 
 
-def start(folder, *options):
+def start(folder, *options, has_namespaces=False):
     """A pool of two nodes whose link is UCX's, at addresses of 127.0.0.0/8: shared memory is a path there too."""
-    pool = nodes.Pool([], folder, options=["--threads", "1", "--metrics-listen", "127.0.0.1:0", *options], has_namespaces=False)
+    pool = nodes.Pool([], folder, options=["--threads", "1", "--metrics-listen", "127.0.0.1:0", *options], has_namespaces=has_namespaces)
     pool.__enter__()
     try:
         for name in ("node1", "node2"):
@@ -114,6 +115,25 @@ def test_the_path_in_use_is_reported(plan, tmp_path):
         bench.wait()
         assert any("ucx" in path and "tcp" in path for path in paths), paths
         assert any("tls" in path for path in paths), paths  # of the client's calls
+    finally:
+        pool.__exit__()
+
+
+@pytest.mark.skipif(bool(netns.Network.unavailable()), reason="no network namespaces")
+@pytest.mark.parametrize("options", [(), ("--ucx-path", "shm"), ("--ucx-transports", "posix,sysv")], ids=["default", "shm demanded", "shm alone"])
+def test_machines_that_share_no_network_namespace_do_not_share_memory(options, genie_tool, plan, tmp_path):
+    local = genie_tool("run", plan, *small_plans.inputs(), "--output", "-", "--threads", "1")
+    pool = start(tmp_path / "pool", "--ucx", *options, has_namespaces=True)
+    try:
+        set_links(pool, ("node1", "node2"), *([("local", "node1"), ("local", "node2")] if not options else []))
+        begin = time.monotonic()
+        done = run(pool, plan, "-v")
+        assert time.monotonic() - begin < 10
+        if not options:
+            assert done.returncode == 0 and done.stdout == local.stdout, done.stderr
+            assert "tcp" in done.stderr and "sysv" not in done.stderr, done.stderr
+        else:
+            assert done.returncode == 1 and ("shm is demanded" in done.stderr or "another network namespace" in done.stderr), done.stderr
     finally:
         pool.__exit__()
 

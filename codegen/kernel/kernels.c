@@ -38,7 +38,7 @@ typedef struct kernel {
   uint64_t scratch_bytes;
   uint64_t in_place[GENIE_IR_MAX_RESULTS];
   bool is_cuda, is_lowered;  // the kind of its place's device
-  bool is_library;
+  bool is_library, is_programmatic;
   int argument_count, arguments[GENIE_CODE_MAX_LIBRARY_ARGUMENTS];
   genie_cuda_code_kernel_t block;
 } kernel_t;
@@ -67,7 +67,8 @@ typedef struct compile {
   int kernel_count, kernel_capacity;
   launch_t *launches;
   int launch_count, launch_capacity;
-  double weight_bytes;  // see genie_lowering_t
+  double weight_bytes;     // see genie_lowering_t
+  bool has_library_calls;  // on the GPU
 } compile_t;
 
 static double now_ms(void) {
@@ -247,33 +248,32 @@ static genie_status_t define_block_hooks(genie_lowering_t *lowering) {
   return genie_lower_define_i64(lowering, "genie_emulated_dims", state->dim_count);
 }
 
-// With programmatic launch a kernel starts while those before it finish: it lets the next one start at once, and waits
-// itself before it touches memory, unless its template knows a better place.
-static void define_grid_control(genie_lowering_t *lowering, const genie_target_t *target) {
-  static const char wait[] = "griddepcontrol.wait;", release[] = "griddepcontrol.launch_dependents;";
-  if (!target->has_programmatic_launch) {
-    (void)genie_lower_define_nothing(lowering, "genie_grid_wait");
-    return;
-  }
+static genie_status_t define_control(genie_lowering_t *lowering, const char *name, const char *instruction) {
   struct genie_lowering_state *state = lowering->state;
-  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(state->llvm), NULL, 0, false);
-  LLVMValueRef wait_asm =
-      LLVMGetInlineAsm(type, wait, sizeof(wait) - 1, "~{memory}", 9, true, false, LLVMInlineAsmDialectATT, false);
-  LLVMValueRef release_asm =
-      LLVMGetInlineAsm(type, release, sizeof(release) - 1, "~{memory}", 9, true, false, LLVMInlineAsmDialectATT, false);
   genie_hook_t hook;
-  const bool waits_itself = genie_hook_begin(lowering, "genie_grid_wait", &hook);
-  if (waits_itself) {
-    LLVMBuildCall2(state->builder, type, wait_asm, NULL, 0, "");
-    LLVMBuildRetVoid(state->builder);
-    genie_hook_end(&hook);
+  if (!genie_hook_begin(lowering, name, &hook)) {
+    return GENIE_OK;
   }
-  LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(LLVMGetNamedFunction(state->module, "genie_kernel"));
-  LLVMPositionBuilderBefore(state->builder, LLVMGetFirstInstruction(entry));
-  LLVMBuildCall2(state->builder, type, release_asm, NULL, 0, "");
-  if (!waits_itself) {
-    LLVMBuildCall2(state->builder, type, wait_asm, NULL, 0, "");
+  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(state->llvm), NULL, 0, false);
+  LLVMValueRef code = LLVMGetInlineAsm(type, instruction, strlen(instruction), "~{memory}", 9, true, false,
+                                       LLVMInlineAsmDialectATT, false);
+  LLVMBuildCall2(state->builder, type, code, NULL, 0, "");
+  LLVMBuildRetVoid(state->builder);
+  genie_hook_end(&hook);
+  return GENIE_OK;
+}
+
+// With programmatic launch a kernel starts while the one before it finishes. A template that has these hooks loads what
+// no launch writes, waits, and lets the next one start when it has nothing left to load; all others start when the
+// kernel before them has ended, so that whoever waits for them knows everything before to be done.
+static genie_status_t define_grid_control(genie_lowering_t *lowering, kernel_t *kernel, bool is_programmatic) {
+  if (!is_programmatic) {
+    GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, "genie_grid_wait"));
+    return genie_lower_define_nothing(lowering, "genie_grid_release");
   }
+  kernel->is_programmatic = LLVMGetNamedFunction(lowering->state->module, "genie_grid_wait") != NULL;
+  GENIE_RETURN_IF_ERROR(define_control(lowering, "genie_grid_wait", "griddepcontrol.wait;"));
+  return define_control(lowering, "genie_grid_release", "griddepcontrol.launch_dependents;");
 }
 
 // Whether the kernel is a call of a library, which then is recorded.
@@ -295,15 +295,24 @@ static bool take_library_call(kernel_t *kernel, genie_lowering_t *lowering) {
   return true;
 }
 
-static genie_status_t lower_kernel(compile_t *compile, int index, const genie_target_t *target,
-                                   LLVMModuleRef *out_module) {
-  kernel_t *kernel = &compile->kernels[index];
+// A lowering and what it points at.
+typedef struct lowering_parts {
+  genie_lower_target_t target;
+  struct genie_lowering_state state;
+  genie_lowering_t lowering;
+} lowering_parts_t;
+
+static void begin_lowering(const compile_t *compile, const kernel_t *kernel, const genie_target_t *target,
+                           lowering_parts_t *parts) {
   MlirContext context = mlirOperationGetContext(kernel->op);
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(kernel->op, 0));
-  const genie_lower_target_t view = {target->name,         target->vector_bytes,
-                                     target->vector_count, target->is_cuda || target->is_emulated,
-                                     target->is_emulated,  target->has_clusters || target->is_emulated};
-  struct genie_lowering_state state = {
+  parts->target = (genie_lower_target_t){.name = target->name,
+                                         .vector_bytes = target->vector_bytes,
+                                         .vector_count = target->vector_count,
+                                         .is_cuda = target->is_cuda || target->is_emulated,
+                                         .is_emulated = target->is_emulated,
+                                         .has_clusters = target->has_clusters || target->is_emulated};
+  parts->state = (struct genie_lowering_state){
       .library = compile->library,
       .llvm = compile->storage->llvm,
       .builder = compile->builder,
@@ -311,47 +320,67 @@ static genie_status_t lower_kernel(compile_t *compile, int index, const genie_ta
       .input_count = (int)mlirOperationGetNumOperands(kernel->op),
       .output_count = (int)mlirOperationGetNumResults(kernel->op),
   };
-  genie_lowering_t lowering = {
+  parts->lowering = (genie_lowering_t){
       .context = context,
       .op = kernel->op,
       .function = kernel->function,
       .body = body,
       .yield = mlirBlockGetTerminator(body),
       .anchor = find_anchor(body, kernel->family),
-      .target = &view,
+      .target = &parts->target,
       .weight_bytes = compile->weight_bytes,
       .grid = genie_dim_constant(context, 1),
       .grain = 1,
       .threads = 256,
       .cluster = 1,
-      .state = &state,
+      .state = &parts->state,
   };
-  if (state.input_count + state.output_count > GENIE_HOOK_MAX_ARGS || state.output_count > GENIE_IR_MAX_RESULTS) {
-    return genie_lower_unimplemented(&lowering, "too many operands or results");
+}
+
+// A library's kernels may not know of programmatic launch: cuDNN's convolutions behind a kernel that let the next one
+// start early gave wrong results now and then.
+static void find_library_calls(compile_t *compile, const genie_target_t *target) {
+  for (int i = 0; i < compile->kernel_count && target->is_cuda; ++i) {
+    kernel_t kernel = compile->kernels[i];
+    lowering_parts_t parts;
+    if (kernel.is_cuda) {
+      begin_lowering(compile, &kernel, target, &parts);
+      compile->has_library_calls = take_library_call(&kernel, &parts.lowering) || compile->has_library_calls;
+    }
   }
-  if (target->is_cuda && take_library_call(kernel, &lowering)) {
-    return record(kernel, index, &lowering);
+}
+
+static genie_status_t lower_kernel(compile_t *compile, int index, const genie_target_t *target,
+                                   LLVMModuleRef *out_module) {
+  kernel_t *kernel = &compile->kernels[index];
+  lowering_parts_t parts;
+  begin_lowering(compile, kernel, target, &parts);
+  genie_lowering_t *lowering = &parts.lowering;
+  struct genie_lowering_state *state = &parts.state;
+  if (state->input_count + state->output_count > GENIE_HOOK_MAX_ARGS || state->output_count > GENIE_IR_MAX_RESULTS) {
+    return genie_lower_unimplemented(lowering, "too many operands or results");
   }
-  genie_status_t status = kernel->lower(&lowering);
-  if (status == GENIE_OK && state.module == NULL) {
+  if (target->is_cuda && take_library_call(kernel, lowering)) {
+    return record(kernel, index, lowering);
+  }
+  genie_status_t status = kernel->lower(lowering);
+  if (status == GENIE_OK && state->module == NULL) {
     status = genie_status_make(GENIE_STATUS_INTERNAL, "the lowering of family %s chose no template", kernel->family);
   }
   if (status == GENIE_OK) {
-    status = define_block_hooks(&lowering);
-  }
-  if (status == GENIE_OK && target->is_cuda) {
-    define_grid_control(&lowering, target);
-  } else if (status == GENIE_OK) {
-    status = genie_lower_define_nothing(&lowering, "genie_grid_wait");
+    status = define_block_hooks(lowering);
   }
   if (status == GENIE_OK) {
-    status = record(kernel, index, &lowering);
+    status = define_grid_control(lowering, kernel, target->has_programmatic_launch && !compile->has_library_calls);
   }
-  if (status != GENIE_OK && state.module != NULL) {
-    LLVMDisposeModule(state.module);
+  if (status == GENIE_OK) {
+    status = record(kernel, index, lowering);
+  }
+  if (status != GENIE_OK && state->module != NULL) {
+    LLVMDisposeModule(state->module);
     return status;
   }
-  *out_module = state.module;
+  *out_module = state->module;
   return status;
 }
 
@@ -404,7 +433,7 @@ static genie_status_t emit_cuda_image(compile_t *compile, int target_index, LLVM
     return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "no memory for an image of kernels");
   }
   for (int i = 0; i < compile->kernel_count; ++i) {
-    compile->kernels[i].block.is_programmatic = target->has_programmatic_launch;
+    compile->kernels[i].block.is_programmatic = target->has_programmatic_launch && compile->kernels[i].is_programmatic;
     const bool has_code = compile->kernels[i].is_cuda && !compile->kernels[i].is_library;
     kernels[i] = has_code ? &compile->kernels[i].block : NULL;
   }
@@ -487,6 +516,7 @@ static genie_status_t compile_target(compile_t *compile, int target_index, genie
   LLVMSetTarget(storage->modules[target_index], genie_target_triple(&storage->targets[target_index]));
   const bool is_cuda = storage->targets[target_index].is_cuda;
   genie_status_t status = GENIE_OK;
+  find_library_calls(compile, &storage->targets[target_index]);
   for (int i = 0; i < compile->kernel_count && status == GENIE_OK; ++i) {
     status = compile->kernels[i].is_cuda == is_cuda ? compile_kernel(compile, i, target_index, machine) : GENIE_OK;
   }

@@ -10,6 +10,7 @@
 
 enum { GPU_GEMV_ROWS = 8, GPU_GEMV_COLUMNS = 8, GPU_TILE = 64 };  // templates/cuda
 enum { LEAST_LIBRARY_WORK = 1 << 20, STAGED_BYTES = 160 << 10 };  // multiplications; of shared memory
+enum { STAGED_BLOCKS = 132 * 8 };                                 // that fill a large GPU once
 enum { GEMV_ROWS = 4, GEMV_COLUMNS = 64, DIRECT_ROWS = 12, CACHED_BYTES = 8 << 20 };
 
 // The product as the templates see it: [batch][m][k] x [batch][k][n], with how dimensions of the result map to batch
@@ -211,8 +212,29 @@ static genie_status_t define_vector(genie_lowering_t *lowering, const char *name
   return genie_lower_define_load(lowering, name, vector, &space);
 }
 
+// Staged rows are computed one element at a time.
+static genie_status_t define_no_groups(genie_lowering_t *lowering) {
+  GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, "genie_x_8"));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_nothing(lowering, "genie_norm_weight_8"));
+  return genie_lower_define_i64(lowering, "genie_has_groups", 0);
+}
+
+// Staged rows, and the weight of their rms_norm, are computed eight elements at a time.
+static genie_status_t define_groups(genie_lowering_t *lowering, const staged_rows_t *rows,
+                                    const genie_lower_space_t *space) {
+  MlirValue weight = mlirOperationIsNull(rows->norm) ? (MlirValue){NULL} : genie_ir_operand(rows->norm, "weight");
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_has_groups", 1));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_load_vector(lowering, "genie_x", 8, rows->x, space));
+  if (mlirValueIsNull(weight)) {
+    return genie_lower_define_nothing(lowering, "genie_norm_weight_8");
+  }
+  const genie_lower_space_t vector = genie_lower_space_of(mlirValueGetType(weight));
+  return genie_lower_define_load_vector(lowering, "genie_norm_weight", 8, weight, &vector);
+}
+
 static genie_status_t define_no_rows(genie_lowering_t *lowering) {
   static const char *const NAMES[] = {"genie_x", "genie_eps", "genie_norm_weight", "genie_norm_bias"};
+  GENIE_RETURN_IF_ERROR(define_no_groups(lowering));
   for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); ++i) {
     GENIE_RETURN_IF_ERROR(genie_lower_define_f64(lowering, NAMES[i], 0));
   }
@@ -236,6 +258,11 @@ static genie_status_t define_rows(genie_lowering_t *lowering, const staged_rows_
   const genie_lower_space_t space = genie_lower_space_split(mlirValueGetType(rows->x), 2, arg_dims);
   GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_is_staged", 1));
   GENIE_RETURN_IF_ERROR(genie_lower_define_load(lowering, "genie_x", rows->x, &space));
+  int64_t columns = 0;
+  const bool has_weight = mlirOperationIsNull(rows->norm) || !mlirValueIsNull(genie_ir_operand(rows->norm, "weight"));
+  const bool has_groups =
+      genie_dim_is_constant(type.dims[type.rank - 1], &columns) && columns > 0 && columns % 8 == 0 && has_weight;
+  GENIE_RETURN_IF_ERROR(has_groups ? define_groups(lowering, rows, &space) : define_no_groups(lowering));
   return define_norm(lowering, rows->norm);
 }
 
@@ -243,7 +270,12 @@ static genie_status_t lower_gpu_gemv(genie_lowering_t *lowering, const product_t
                                      bool is_double) {
   GENIE_RETURN_IF_ERROR(genie_operand_use_template(lowering, "gemv", is_double));
   lowering->threads = GPU_GEMV_COLUMNS / 2 * GENIE_GPU_WARP;
-  lowering->grid = genie_dim_mul(p->batch, genie_lower_ceildiv(p->n, GPU_GEMV_COLUMNS));
+  int64_t n = 0;
+  const bool is_bounded = staged != NULL && genie_dim_is_constant(p->n, &n) && n > STAGED_BLOCKS * GPU_GEMV_COLUMNS;
+  MlirAffineExpr blocks =
+      is_bounded ? genie_dim_constant(lowering->context, STAGED_BLOCKS) : genie_lower_ceildiv(p->n, GPU_GEMV_COLUMNS);
+  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_blocks", blocks));
+  lowering->grid = genie_dim_mul(p->batch, blocks);
   const int64_t rows = genie_lower_maximum(lowering, p->m);
   GENIE_RETURN_IF_ERROR(staged == NULL ? define_no_rows(lowering) : define_rows(lowering, staged));
   if (staged != NULL) {

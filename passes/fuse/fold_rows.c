@@ -1,6 +1,6 @@
 // fold-rows: on a GPU, the kernel that makes the few rows of a product, or the query of an attention, and is read by it
 // alone becomes part of it: a normalisation (of a product's rows), or pointwise ops. Every thread block computes the
-// rows again, which costs less than a kernel between.
+// rows again, which costs less than a kernel between, but for a large product only where it is an rms_norm.
 #include <string.h>
 
 #include "ir/device_kind.h"
@@ -11,7 +11,8 @@ enum {
   MOST_BYTES = 160 << 10,
   MOST_OPS = 16,
   MOST_KEYS = 4096,
-  MOST_WEIGHTS = 1 << 20,  // of a product: on an H100 one of 2048 x 16384 took 41 us with its norm and 29 without
+  MOST_WEIGHTS = 1 << 20,  // of a product that takes in more than an rms_norm
+  MOST_COLUMNS = 16384,    // of a row whose rms_norm any product takes in
   MOST_OPERANDS = 32
 };  // as in codegen/kernel/lower_gemm.c: staged rows
 
@@ -48,7 +49,7 @@ static MlirOperation find_linear(MlirOperation function, MlirOperation kernel) {
     int64_t results = 0;
     const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(op, 1));
     const bool is_fit = x.rank > 0 && genie_dim_is_constant(x.dims[x.rank - 1], &columns) &&
-                        genie_dim_is_constant(weight.dims[0], &results) && results * columns <= MOST_WEIGHTS &&
+                        genie_dim_is_constant(weight.dims[0], &results) && columns <= MOST_COLUMNS &&
                         rows <= MOST_ROWS && rows * (double)columns * 4 <= MOST_BYTES && x.dtype != GENIE_DTYPE_F64;
     return is_fit ? op : (MlirOperation){NULL};
   }
@@ -85,14 +86,34 @@ static bool is_foldable(MlirOperation producer) {
   return count <= MOST_OPS;
 }
 
-static MlirOperation producer_of(MlirOperation kernel, int argument) {
+// Whether the kernel is nothing but an rms_norm in groups of 16 bytes.
+static bool is_rms_norm(MlirOperation kernel) {
+  const MlirOperation op = mlirBlockGetFirstOperation(body_of(kernel));
+  int64_t columns = 0;
+  if (!genie_op_is(op, "genie.rms_norm") ||
+      !mlirOperationEqual(mlirOperationGetNextInBlock(op), mlirBlockGetTerminator(body_of(kernel)))) {
+    return false;
+  }
+  const genie_tensor_type_t type = genie_value_type(genie_rewrite_result(op));
+  return genie_dim_is_constant(type.dims[type.rank - 1], &columns) && columns % 8 == 0;
+}
+
+static bool is_small_product(MlirOperation reader) {
+  int64_t results = 0, columns = 0;
+  const genie_tensor_type_t weight = genie_value_type(mlirOperationGetOperand(reader, 1));
+  return genie_dim_is_constant(weight.dims[0], &results) && genie_dim_is_constant(weight.dims[1], &columns) &&
+         results * columns <= MOST_WEIGHTS;
+}
+
+static MlirOperation producer_of(MlirOperation kernel, MlirOperation reader, int argument) {
   const MlirValue operand = mlirOperationGetOperand(kernel, argument);
   const MlirOperation producer = genie_rewrite_definer_if(operand, "genie.kernel");
   const bool is_usable =
       !mlirOperationIsNull(producer) && genie_rewrite_has_one_use(operand) &&
       mlirOperationGetNumResults(producer) == 1 && genie_op_is_on(producer, "cuda") &&
       ((is_family(producer, "row") && is_family(kernel, "gemm")) || is_family(producer, "pointwise")) &&
-      is_foldable(producer);
+      is_foldable(producer) &&
+      (!genie_op_is(reader, "genie.linear") || is_small_product(reader) || is_rms_norm(producer));
   return is_usable ? producer : (MlirOperation){NULL};
 }
 
@@ -171,7 +192,7 @@ static MlirOperation find_reader(MlirOperation function, MlirOperation kernel) {
 static void fold_kernel(MlirOperation function, MlirOperation kernel) {
   const MlirOperation reader = find_reader(function, kernel);
   const int argument = mlirOperationIsNull(reader) ? -1 : rows_argument(reader);
-  const MlirOperation producer = argument < 0 ? (MlirOperation){NULL} : producer_of(kernel, argument);
+  const MlirOperation producer = argument < 0 ? (MlirOperation){NULL} : producer_of(kernel, reader, argument);
   if (mlirOperationIsNull(producer) ||
       mlirOperationGetNumOperands(kernel) + mlirOperationGetNumOperands(producer) > MOST_OPERANDS) {
     return;

@@ -3,13 +3,18 @@
 // way before the kernel waits for those that made its rows.
 //
 // Staged rows are computed once a block, through their prologue and, where there is one, a normalisation, into dynamic
-// shared memory: [rows][k].
+// shared memory: [rows][k]. There are fewer blocks then, each of which makes several groups of columns in turn. The
+// factor of an rms_norm, which is known when all of a row has been seen, is left to the sums.
 #include "codegen/templates/cuda/product.h"
 
 enum { GEMV_COLUMNS = 2, GEMV_AHEAD = 4, MOST_ROWS = 8 };
 
 i64 genie_rows(const frame_t *frame);  // the greatest m, at most MOST_ROWS
 i64 genie_is_staged(const frame_t *frame);
+i64 genie_blocks(const frame_t *frame);      // of a batch; each makes every so many-th group of columns
+i64 genie_has_groups(const frame_t *frame);  // staged rows are computed in groups of eight
+void genie_x_8(const frame_t *frame, i64 m, i64 k, real_t *out);
+void genie_norm_weight_8(const frame_t *frame, i64 k, real_t *out);
 real_t genie_x(const frame_t *frame, i64 m, i64 k);  // of staged rows, before the normalisation
 i64 genie_norm(const frame_t *frame);                // NORM_NONE, NORM_RMS or NORM_LAYER
 double genie_eps(const frame_t *frame);
@@ -18,6 +23,8 @@ real_t genie_norm_bias(const frame_t *frame, i64 k);
 enum { NORM_NONE, NORM_RMS, NORM_LAYER };  // as in lower_gemm.c
 // Waits for the launches before this one. Only weights may be read earlier.
 void genie_grid_wait(const frame_t *frame);
+// Lets the next launch start, which waits itself for this one's results.
+void genie_grid_release(const frame_t *frame);
 i64 genie_b_is_weight(const frame_t *frame);
 
 typedef uint32_t words_t __attribute__((ext_vector_type(4)));
@@ -63,17 +70,18 @@ GENIE_INLINE double add_f64(double a, double b) {
 }
 GENIE_BLOCK_REDUCE(block_total, double, shuffle_xor_f64, add_f64, 0.0)
 
-GENIE_INLINE void normalise_row(const frame_t *frame, shared_real_t *row) {
+GENIE_INLINE real_t add_real(real_t a, real_t b) {
+  return a + b;
+}
+GENIE_BLOCK_REDUCE(block_sum, real_t, GENIE_REAL_NAME(shuffle_xor), add_real, 0)
+
+GENIE_INLINE void normalise_layer(const frame_t *frame, shared_real_t *row) {
   const i64 count = genie_k(frame), threads = genie_threads(frame);
-  real_t mean = 0;
-  if (genie_norm(frame) == NORM_LAYER) {
-    real_t sum = 0;
-    for (i64 k = thread_index(); k < count; k += threads) {
-      sum += row[k];
-    }
-    mean = (real_t)(block_total(frame, sum) / (double)count);
+  real_t sum = 0, square = 0;
+  for (i64 k = thread_index(); k < count; k += threads) {
+    sum += row[k];
   }
-  real_t square = 0;
+  const real_t mean = (real_t)(block_total(frame, sum) / (double)count);
   for (i64 k = thread_index(); k < count; k += threads) {
     square += (row[k] - mean) * (row[k] - mean);
   }
@@ -84,20 +92,49 @@ GENIE_INLINE void normalise_row(const frame_t *frame, shared_real_t *row) {
   }
 }
 
-GENIE_INLINE void stage_rows(const frame_t *frame) {
+// Stages elements [k, k + count) of a row, of an rms_norm times its weight; returns the sum of their squares.
+GENIE_INLINE real_t stage_group(const frame_t *frame, shared_real_t *row, i64 m, i64 k, int count) {
+  real_t x[8], weight[8], square = 0;
+  if (count == 8) {
+    genie_x_8(frame, m, k, x);
+  } else {
+    x[0] = genie_x(frame, m, k);
+  }
+  if (genie_norm(frame) == NORM_RMS && count == 8) {
+    genie_norm_weight_8(frame, k, weight);
+  } else if (genie_norm(frame) == NORM_RMS) {
+    weight[0] = genie_norm_weight(frame, k);
+  }
+  GENIE_UNROLL
+  for (int e = 0; e < count; ++e) {
+    square += x[e] * x[e];
+    row[k + e] = genie_norm(frame) == NORM_RMS ? x[e] * weight[e] : x[e];
+  }
+  return square;
+}
+
+// What the sums of a row are to be multiplied by.
+typedef real_t gemv_factors_t[MOST_ROWS];
+
+GENIE_INLINE void stage_rows(const frame_t *frame, gemv_factors_t factors) {
   if (!genie_is_staged(frame)) {
     return;
   }
+  const int count = genie_has_groups(frame) ? 8 : 1;
   GENIE_UNROLL
   for (int r = 0; r < (int)genie_rows(frame); ++r) {
     shared_real_t *row = (shared_real_t *)genie_dynamic_shared + r * genie_k(frame);
     const i64 m = genie_min_i64(r, genie_m(frame) - 1);
+    real_t square = 0;
 #pragma clang loop unroll_count(4)
-    for (i64 k = thread_index(); k < genie_k(frame); k += genie_threads(frame)) {
-      row[k] = genie_x(frame, m, k);
+    for (i64 k = thread_index() * count; k < genie_k(frame); k += genie_threads(frame) * count) {
+      square += stage_group(frame, row, m, k, count);
     }
-    if (genie_norm(frame) != NORM_NONE) {
-      normalise_row(frame, row);
+    if (genie_norm(frame) == NORM_RMS) {
+      factors[r] = 1 / real_sqrt(block_sum(frame, square) / (real_t)genie_k(frame) + (real_t)genie_eps(frame));
+    } else if (genie_norm(frame) == NORM_LAYER) {
+      block_barrier();
+      normalise_layer(frame, row);
     }
   }
   block_barrier();
@@ -156,18 +193,21 @@ GENIE_INLINE void multiply_groups(const frame_t *frame, const char *a, i64 k, in
   }
 }
 
-GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const char *b, i64 n, gemv_sums_t sums) {
+GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const char *b, i64 n, bool is_first,
+                                   gemv_factors_t factors, gemv_sums_t sums) {
   const int group = GROUP_BYTES / (int)storage_bytes((int)genie_b_dtype(frame));
   const i64 step = (i64)GEMV_AHEAD * WARP * group;
   words_t weights[GEMV_AHEAD][GEMV_COLUMNS], next[GEMV_AHEAD][GEMV_COLUMNS];
-  if (!genie_b_is_weight(frame)) {
+  if (is_first && !genie_b_is_weight(frame)) {
     genie_grid_wait(frame);
   }
   load_weights(frame, b, n, 0, group, weights);
-  if (genie_b_is_weight(frame)) {
-    genie_grid_wait(frame);
+  if (is_first) {
+    if (genie_b_is_weight(frame)) {
+      genie_grid_wait(frame);
+    }
+    stage_rows(frame, factors);
   }
-  stage_rows(frame);
 #pragma clang loop unroll(disable)
   for (i64 k = 0; k < genie_k(frame); k += step) {
     load_weights(frame, b, n, k + step, group, next);
@@ -180,9 +220,12 @@ GENIE_INLINE void multiply_vectors(const frame_t *frame, const char *a, const ch
 }
 
 // Of rows that are no whole groups.
-GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const char *b, i64 n, gemv_sums_t sums) {
-  genie_grid_wait(frame);
-  stage_rows(frame);
+GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const char *b, i64 n, bool is_first,
+                                    gemv_factors_t factors, gemv_sums_t sums) {
+  if (is_first) {
+    genie_grid_wait(frame);
+    stage_rows(frame, factors);
+  }
   for (i64 k = lane_index(); k < genie_k(frame); k += WARP) {
     GENIE_UNROLL
     for (int c = 0; c < GEMV_COLUMNS; ++c) {
@@ -198,22 +241,10 @@ GENIE_INLINE void multiply_elements(const frame_t *frame, const char *a, const c
   }
 }
 
-void genie_kernel(const frame_t *frame) {
-  const i64 warps = genie_threads(frame) / WARP, blocks = ceil_div(genie_n(frame), warps * GEMV_COLUMNS);
-  const i64 batch = block_index() / blocks;
-  const i64 n = (block_index() % blocks * warps + warp_index()) * GEMV_COLUMNS;
+// A lane stores one sum.
+GENIE_INLINE void store_sums(const frame_t *frame, i64 batch, i64 n, const gemv_factors_t factors, gemv_sums_t sums) {
   const int rows = (int)genie_rows(frame);
-  const char *a = genie_a(frame, batch), *b = genie_b(frame, batch);
-  gemv_sums_t sums;
-  GENIE_UNROLL
-  for (int i = 0; i < MOST_ROWS * GEMV_COLUMNS; ++i) {
-    sums[i / GEMV_COLUMNS][i % GEMV_COLUMNS] = 0;
-  }
-  if (genie_b_is_vector(frame)) {
-    multiply_vectors(frame, a, b, n, sums);
-  } else {
-    multiply_elements(frame, a, b, n, sums);
-  }
+  real_t own = 0;
   GENIE_UNROLL
   for (int i = 0; i < rows * GEMV_COLUMNS; ++i) {
     const int r = i / GEMV_COLUMNS, c = i % GEMV_COLUMNS;
@@ -222,15 +253,40 @@ void genie_kernel(const frame_t *frame) {
     for (int mask = WARP / 2; mask > 0; mask /= 2) {
       sum += GENIE_REAL_NAME(shuffle_xor)(sum, mask);
     }
-    sums[r][c] = sum;
-  }
-  // A lane stores one sum.
-  real_t own = 0;
-  GENIE_UNROLL
-  for (int i = 0; i < rows * GEMV_COLUMNS; ++i) {
-    own = lane_index() == i ? sums[i / GEMV_COLUMNS][i % GEMV_COLUMNS] : own;
+    sum = genie_norm(frame) == NORM_RMS ? sum * factors[r] : sum;
+    own = lane_index() == i ? sum : own;
   }
   if (lane_index() < rows * GEMV_COLUMNS) {
     store_sum(frame, batch, lane_index() / GEMV_COLUMNS, n + lane_index() % GEMV_COLUMNS, own);
+  }
+}
+
+void genie_kernel(const frame_t *frame) {
+  const i64 width = genie_threads(frame) / WARP * GEMV_COLUMNS, tiles = ceil_div(genie_n(frame), width);
+  const i64 blocks = genie_is_staged(frame) ? genie_blocks(frame) : tiles, batch = block_index() / blocks;
+  const char *a = genie_a(frame, batch), *b = genie_b(frame, batch);
+  gemv_factors_t factors;
+  GENIE_UNROLL
+  for (int r = 0; r < MOST_ROWS; ++r) {
+    factors[r] = 1;
+  }
+  const i64 first = block_index() % blocks;
+#pragma clang loop unroll(disable)
+  for (i64 tile = first; tile < tiles; tile += blocks) {
+    const i64 n = tile * width + warp_index() * GEMV_COLUMNS;
+    gemv_sums_t sums;
+    GENIE_UNROLL
+    for (int i = 0; i < MOST_ROWS * GEMV_COLUMNS; ++i) {
+      sums[i / GEMV_COLUMNS][i % GEMV_COLUMNS] = 0;
+    }
+    if (genie_b_is_vector(frame)) {
+      multiply_vectors(frame, a, b, n, tile == first, factors, sums);
+    } else {
+      multiply_elements(frame, a, b, n, tile == first, factors, sums);
+    }
+    if (tile + blocks >= tiles) {
+      genie_grid_release(frame);
+    }
+    store_sums(frame, batch, n, factors, sums);
   }
 }

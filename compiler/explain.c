@@ -10,7 +10,8 @@ enum { TEXT_BYTES = 256, PLACE_BYTES = 96 };
 typedef struct edge {
   char value[TEXT_BYTES], phase[64];
   char producer[TEXT_BYTES], consumer[TEXT_BYTES];  // modules; "" for the caller
-  int from, to;                                     // places, -1 for the caller
+  char reason[TEXT_BYTES];
+  int from, to;  // places, -1 for the caller
   double bytes;
   double send_ns;  // 0 for what the caller sends and receives over a link that is not in the pool
 } edge_t;
@@ -110,10 +111,11 @@ static void print_edge(explanation_t *explanation, const edge_t *edge) {
   name_place(explanation, edge->from, from);
   name_place(explanation, edge->to, to);
   if (explanation->is_json) {
-    json_array_append_new(explanation->edges, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:f}", "value",
-                                                        edge->value, "from", from, "to", to, "phase", edge->phase,
-                                                        "producer", edge->producer, "consumer", edge->consumer, "bytes",
-                                                        (json_int_t)edge->bytes, "predicted_ms", edge->send_ns * 1e-6));
+    json_array_append_new(
+        explanation->edges,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:f}", "value", edge->value, "from", from, "to", to,
+                  "phase", edge->phase, "producer", edge->producer, "consumer", edge->consumer, "reason", edge->reason,
+                  "bytes", (json_int_t)edge->bytes, "predicted_ms", edge->send_ns * 1e-6));
     return;
   }
   fprintf(explanation->out, "  %-14s %-14s %12.0f B %9.3f ms  %-10s %s", from, to, edge->bytes, edge->send_ns * 1e-6,
@@ -122,6 +124,7 @@ static void print_edge(explanation_t *explanation, const edge_t *edge) {
     fprintf(explanation->out, "  (%s -> %s)", edge->producer[0] == '\0' ? "caller" : edge->producer,
             edge->consumer[0] == '\0' ? "caller" : edge->consumer);
   }
+  fprintf(explanation->out, "  %s", edge->reason);
   fputc('\n', explanation->out);
 }
 
@@ -147,6 +150,7 @@ static void add_inputs(explanation_t *explanation, MlirOperation function, MlirB
       edge_t edge = {
           .from = -1, .to = genie_ir_value_place(argument), .bytes = genie_value_maximum_bytes(function, argument)};
       copy_text(name, sizeof edge.value, edge.value);
+      snprintf(edge.reason, sizeof edge.reason, "an input, to its first reader");
       describe_consumer(argument, edge.consumer);
       add_edge(explanation, &edge);
     }
@@ -160,6 +164,7 @@ static void add_transfer(explanation_t *explanation, MlirOperation function, Mli
                  .bytes = genie_value_maximum_bytes(function, value)};
   copy_text(annotation_of(op, "genie.value"), sizeof edge.value, edge.value);
   copy_text(annotation_of(op, "genie.phase"), sizeof edge.phase, edge.phase);
+  copy_text(annotation_of(op, "genie.reason"), sizeof edge.reason, edge.reason);
   describe_producer(value, edge.producer);
   describe_consumer(mlirOperationGetResult(op, 0), edge.consumer);
   add_edge(explanation, &edge);
@@ -171,6 +176,7 @@ static void add_outputs(explanation_t *explanation, MlirOperation function, Mlir
     const MlirValue value = mlirOperationGetOperand(terminator, i);
     edge_t edge = {.from = genie_ir_value_place(value), .to = -1, .bytes = genie_value_maximum_bytes(function, value)};
     snprintf(edge.value, sizeof edge.value, "output_%d", (int)i);
+    snprintf(edge.reason, sizeof edge.reason, "an output, from where it is made");
     if (!mlirAttributeIsNull(all)) {
       const MlirAttribute name = mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(all, i),
                                                                     mlirStringRefCreateFromCString("genie.output"));

@@ -307,6 +307,23 @@ static genie_status_t require_blind_places(builder_t *builder) {
   return require_place(builder, "local:cpu0", &place);
 }
 
+// What the user allows to travel narrower than it is.
+static genie_status_t read_narrowing(const builder_t *builder) {
+  const char *dtype = builder->options->allow_narrow;
+  if (dtype == NULL) {
+    return GENIE_OK;
+  }
+  if (strcmp(dtype, "bf16") != 0 && strcmp(dtype, "f16") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--allow-narrow=%.64s: give bf16 or f16", dtype);
+  }
+  if (builder->options->semantics != NULL && strcmp(builder->options->semantics, "full") != 0) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "--allow-narrow=%s: a semantics-blind system sends what it has, without it", dtype);
+  }
+  set(builder, "genie.allow_narrow", genie_ir_string_attr(builder->context, dtype));
+  return GENIE_OK;
+}
+
 static bool is_blind(const genie_compiler_options_t *options) {
   return options->semantics != NULL && strcmp(options->semantics, "full") != 0;
 }
@@ -326,6 +343,7 @@ static genie_status_t build(builder_t *builder) {
   if (objective != NULL) {
     set(builder, "genie.objective", genie_ir_string_attr(builder->context, objective));
   }
+  GENIE_RETURN_IF_ERROR(read_narrowing(builder));
   GENIE_RETURN_IF_ERROR(read_rules(builder));
   set_places(builder);
   if (builder->rule_count > 0) {
@@ -338,7 +356,8 @@ static genie_status_t build(builder_t *builder) {
 }
 
 genie_status_t genie_place_options_apply(const genie_compiler_options_t *options, MlirModule module) {
-  if (options->pool == NULL && options->places.count == 0 && options->objective == NULL && !is_blind(options)) {
+  if (options->pool == NULL && options->places.count == 0 && options->objective == NULL &&
+      options->allow_narrow == NULL && !is_blind(options)) {
     return GENIE_OK;
   }
   builder_t *builder = NULL;

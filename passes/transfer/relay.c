@@ -39,6 +39,10 @@ static genie_status_t send(relay_t *relay, MlirValue value, int place, MlirValue
     genie_rewrite_copy_annotations(definer, transfer);
   }
   genie_ir_set_place(transfer, place);
+  mlirOperationSetDiscardableAttributeByName(
+      transfer, text_of("genie.reason"),
+      genie_ir_string_attr(relay->context, place == relay->client ? "a blind system's results go back to its client"
+                                                                  : "a blind system's client hands it on"));
   *out_copy = genie_rewrite_result(transfer);
   return genie_transfer_name(relay->function, value, transfer);
 }

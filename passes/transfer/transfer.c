@@ -4,7 +4,11 @@
 // cost nothing, so they are where their readers are: the value that crosses is the smallest one on the way from the
 // tensor that is viewed to the reader, unless the tensor crosses anyway. A transfer stands right behind the op that
 // makes its value: it is sent as soon as it is there. Its `genie.place` is where it arrives, `genie.value` names what
-// moves.
+// moves, `genie.reason` says why.
+//
+// Where the module's `genie.allow_narrow` is "bf16" or "f16", f32 values go from node to node in that type: they are
+// converted where they are made and back where they arrive. Other types never change.
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/place.h"
@@ -33,6 +37,7 @@ typedef struct transferer {
   int value_count, value_capacity;
   MlirOperation reader;  // the op that is being served: what is cloned goes before it
   int place;             // its place
+  genie_dtype_t narrow;  // that f32 may travel in; GENIE_DTYPE_INVALID: none
 } transferer_t;
 
 //===-- Kinds of values -------------------------------------------------------------------------------------------===//
@@ -117,6 +122,51 @@ static MlirOperation op_behind(const transferer_t *transferer, MlirValue value) 
                                       : mlirOperationGetNextInBlock(definer);
 }
 
+// The node of a place: what its name has before the colon.
+static MlirStringRef node_of(const transferer_t *transferer, int place) {
+  const MlirStringRef name = genie_ir_place_name(transferer->module, place);
+  const char *colon = memchr(name.data, ':', name.length);
+  return mlirStringRefCreate(name.data, colon == NULL ? name.length : (size_t)(colon - name.data));
+}
+
+static bool is_narrowed(const transferer_t *transferer, MlirValue value) {
+  const int source = genie_ir_value_place(genie_rewrite_view_root(value));
+  return transferer->narrow != GENIE_DTYPE_INVALID && genie_value_type(value).dtype == GENIE_DTYPE_F32 &&
+         !mlirStringRefEqual(node_of(transferer, source), node_of(transferer, transferer->place));
+}
+
+// An op of one operand at `place`, where the builder stands, with the annotations of what made `origin`.
+static genie_status_t build_unary(const genie_ir_builder_t *builder, const char *name,
+                                  const genie_ir_attribute_t *attribute, MlirValue operand, MlirValue origin, int place,
+                                  MlirType type, MlirOperation *out_op) {
+  GENIE_RETURN_IF_ERROR(
+      genie_ir_build_typed(builder, name, 1, &operand, attribute != NULL ? 1 : 0, attribute, 1, &type, out_op));
+  const MlirOperation definer = genie_rewrite_definer(origin);
+  if (!mlirOperationIsNull(definer)) {
+    genie_rewrite_copy_annotations(definer, *out_op);
+  }
+  genie_ir_set_place(*out_op, place);
+  return GENIE_OK;
+}
+
+static MlirType type_in(const transferer_t *transferer, MlirValue value, genie_dtype_t dtype) {
+  genie_tensor_type_t type = genie_value_type(value);
+  type.dtype = dtype;
+  return genie_type_make(transferer->context, &type);
+}
+
+static void set_reason(const transferer_t *transferer, MlirValue value, bool is_narrow, MlirOperation transfer) {
+  char reason[128];
+  const char *why = mlirValueIsABlockArgument(value) ? "is where its first reader is, and read here too"
+                    : is_view(value)                 ? "the smallest of the views on the way to its readers"
+                                                     : "made at one place, read at another";
+  snprintf(reason, sizeof reason, "%s%s%s", why, is_narrow ? "; sent as " : "",
+           is_narrow ? genie_dtype_name(transferer->narrow) : "");
+  mlirOperationSetDiscardableAttributeByName(transfer, mlirStringRefCreateFromCString("genie.reason"),
+                                             genie_ir_string_attr(transferer->context, reason));
+}
+
+// All that is built stands right behind the value's definer, in its order.
 static genie_status_t send(transferer_t *transferer, MlirValue value, MlirValue *out_copy) {
   const MlirOperation definer = genie_rewrite_definer(value);
   const MlirStringRef name = genie_ir_place_name(transferer->module, transferer->place);
@@ -126,14 +176,24 @@ static genie_status_t send(transferer_t *transferer, MlirValue value, MlirValue 
       .before = op_behind(transferer, value),
       .location = mlirOperationGetLocation(mlirOperationIsNull(definer) ? transferer->reader : definer)};
   const genie_ir_attribute_t attribute = {"place", mlirStringAttrGet(transferer->context, name)};
-  MlirOperation transfer;
-  GENIE_RETURN_IF_ERROR(genie_ir_build(&builder, "genie.transfer", 1, &value, 1, &attribute, &transfer));
-  if (!mlirOperationIsNull(definer)) {
-    genie_rewrite_copy_annotations(definer, transfer);
+  const bool is_narrow = is_narrowed(transferer, value);
+  MlirValue sent = value;
+  MlirOperation op;
+  if (is_narrow) {
+    GENIE_RETURN_IF_ERROR(build_unary(&builder, "genie.cast", NULL, value, value,
+                                      genie_ir_value_place(genie_rewrite_view_root(value)),
+                                      type_in(transferer, value, transferer->narrow), &op));
+    sent = genie_rewrite_result(op);
   }
-  genie_ir_set_place(transfer, transferer->place);
-  *out_copy = genie_rewrite_result(transfer);
-  GENIE_RETURN_IF_ERROR(genie_transfer_name(transferer->function, value, transfer));
+  GENIE_RETURN_IF_ERROR(
+      build_unary(&builder, "genie.transfer", &attribute, sent, value, transferer->place, mlirValueGetType(sent), &op));
+  GENIE_RETURN_IF_ERROR(genie_transfer_name(transferer->function, value, op));
+  set_reason(transferer, value, is_narrow, op);
+  if (is_narrow) {
+    GENIE_RETURN_IF_ERROR(build_unary(&builder, "genie.cast", NULL, genie_rewrite_result(op), value, transferer->place,
+                                      mlirValueGetType(value), &op));
+  }
+  *out_copy = genie_rewrite_result(op);
   return keep_copy(transferer, value, *out_copy);
 }
 
@@ -296,12 +356,21 @@ static genie_status_t run(transferer_t *transferer) {
   return genie_rewrite_sort(transferer->body);
 }
 
+static genie_dtype_t narrow_dtype_of(MlirModule module) {
+  const MlirAttribute name = mlirOperationGetAttributeByName(mlirModuleGetOperation(module),
+                                                             mlirStringRefCreateFromCString("genie.allow_narrow"));
+  return mlirAttributeIsNull(name) || !mlirAttributeIsAString(name)                                ? GENIE_DTYPE_INVALID
+         : mlirStringRefEqual(mlirStringAttrGetValue(name), mlirStringRefCreateFromCString("f16")) ? GENIE_DTYPE_F16
+                                                                                                   : GENIE_DTYPE_BF16;
+}
+
 static genie_status_t transfer_in_function(const genie_pass_context_t *context, MlirOperation function) {
   transferer_t transferer = {.module = mlirModuleFromOperation(mlirOperationGetParentOperation(function)),
                              .context = context->context,
                              .function = function,
                              .body = genie_rewrite_body(function)};
   transferer.place_count = genie_ir_place_count(transferer.module);
+  transferer.narrow = narrow_dtype_of(transferer.module);
   if (transferer.place_count == 1) {
     return GENIE_OK;
   }

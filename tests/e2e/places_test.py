@@ -151,3 +151,27 @@ def test_a_cache_stays_where_it_is_written(geniec, genie_tool, tmp_path):
     for info in session.model.states:
         state = session.read_state(info.name)
         assert parity.difference(state, buffers[info.name.removeprefix("state.")]) <= parity.TOLERANCE
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "f16"])
+def test_what_travels_narrow_is_half_as_large_and_said(dtype, geniec, genie_tool, tmp_path):
+    archive = archives.zoo("minilm")
+    inputs, expected = archive.load_call()
+    split = ("--place", "*=local:cpu0", "--place", "encoder.encoder.layer.[345].*=far:cpu0")
+    reports = {}
+    for name, options in {"wide": (), "narrow": ("--allow-narrow", dtype)}.items():
+        done = geniec(archive.path, "-o", tmp_path / f"{name}.gplan", *split, *options, "--explain=json")
+        assert done.returncode == 0, done.stderr
+        (entry,) = json.loads(done.stdout)["explain"]["entries"]
+        reports[name] = [edge for edge in entry["edges"] if "caller" not in (edge["from"], edge["to"])]
+    wide, narrow = reports["wide"], reports["narrow"]
+    assert [edge["value"] for edge in wide] == [edge["value"] for edge in narrow]
+    halved = [edge for edge in narrow if edge["reason"].endswith(f"sent as {dtype}")]
+    assert halved and all(2 * after["bytes"] == before["bytes"] for before, after in zip(wide, narrow, strict=True) if after in halved)
+    assert all(after["bytes"] == before["bytes"] for before, after in zip(wide, narrow, strict=True) if after not in halved)
+    assert not any("sent as" in edge["reason"] for edge in wide)
+    assert_traffic_is_as_planned(genie_tool, tmp_path / "narrow.gplan", len(narrow) + len(inputs) + len(expected))
+    outputs = run_by_session(runtime.Session(runtime.Model(tmp_path / "narrow.gplan")), inputs)
+    for name, value in expected.items():
+        difference = (outputs[name] - value).abs().max() / value.abs().max()
+        assert 0 < difference < (2e-2 if dtype == "bf16" else 3e-3), name

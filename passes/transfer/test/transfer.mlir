@@ -9,7 +9,7 @@ genie.weight @w {file = "w", offset = 0 : i64, strides = array<i64: 8, 1>} : ten
 func.func @slices(%x: tensor<?x8xf32, #d> {genie.input = "x"}, %w: tensor<8x8xf32> {genie.weight = @w}) -> (tensor<4x8xf32> {genie.output = "y"}, tensor<?xi64, #i> {genie.output = "n"}) attributes {genie.symbols = [{name = "s0", min = 1 : i64, max = 64 : i64, multiple = 1 : i64}]} {
   // CHECK: %[[A:.*]] = genie.linear %arg0, %arg1 {{.*}}genie.place = 0
   // CHECK: %[[S:.*]] = genie.slice %[[A]] {{.*}}genie.place = 0
-  // CHECK: %[[T:.*]] = genie.transfer %[[S]] {genie.module = "b:B", genie.place = 1 : i64, genie.value = "b:slice", place = "local:cpu1"}
+  // CHECK: %[[T:.*]] = genie.transfer %[[S]] {genie.module = "b:B", genie.place = 1 : i64, genie.reason = "the smallest of the views on the way to its readers", genie.value = "b:slice", place = "local:cpu1"}
   // CHECK-NOT: genie.transfer
   // CHECK: genie.expand %[[T]] {{.*}}genie.place = 1
   %0 = genie.linear %x, %w {genie.module = "a:A"} : (tensor<?x8xf32, #d>, tensor<8x8xf32>) -> tensor<?x8xf32, #d>
@@ -42,7 +42,7 @@ func.func @whole(%x: tensor<4x8xf32> {genie.input = "x"}, %w: tensor<8x8xf32> {g
 // An input is delivered to its first reader, and crosses from there.
 // CHECK-LABEL: func.func @input(%arg0: tensor<4xf32> {genie.input = "x", genie.place = 1 : i64}
 func.func @input(%x: tensor<4xf32> {genie.input = "x"}) -> (tensor<4xf32> {genie.output = "y"}) {
-  // CHECK: %[[T:.*]] = genie.transfer %arg0 {genie.place = 0 : i64, genie.value = "x", place = "local:cpu0"}
+  // CHECK: %[[T:.*]] = genie.transfer %arg0 {genie.place = 0 : i64, genie.reason = "is where its first reader is, and read here too", genie.value = "x", place = "local:cpu0"}
   // CHECK: genie.softmax %arg0
   // CHECK: genie.transfer
   // CHECK: genie.add %[[T]]
@@ -67,4 +67,35 @@ func.func @mask(%m: tensor<4xi64> {genie.input = "m"}, %x: tensor<4xf32> {genie.
   %3 = genie.cast %m {dtype = "f32", genie.module = "b:B"} : (tensor<4xi64>) -> tensor<4xf32>
   %4 = genie.neg %s {genie.module = "b:B"} : (tensor<4xf32>) -> tensor<4xf32>
   return %2, %3, %4 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+// Of logits the last token's cross, and constants and weights never: they are at both places.
+// CHECK-LABEL: func.func @last_logits
+func.func @last_logits(%x: tensor<1x16x8xf32> {genie.input = "x"}, %w: tensor<8x8xf32> {genie.weight = @w}) -> (tensor<1x8xf32> {genie.output = "y"}) {
+  // CHECK-COUNT-1: genie.transfer {{.*}}(tensor<1x{{(1x)?}}8xf32>)
+  // CHECK-NOT: genie.transfer
+  // CHECK: genie.mul {{.*}}genie.place = 1
+  // CHECK: genie.linear {{.*}}%arg1{{.*}}genie.place = 1
+  // CHECK: return
+  %half = genie.constant dense<0.5> : tensor<f32>
+  %0 = genie.linear %x, %w {genie.module = "a:A"} : (tensor<1x16x8xf32>, tensor<8x8xf32>) -> tensor<1x16x8xf32>
+  %1 = genie.mul %0, %half {genie.module = "a:A"} : (tensor<1x16x8xf32>, tensor<f32>) -> tensor<1x16x8xf32>
+  %2 = genie.slice %1 {genie.module = "b:B", axis = 1 : i64, start = affine_map<() -> (15)>} : (tensor<1x16x8xf32>) -> tensor<1x1x8xf32>
+  %3 = genie.reshape %2 {genie.module = "b:B"} : (tensor<1x1x8xf32>) -> tensor<1x8xf32>
+  %4 = genie.mul %3, %half {genie.module = "b:B"} : (tensor<1x8xf32>, tensor<f32>) -> tensor<1x8xf32>
+  %5 = genie.linear %4, %w {genie.module = "b:B"} : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32>
+  return %5 : tensor<1x8xf32>
+}
+// A mask that follows from sizes is made where it is read: nothing of it crosses.
+// CHECK-LABEL: func.func @causal
+func.func @causal(%x: tensor<8x8xf32> {genie.input = "x"}) -> (tensor<8x8xf32> {genie.output = "y"}, tensor<8x8xf32> {genie.output = "z"}) {
+  // CHECK: genie.transfer {{.*}}genie.value = "a:where"
+  // CHECK-NOT: genie.transfer
+  // CHECK: return
+  %zero = genie.constant dense<0.0> : tensor<f32>
+  %0 = genie.iota {genie.module = "a:A", start = 0.0 : f64, step = 1.0 : f64} : () -> tensor<8xi64>
+  %1 = genie.reshape %0 {genie.module = "a:A"} : (tensor<8xi64>) -> tensor<8x1xi64>
+  %2 = genie.ge %1, %0 {genie.module = "a:A"} : (tensor<8x1xi64>, tensor<8xi64>) -> tensor<8x8xi1>
+  %3 = genie.where %2, %x, %zero {genie.module = "a:A"} : (tensor<8x8xi1>, tensor<8x8xf32>, tensor<f32>) -> tensor<8x8xf32>
+  %4 = genie.where %2, %3, %zero {genie.module = "b:B"} : (tensor<8x8xi1>, tensor<8x8xf32>, tensor<f32>) -> tensor<8x8xf32>
+  return %3, %4 : tensor<8x8xf32>, tensor<8x8xf32>
 }

@@ -6,7 +6,9 @@
 // not there has the typical value of its kind (work_class.def), and `is_measured` is false.
 //
 // The model is a roofline with an efficiency for each class of work: time = launch + max(operations / (the device's
-// matmul peak * efficiency), bytes of weights / rate of reading memory, other bytes / rate of the cache).
+// matmul peak * efficiency), bytes of weights / rate of reading memory, other bytes / rate of the cache). A GPU has
+// most of its time for little work in the chain that a block walks alone: its least is a fill and a step for each term
+// of a sum.
 #ifndef GENIE_PASSES_COST_COST_MODEL_H_
 #define GENIE_PASSES_COST_COST_MODEL_H_
 
@@ -15,7 +17,7 @@
 enum { GENIE_COST_MAX_PLACES = 16 };
 
 typedef enum genie_cost_class {
-#define GENIE_COST_CLASS(enumerator, cpu, cuda, summary) GENIE_COST_CLASS_##enumerator,
+#define GENIE_COST_CLASS(enumerator, cpu, cuda, fill, summary) GENIE_COST_CLASS_##enumerator,
 #include "passes/cost/work_class.def"
 #undef GENIE_COST_CLASS
   GENIE_COST_CLASS_COUNT,
@@ -54,6 +56,7 @@ typedef struct genie_cost_work {
   genie_cost_class_t class;
   genie_dtype_t dtype;  // that it computes with
   double flops;
+  double depth;         // terms of the longest sum of products
   double weight_bytes;  // read from weights, as much of them as is used
   double other_bytes;   // read and written besides
 } genie_cost_work_t;

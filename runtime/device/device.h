@@ -101,6 +101,10 @@ typedef struct genie_device_ops {
   genie_status_t (*graph_launch)(genie_device_t *device, genie_device_stream_t *stream, genie_device_graph_t *graph);
   void (*graph_destroy)(genie_device_t *device, genie_device_graph_t *graph);
 
+  // Whether copies on `device` may read and write memory of `other`, a device of the same kind, at its address. NULL:
+  // it reaches its own alone.
+  bool (*can_reach)(const genie_device_t *device, const genie_device_t *other);
+
   // A file descriptor by which another process maps the same memory; the caller closes it. Import maps it, `size_bytes`
   // as the exporter's; both ends free their memory as any other.
   genie_status_t (*memory_export)(genie_device_t *device, const genie_device_memory_t *memory, int *out_file);
@@ -132,6 +136,10 @@ genie_status_t genie_device_create(const char *kind, const genie_device_options_
 
 // Accepts NULL.
 void genie_device_destroy(genie_device_t *device);
+
+static inline bool genie_device_can_reach(const genie_device_t *device, const genie_device_t *other) {
+  return device->ops == other->ops && device->ops->can_reach != NULL && device->ops->can_reach(device, other);
+}
 
 static inline bool genie_device_is_lost(const genie_device_t *device) {
   return device->ops->is_lost != NULL && device->ops->is_lost(device);

@@ -116,6 +116,41 @@ static void test_sizes_may_change_with_every_run(void **state) {
   }
 }
 
+// Two GPUs of one process: what one sends the other goes by no host memory.
+static void test_two_gpus_pass_tensors_on(void **state) {
+  (void)state;
+  fixture_t fixture = {0};
+  char path[80];
+  snprintf(path, sizeof(path), "%s.two", plan_path);
+  const genie_sample_options_t options = {.is_cuda = true, .features = "sm_70", .has_places = true};
+  assert_ok(genie_sample_plan_write(path, &options));
+  assert_ok(genie_model_open(path, NULL, &fixture.model));
+  unlink(path);
+  const genie_status_t status = genie_session_create(fixture.model, NULL, &fixture.session);
+  if (genie_status_code(status) == GENIE_STATUS_NOT_FOUND) {
+    print_message("needs two GPUs: %s\n", genie_status_message(status));
+    genie_status_free(status);
+    genie_model_close(fixture.model);
+    skip();
+  }
+  assert_ok(status);
+  for (int round = 0; round < 20; ++round) {
+    float x[24];
+    const int64_t rows = 1 + (round * 5) % 8;
+    for (int i = 0; i < 24; ++i) {
+      x[i] = (float)(100 * round + i);
+    }
+    const genie_tensor_t input = f32(x, rows, 3);
+    genie_tensor_t outputs[2] = {0};
+    assert_ok(genie_session_run(fixture.session, SAMPLE_FAR, &input, 1, outputs, 2));
+    for (int64_t i = 0; i < 3 * rows; ++i) {
+      assert_true(((float *)outputs[0].data)[i] == 4 * x[i]);
+      assert_true(((float *)outputs[1].data)[i] == 2 * x[i]);
+    }
+  }
+  tear_down(&(void *){&fixture});
+}
+
 static void test_state_lives_on_the_device(void **state) {
   const fixture_t *fixture = *state;
   float step[4] = {1, 2, 3, 4}, sum[4] = {0};
@@ -275,6 +310,7 @@ int main(void) {
       WITH_SESSION(test_a_place_alone_runs_as_a_session_does),
       WITH_SESSION(test_a_lost_device_ends_the_call_and_the_next_ones),
       WITH_SESSION(test_a_lost_device_is_known_as_such),
+      cmocka_unit_test(test_two_gpus_pass_tensors_on),
       cmocka_unit_test(test_code_for_a_later_architecture_is_named),
   };
   void *driver = dlopen("libcuda.so.1", RTLD_NOW);

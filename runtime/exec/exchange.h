@@ -9,6 +9,7 @@
 #ifndef GENIE_RUNTIME_EXEC_EXCHANGE_H_
 #define GENIE_RUNTIME_EXEC_EXCHANGE_H_
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "genie/status.h"
@@ -22,11 +23,18 @@ typedef struct genie_exchange_ops {
   // Waits for transfer `transfer` of the current call and fills `size_bytes` at host memory `address`. The other side
   // may be hostile: bytes that are not exactly as many are an error.
   genie_status_t (*receive)(genie_exchange_t *exchange, uint32_t transfer, void *address, uint64_t size_bytes);
+  // Where the transfer waits instead, between its send and its receive: memory of the destination's device that the
+  // source's reaches, so that nothing goes by way of the host. NULL, also for the function: by send and receive.
+  void *(*direct)(const genie_exchange_t *exchange, uint32_t transfer);
 } genie_exchange_ops_t;
 
 // The first member of an implementation.
 struct genie_exchange {
   const genie_exchange_ops_t *ops;
 };
+
+static inline void *genie_exchange_direct(const genie_exchange_t *exchange, uint32_t transfer) {
+  return exchange->ops->direct == NULL ? NULL : exchange->ops->direct(exchange, transfer);
+}
 
 #endif  // GENIE_RUNTIME_EXEC_EXCHANGE_H_

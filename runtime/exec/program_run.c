@@ -11,13 +11,19 @@ static genie_device_stream_t *message_stream(const genie_program_t *program, con
   return program->graphs == NULL ? step->stream : place->streams[0];
 }
 
-// The exchange works in host memory: what a device keeps elsewhere goes by way of the place's message memory.
+// The exchange works in host memory: what a device keeps elsewhere goes by way of the place's message memory, unless
+// the exchange has memory of the destination's device for it.
 static genie_status_t send(const genie_program_t *program, const genie_place_t *place, const genie_step_t *step,
                            genie_exchange_t *exchange) {
   genie_device_stream_t *stream = message_stream(program, place, step);
   const genie_step_message_t *message = &step->message;
   genie_device_t *device = place->device;
   const void *address = message->address;
+  void *direct = genie_exchange_direct(exchange, message->transfer);
+  if (direct != NULL) {
+    GENIE_RETURN_IF_ERROR(device->ops->copy(device, stream, direct, address, (uint64_t)message->size_bytes));
+    return device->ops->stream_synchronize(device, stream);
+  }
   if (place->message != NULL) {
     address = place->message;
     GENIE_RETURN_IF_ERROR(
@@ -33,6 +39,10 @@ static genie_status_t receive(const genie_program_t *program, const genie_place_
   genie_device_stream_t *stream = message_stream(program, place, step);
   const genie_step_message_t *message = &step->message;
   genie_device_t *device = place->device;
+  const void *direct = genie_exchange_direct(exchange, message->transfer);
+  if (direct != NULL) {
+    return device->ops->copy(device, stream, message->address, direct, (uint64_t)message->size_bytes);
+  }
   void *address = place->message != NULL ? place->message : message->address;
   GENIE_RETURN_IF_ERROR(device->ops->stream_synchronize(device, stream));
   GENIE_RETURN_IF_ERROR(exchange->ops->receive(exchange, message->transfer, address, (uint64_t)message->size_bytes));

@@ -75,7 +75,8 @@ static genie_status_t create_staging(genie_session_t *session) {
   }
   return session->model->plan->transfer_count == 0
              ? GENIE_OK
-             : genie_staging_exchange_create(session->model->plan, session->allocator, &session->exchange);
+             : genie_staging_exchange_create(session->model->plan, session->places, session->allocator,
+                                             &session->exchange);
 }
 
 static genie_status_t create_graphs(genie_session_t *session, bool is_timed, bool has_profile) {

@@ -6,8 +6,13 @@
 
 typedef struct staging_exchange {
   genie_exchange_t base;
-  uint64_t *offsets;  // [transfer_count] into `memory`
-  uint8_t *memory;
+  const genie_place_t *places;
+  uint32_t place_count;
+  uint64_t *offsets;              // [transfer_count] into the memory where it waits
+  uint32_t *pools;                // [transfer_count] the place whose device that is, or place_count: the host
+  uint64_t *bytes;                // [place_count + 1] of each such memory
+  uint8_t *memory;                // of the host
+  genie_device_memory_t *direct;  // [place_count]
 } staging_exchange_t;
 
 static genie_status_t send(genie_exchange_t *exchange, uint32_t transfer, const void *address, uint64_t size_bytes) {
@@ -26,48 +31,87 @@ static genie_status_t receive(genie_exchange_t *exchange, uint32_t transfer, voi
   return GENIE_OK;
 }
 
-static const genie_exchange_ops_t kOps = {.send = send, .receive = receive};
+static void *direct(const genie_exchange_t *exchange, uint32_t transfer) {
+  const staging_exchange_t *staging = (const staging_exchange_t *)exchange;
+  const uint32_t pool = staging->pools[transfer];
+  return pool == staging->place_count ? NULL : (uint8_t *)staging->direct[pool].address + staging->offsets[transfer];
+}
+
+static const genie_exchange_ops_t kOps = {.send = send, .receive = receive, .direct = direct};
+
+// ---- Layout ----
+
+static uint32_t pool_of(const genie_plan_transfer_t *transfer, const staging_exchange_t *staging) {
+  const genie_place_t *source = &staging->places[transfer->source_place];
+  const genie_place_t *destination = &staging->places[transfer->destination_place];
+  return genie_device_can_reach(source->device, destination->device) ? transfer->destination_place
+                                                                     : staging->place_count;
+}
 
 // Entries share the memory; within one, each transfer has its own. A transfer's bound is that of the slice it sends.
-static genie_status_t lay_out(const genie_plan_t *plan, uint64_t *offsets, uint64_t *out_bytes) {
-  *out_bytes = 0;
-  for (uint32_t entry = 0; entry < plan->entry_count; ++entry) {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < plan->entries[entry].instruction_count; ++i) {
-      const genie_plan_instruction_t *instruction = &plan->instructions[plan->entries[entry].first_instruction + i];
-      if (instruction->opcode != GENIE_PLAN_OPCODE_SEND) {
-        continue;
-      }
-      offsets[instruction->b] = bytes;
-      uint64_t end = 0;
-      if (!genie_checked_add_u64(bytes, plan->slices[instruction->a].maximum_bytes, &end) ||
-          !genie_checked_align_u64(end, GENIE_PLAN_SLICE_ALIGNMENT, &bytes)) {
-        return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "what places send each other needs too much memory");
-      }
+static genie_status_t lay_out_entry(const genie_plan_t *plan, const genie_plan_entry_t *entry, uint64_t *ends,
+                                    staging_exchange_t *staging) {
+  for (uint32_t i = 0; i < entry->instruction_count; ++i) {
+    const genie_plan_instruction_t *instruction = &plan->instructions[entry->first_instruction + i];
+    if (instruction->opcode != GENIE_PLAN_OPCODE_SEND) {
+      continue;
     }
-    *out_bytes = bytes > *out_bytes ? bytes : *out_bytes;
+    const uint32_t pool = pool_of(&plan->transfers[instruction->b], staging);
+    uint64_t end = 0;
+    staging->pools[instruction->b] = pool;
+    staging->offsets[instruction->b] = ends[pool];
+    if (!genie_checked_add_u64(ends[pool], plan->slices[instruction->a].maximum_bytes, &end) ||
+        !genie_checked_align_u64(end, GENIE_PLAN_SLICE_ALIGNMENT, &ends[pool])) {
+      return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "what places send each other needs too much memory");
+    }
+    staging->bytes[pool] = ends[pool] > staging->bytes[pool] ? ends[pool] : staging->bytes[pool];
   }
   return GENIE_OK;
 }
 
-static genie_status_t fill(const genie_plan_t *plan, genie_allocator_t allocator, staging_exchange_t *staging) {
-  void *memory = NULL;
-  GENIE_RETURN_IF_ERROR(
-      genie_allocator_allocate_array(allocator, plan->transfer_count, sizeof(*staging->offsets), &memory));
-  staging->offsets = memory;
-  uint64_t size_bytes = 0;
-  GENIE_RETURN_IF_ERROR(lay_out(plan, staging->offsets, &size_bytes));
-  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, size_bytes, 1, &memory));
-  staging->memory = memory;
+static genie_status_t lay_out(const genie_plan_t *plan, uint64_t *ends, staging_exchange_t *staging) {
+  for (uint32_t i = 0; i < plan->entry_count; ++i) {
+    memset(ends, 0, (plan->place_count + 1) * sizeof(*ends));
+    GENIE_RETURN_IF_ERROR(lay_out_entry(plan, &plan->entries[i], ends, staging));
+  }
   return GENIE_OK;
 }
 
-genie_status_t genie_staging_exchange_create(const genie_plan_t *plan, genie_allocator_t allocator,
-                                             genie_exchange_t **out_exchange) {
+// ---- Construction ----
+
+static genie_status_t allocate(genie_allocator_t allocator, size_t count, size_t element_bytes, void *out_pointer) {
+  void *memory = NULL;
+  GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, count, element_bytes, &memory));
+  memcpy(out_pointer, &memory, sizeof(memory));
+  return GENIE_OK;
+}
+
+static genie_status_t fill(const genie_plan_t *plan, genie_allocator_t allocator, staging_exchange_t *staging) {
+  const uint32_t place_count = plan->place_count;
+  uint64_t *ends = NULL;
+  GENIE_RETURN_IF_ERROR(allocate(allocator, plan->transfer_count, sizeof(*staging->offsets), &staging->offsets));
+  GENIE_RETURN_IF_ERROR(allocate(allocator, plan->transfer_count, sizeof(*staging->pools), &staging->pools));
+  GENIE_RETURN_IF_ERROR(allocate(allocator, place_count + 1, sizeof(*staging->bytes), &staging->bytes));
+  GENIE_RETURN_IF_ERROR(allocate(allocator, place_count, sizeof(*staging->direct), &staging->direct));
+  GENIE_RETURN_IF_ERROR(allocate(allocator, place_count + 1, sizeof(*ends), &ends));
+  const genie_status_t status = lay_out(plan, ends, staging);
+  genie_allocator_free(allocator, ends);
+  GENIE_RETURN_IF_ERROR(status);
+  for (uint32_t i = 0; i < place_count; ++i) {
+    genie_device_t *device = staging->places[i].device;
+    if (staging->bytes[i] > 0) {
+      GENIE_RETURN_IF_ERROR(device->ops->memory_allocate(device, staging->bytes[i], &staging->direct[i]));
+    }
+  }
+  return allocate(allocator, staging->bytes[place_count], 1, &staging->memory);
+}
+
+genie_status_t genie_staging_exchange_create(const genie_plan_t *plan, const genie_place_t *places,
+                                             genie_allocator_t allocator, genie_exchange_t **out_exchange) {
   void *memory = NULL;
   GENIE_RETURN_IF_ERROR(genie_allocator_allocate_array(allocator, 1, sizeof(staging_exchange_t), &memory));
   staging_exchange_t *staging = memory;
-  staging->base.ops = &kOps;
+  *staging = (staging_exchange_t){.base = {.ops = &kOps}, .places = places, .place_count = plan->place_count};
   const genie_status_t status = fill(plan, allocator, staging);
   if (status != GENIE_OK) {
     genie_staging_exchange_destroy(allocator, &staging->base);
@@ -82,6 +126,15 @@ void genie_staging_exchange_destroy(genie_allocator_t allocator, genie_exchange_
   if (staging == NULL) {
     return;
   }
+  for (uint32_t i = 0; staging->direct != NULL && i < staging->place_count; ++i) {
+    genie_device_t *device = staging->places[i].device;
+    if (staging->direct[i].address != NULL) {
+      device->ops->memory_free(device, &staging->direct[i]);
+    }
+  }
+  genie_allocator_free(allocator, staging->direct);
+  genie_allocator_free(allocator, staging->bytes);
+  genie_allocator_free(allocator, staging->pools);
   genie_allocator_free(allocator, staging->offsets);
   genie_allocator_free(allocator, staging->memory);
   genie_allocator_free(allocator, staging);

@@ -395,7 +395,7 @@ static genie_status_t write_records(genie_plan_writer_t *writer, const genie_sam
                                  {.slab_bytes = 256, .sum_bytes = 256}};
   GENIE_RETURN_IF_ERROR(add_string(writer, "", &places[0].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "local:cuda0" : "local:cpu0", &places[0].name));
-  GENIE_RETURN_IF_ERROR(add_string(writer, "far:cpu1", &places[1].name));
+  GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "far:cuda1" : "far:cpu1", &places[1].name));
   GENIE_RETURN_IF_ERROR(add_string(writer, options->is_cuda ? "cuda" : "cpu", &places[0].device_kind));
   places[1].device_kind = places[0].device_kind;
   GENIE_RETURN_IF_ERROR(append(writer, GENIE_PLAN_SECTION_PLACES, places, has_places ? 2 : 1));

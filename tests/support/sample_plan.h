@@ -5,7 +5,7 @@
 //   "count"    step f32 [4] -> total f32 [4]: the state "sum" grows by step, total is a copy of it; it starts as 10,
 //   20, 30, 40
 //
-// With places there is a second one, "far:cpu1", and a fourth entry:
+// With places there is a second one, "far:cpu1" or "far:cuda1", and a fourth entry:
 //
 //   "far"      x f32 [s0, 3] -> y f32 [s0, 3], z f32 [s0, 3], s0 from 1 to 8: place 0 doubles x and sends it to place
 //   1, which returns it as z, doubles it and sends that back: y = 4 x, an output at place 0; z = 2 x, one at place 1

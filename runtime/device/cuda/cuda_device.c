@@ -203,6 +203,20 @@ static void graph_destroy(genie_device_t *base, genie_device_graph_t *graph) {
   }
 }
 
+// ---- Other devices ----
+
+// Memory of `other` is mapped for all that its list names.
+static bool can_reach(const genie_device_t *base, const genie_device_t *other_base) {
+  const genie_cuda_device_t *device = (const genie_cuda_device_t *)base;
+  const genie_cuda_device_t *other = (const genie_cuda_device_t *)other_base;
+  for (size_t i = 0; i < other->access_count; ++i) {
+    if (other->accesses[i].location.id == device->handle) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // ---- Library calls ----
 
 static genie_status_t library_call(genie_device_t *base, genie_device_stream_t *stream, const char *function,
@@ -260,6 +274,7 @@ static const genie_device_ops_t kOps = {
     .graph_end = graph_end,
     .graph_launch = graph_launch,
     .graph_destroy = graph_destroy,
+    .can_reach = can_reach,
     .memory_export = genie_cuda_memory_export,
     .memory_import = genie_cuda_memory_import,
 };

@@ -470,11 +470,14 @@ static void test_an_old_driver_and_no_gpu_are_told(void **state) {
 
 static void test_devices_are_told_apart(void **state) {
   (void)state;
-  genie_device_t *device = NULL;
+  genie_device_t *device = NULL, *first = NULL;
   const genie_device_options_t options = {.ordinal = 1};
   assert_ok(open_device(&options, &device));
+  assert_ok(open_device(NULL, &first));
   assert_string_equal(((genie_cuda_device_t *)device)->name, "cuda1 (Fake GPU 1)");
   assert_int_equal(((genie_cuda_device_t *)device)->access_count, 2);
+  assert_true(genie_device_can_reach(first, device) && genie_device_can_reach(device, first));
+  genie_device_destroy(first);
   genie_device_destroy(device);
 }
 

@@ -19,9 +19,9 @@ genie_status_t genie_control_answer_traffic(genie_control_t *control, const Geni
     status = genie_status_make(GENIE_STATUS_FAILED_PRECONDITION, "the session is not ready");
   }
   if (status == GENIE_OK) {
-    pthread_mutex_lock(&opened->session->run_mutex);
+    genie_node_session_stop_calls(opened->session);
     status = genie_share_traffic(opened->session->share, request->transfer, &traffic.last_bytes, &traffic.total_bytes);
-    pthread_mutex_unlock(&opened->session->run_mutex);
+    genie_node_session_let_calls(opened->session);
   }
   return status == GENIE_OK ? genie_control_answer(control, GENIE_WIRE_TRAFFIC, &traffic.base)
                             : genie_control_answer_failure(control, request->session_id, status);

@@ -92,6 +92,29 @@ void genie_node_session_release(genie_node_session_t *session) {
   genie_allocator_free(session->allocator, session);
 }
 
+// ---- Calls ----
+
+genie_status_t genie_node_session_admit_call(genie_node_session_t *session, const genie_wire_call_t *call) {
+  if (call->session_id != session->id) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "the call is of another session");
+  }
+  if (call->call_id <= session->last_call_id) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "call %llu comes after call %llu",
+                             (unsigned long long)call->call_id, (unsigned long long)session->last_call_id);
+  }
+  session->last_call_id = call->call_id;
+  return GENIE_OK;
+}
+
+void genie_node_session_stop_calls(genie_node_session_t *session) {
+  pthread_mutex_lock(&session->run_mutex);
+  genie_share_settle(session->share);
+}
+
+void genie_node_session_let_calls(genie_node_session_t *session) {
+  pthread_mutex_unlock(&session->run_mutex);
+}
+
 // ---- The table ----
 
 void genie_session_table_add(genie_session_table_t *table, genie_node_session_t *session) {

@@ -12,6 +12,7 @@
 #include "remote_exec/identity/public_key.h"
 #include "remote_exec/node/share.h"
 #include "remote_exec/store/store.h"
+#include "remote_exec/wire/frame.h"
 #include "remote_exec/wire/hello.h"
 
 typedef struct genie_session_table genie_session_table_t;
@@ -93,6 +94,14 @@ typedef void (*genie_session_visit_fn_t)(void *context, genie_node_session_t *se
 void genie_session_table_visit(genie_session_table_t *table, genie_session_visit_fn_t visit, void *context);
 
 uint32_t genie_session_table_count(genie_session_table_t *table);
+
+// Takes note of a call that came; with run_mutex. INVALID_ARGUMENT: it is of another session, or out of order.
+genie_status_t genie_node_session_admit_call(genie_node_session_t *session,
+                                             const genie_wire_call_t *call) GENIE_MUST_USE;
+
+// Between these no call is in progress, and further ones wait: the places' states and counts are of the session's user.
+void genie_node_session_stop_calls(genie_node_session_t *session);
+void genie_node_session_let_calls(genie_node_session_t *session);
 
 // Names another node of the session. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
 genie_status_t genie_node_session_add_peer(genie_node_session_t *session, const char *name, const char *key,

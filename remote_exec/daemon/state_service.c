@@ -32,9 +32,9 @@ genie_status_t genie_state_read(genie_node_session_t *session, const char *name,
   GENIE_RETURN_IF_ERROR(ready_share(session));
   GENIE_RETURN_IF_ERROR(genie_share_find_state(session->share, name, &program, &size_bytes));
   GENIE_RETURN_IF_ERROR(allocate_copy(session, size_bytes, &copy));
-  pthread_mutex_lock(&session->run_mutex);
+  genie_node_session_stop_calls(session);
   genie_status_t status = genie_place_program_read_state(program, name, copy, size_bytes);
-  pthread_mutex_unlock(&session->run_mutex);
+  genie_node_session_let_calls(session);
   if (status == GENIE_OK) {
     Genie__Wire__StateData data = GENIE__WIRE__STATE_DATA__INIT;
     data.session_id = session->id;
@@ -62,9 +62,9 @@ genie_status_t genie_state_write(genie_node_session_t *session, const char *name
                                           : genie_channel_receive_payload(channel, copy, size_bytes,
                                                                           genie_liveness_transfer_deadline(size_bytes));
   if (status == GENIE_OK) {
-    pthread_mutex_lock(&session->run_mutex);
+    genie_node_session_stop_calls(session);
     status = genie_place_program_write_state(program, name, copy, size_bytes);
-    pthread_mutex_unlock(&session->run_mutex);
+    genie_node_session_let_calls(session);
   }
   free_copy(session, copy, size_bytes);
   return status;
@@ -72,8 +72,8 @@ genie_status_t genie_state_write(genie_node_session_t *session, const char *name
 
 genie_status_t genie_state_reset(genie_node_session_t *session) {
   GENIE_RETURN_IF_ERROR(ready_share(session));
-  pthread_mutex_lock(&session->run_mutex);
+  genie_node_session_stop_calls(session);
   const genie_status_t status = genie_share_reset_states(session->share);
-  pthread_mutex_unlock(&session->run_mutex);
+  genie_node_session_let_calls(session);
   return status;
 }

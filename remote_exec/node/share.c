@@ -1,186 +1,10 @@
 #include "remote_exec/node/share.h"
 
-#include <pthread.h>
 #include <string.h>
 
-#include "remote_exec/node/mailbox.h"
-#include "remote_exec/node/peer_link.h"
 #include "remote_exec/node/send_queue.h"
+#include "remote_exec/node/share_state.h"
 #include "runtime/base/checked_math.h"
-
-// Where an input or output of the share is: tensor `index` of hosted place `hosted`.
-typedef struct tensor_home {
-  uint32_t position;
-  uint32_t hosted;
-  uint32_t index;
-} tensor_home_t;
-
-typedef struct entry_homes {
-  tensor_home_t *inputs;
-  tensor_home_t *outputs;
-  uint32_t input_count, output_count;
-} entry_homes_t;
-
-typedef struct hosted_place {
-  genie_exchange_t exchange;  // first: what the executor knows of it
-  genie_share_t *share;
-  uint32_t place;
-  genie_place_program_t *program;
-  pthread_t thread;
-  bool has_thread;
-  uint64_t job;  // number of the last run that it began
-  genie_status_t status;
-} hosted_place_t;
-
-struct genie_share {
-  genie_allocator_t allocator;
-  const genie_model_t *model;
-  hosted_place_t *hosted;
-  uint32_t hosted_count;  // that have a program
-  entry_homes_t *entries;
-  tensor_home_t *homes;  // memory of all entries'
-  bool *is_ours;         // [place_count]
-  genie_mailbox_t *mailbox;
-  genie_trace_t *trace;  // or NULL
-
-  pthread_mutex_t mutex;  // of all below
-  pthread_cond_t changed;
-  genie_peer_link_t **links;  // [place_count] room
-  uint32_t link_count;
-  uint64_t job;            // number of the current run
-  uint32_t running_count;  // threads of hosted places that are in it
-  bool is_ending;
-
-  // The current call: set before its job is published.
-  uint32_t entry;
-  uint64_t call_id;
-  genie_deadline_ns_t deadline;
-};
-
-// ---- Exchange ----
-
-static genie_peer_link_t *find_link(genie_share_t *share, uint32_t place) {
-  for (uint32_t i = 0; i < share->link_count; ++i) {
-    if (genie_peer_link_hosts(share->links[i], place)) {
-      return share->links[i];
-    }
-  }
-  return NULL;
-}
-
-static genie_status_t wait_for_change(genie_share_t *share, genie_deadline_ns_t deadline) {
-  if (deadline == GENIE_DEADLINE_NEVER) {
-    pthread_cond_wait(&share->changed, &share->mutex);
-    return GENIE_OK;
-  }
-  const struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
-  return pthread_cond_timedwait(&share->changed, &share->mutex, &until) == 0 || !genie_deadline_has_passed(deadline)
-             ? GENIE_OK
-             : genie_status_make(GENIE_STATUS_DEADLINE_EXCEEDED, "the deadline passed in a wait for another node");
-}
-
-// A peer may call before this node's connection to it stands.
-static genie_status_t await_link(genie_share_t *share, uint32_t place, genie_peer_link_t **out_link) {
-  genie_status_t status = GENIE_OK;
-  const genie_deadline_ns_t connect_limit = genie_deadline_after_ns((uint64_t)3000000000);
-  const genie_deadline_ns_t deadline = share->deadline < connect_limit ? share->deadline : connect_limit;
-  pthread_mutex_lock(&share->mutex);
-  while ((*out_link = find_link(share, place)) == NULL && status == GENIE_OK) {
-    status = wait_for_change(share, deadline);
-  }
-  pthread_mutex_unlock(&share->mutex);
-  return status;
-}
-
-typedef struct copy_source {
-  const void *address;
-} copy_source_t;
-
-static genie_status_t fill_from_memory(void *self, void *destination, uint64_t size_bytes) {
-  if (size_bytes > 0) {
-    memcpy(destination, ((const copy_source_t *)self)->address, size_bytes);
-  }
-  return GENIE_OK;
-}
-
-static genie_status_t exchange_send(genie_exchange_t *exchange, uint32_t transfer, const void *address,
-                                    uint64_t size_bytes) {
-  genie_share_t *share = ((hosted_place_t *)exchange)->share;
-  const uint32_t destination = share->model->plan->transfers[transfer].destination_place;
-  if (share->is_ours[destination]) {
-    copy_source_t copy = {.address = address};
-    const genie_mailbox_source_t source = {.self = &copy, .fill = fill_from_memory};
-    const uint64_t begin_ns = genie_trace_now_ns(share->trace);
-    GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(share->mailbox, share->call_id, transfer, size_bytes, &source));
-    genie_trace_add(share->trace, GENIE_TRACE_RECORD_SENT, transfer, share->call_id, size_bytes, begin_ns);
-    return GENIE_OK;
-  }
-  genie_peer_link_t *link = NULL;
-  GENIE_RETURN_IF_ERROR(genie_mailbox_check(share->mailbox, share->call_id));
-  GENIE_RETURN_IF_ERROR(await_link(share, destination, &link));
-  const genie_status_t sent =
-      genie_peer_link_send(link, share->call_id, transfer, address, size_bytes, share->deadline);
-  if (sent == GENIE_OK) {
-    return GENIE_OK;
-  }
-  // The link's own thread knows better why it ended.
-  const genie_status_t cause = genie_mailbox_check(share->mailbox, share->call_id);
-  if (cause != GENIE_OK) {
-    genie_status_free(sent);
-    return cause;
-  }
-  return sent;
-}
-
-static genie_status_t exchange_receive(genie_exchange_t *exchange, uint32_t transfer, void *address,
-                                       uint64_t size_bytes) {
-  genie_share_t *share = ((hosted_place_t *)exchange)->share;
-  return genie_mailbox_take(share->mailbox, share->call_id, transfer, address, size_bytes, share->deadline);
-}
-
-static const genie_exchange_ops_t kExchangeOps = {.send = exchange_send, .receive = exchange_receive};
-
-// ---- Threads of places ----
-
-static genie_status_t run_place(hosted_place_t *hosted) {
-  genie_share_t *share = hosted->share;
-  const genie_place_call_t call = {.exchange = &hosted->exchange, .call = share->call_id};
-  const genie_status_t status = genie_place_run(hosted->program, share->entry, &call);
-  if (status != GENIE_OK && share->hosted_count > 1) {
-    genie_mailbox_cancel(share->mailbox, share->call_id, GENIE_STATUS_CANCELLED);  // the others do not wait
-  }
-  return status;
-}
-
-static void *place_main(void *argument) {
-  hosted_place_t *hosted = argument;
-  genie_share_t *share = hosted->share;
-  pthread_mutex_lock(&share->mutex);
-  for (;;) {
-    while (hosted->job == share->job && !share->is_ending) {
-      pthread_cond_wait(&share->changed, &share->mutex);
-    }
-    if (share->is_ending) {
-      break;
-    }
-    hosted->job = share->job;
-    pthread_mutex_unlock(&share->mutex);
-    hosted->status = run_place(hosted);
-    pthread_mutex_lock(&share->mutex);
-    --share->running_count;
-    pthread_cond_broadcast(&share->changed);
-  }
-  pthread_mutex_unlock(&share->mutex);
-  return NULL;
-}
-
-static genie_status_t start_thread(hosted_place_t *hosted) {
-  if (pthread_create(&hosted->thread, NULL, place_main, hosted) != 0) {
-    return genie_status_make(GENIE_STATUS_RESOURCE_EXHAUSTED, "the system gives no more threads");
-  }
-  hosted->has_thread = true;
-  return GENIE_OK;
-}
 
 // ---- Construction ----
 
@@ -266,12 +90,13 @@ static genie_status_t create_places(genie_share_t *share, const genie_share_plac
                                places[i].place);
     }
     share->is_ours[places[i].place] = true;
-    hosted_place_t *hosted = &share->hosted[share->hosted_count++];
-    *hosted = (hosted_place_t){.exchange = {.ops = &kExchangeOps}, .share = share, .place = places[i].place};
+    genie_share_hosted_t *hosted = &share->hosted[share->hosted_count++];
+    *hosted = (genie_share_hosted_t){
+        .exchange = {.ops = &genie_share_exchange_ops}, .share = share, .place = places[i].place};
     GENIE_RETURN_IF_ERROR(
         genie_place_program_create(share->model, places[i].place, &places[i].options, &hosted->program));
     if (i > 0) {
-      GENIE_RETURN_IF_ERROR(start_thread(hosted));
+      GENIE_RETURN_IF_ERROR(genie_share_start_thread(hosted));
     }
   }
   return GENIE_OK;
@@ -282,12 +107,12 @@ typedef uint32_t (*position_fn_t)(const genie_place_program_t *program, uint32_t
 
 // The tensors of all hosted places, by position. Returns how many.
 static uint32_t list_homes(const genie_share_t *share, uint32_t entry, count_fn_t count, position_fn_t position,
-                           tensor_home_t *homes) {
+                           genie_share_home_t *homes) {
   uint32_t home_count = 0;
   for (uint32_t h = 0; h < share->hosted_count; ++h) {
     const genie_place_program_t *program = share->hosted[h].program;
     for (uint32_t i = 0; i < count(program, entry); ++i) {
-      const tensor_home_t home = {.position = position(program, entry, i), .hosted = h, .index = i};
+      const genie_share_home_t home = {.position = position(program, entry, i), .hosted = h, .index = i};
       uint32_t at = home_count++;
       for (; at > 0 && homes[at - 1].position > home.position; --at) {
         homes[at] = homes[at - 1];
@@ -306,9 +131,9 @@ static genie_status_t create_homes(genie_share_t *share) {
   }
   GENIE_RETURN_IF_ERROR(allocate(share, plan->entry_count, sizeof(*share->entries), &share->entries));
   GENIE_RETURN_IF_ERROR(allocate(share, total, sizeof(*share->homes), &share->homes));
-  tensor_home_t *homes = share->homes;
+  genie_share_home_t *homes = share->homes;
   for (uint32_t i = 0; i < plan->entry_count; ++i) {
-    entry_homes_t *entry = &share->entries[i];
+    genie_share_entry_t *entry = &share->entries[i];
     entry->inputs = homes;
     entry->input_count =
         list_homes(share, i, genie_place_program_input_count, genie_place_program_input_position, homes);
@@ -316,6 +141,21 @@ static genie_status_t create_homes(genie_share_t *share) {
     entry->output_count =
         list_homes(share, i, genie_place_program_output_count, genie_place_program_output_position, entry->outputs);
     homes = entry->outputs + entry->output_count;
+  }
+  return GENIE_OK;
+}
+
+// Where a place's inputs and outputs are in a call that brings its own memory.
+static genie_status_t create_lists(genie_share_t *share) {
+  for (uint32_t h = 0; h < share->hosted_count; ++h) {
+    genie_share_hosted_t *hosted = &share->hosted[h];
+    size_t most = 0;
+    for (uint32_t i = 0; i < share->model->plan->entry_count; ++i) {
+      const size_t count = (size_t)genie_place_program_input_count(hosted->program, i) +
+                           genie_place_program_output_count(hosted->program, i);
+      most = count > most ? count : most;
+    }
+    GENIE_RETURN_IF_ERROR(allocate(share, most + 1, sizeof(*hosted->addresses), &hosted->addresses));
   }
   return GENIE_OK;
 }
@@ -336,7 +176,8 @@ static genie_status_t fill_share(genie_share_t *share, const genie_share_place_t
   GENIE_RETURN_IF_ERROR(allocate(share, share->model->plan->place_count, sizeof(*share->links), &share->links));
   GENIE_RETURN_IF_ERROR(create_mailbox(share));
   GENIE_RETURN_IF_ERROR(create_places(share, places, place_count));
-  return create_homes(share);
+  GENIE_RETURN_IF_ERROR(create_homes(share));
+  return create_lists(share);
 }
 
 genie_status_t genie_share_create(const genie_model_t *model, const genie_share_place_t *places, uint32_t place_count,
@@ -379,6 +220,7 @@ void genie_share_destroy(genie_share_t *share) {
   }
   for (uint32_t i = 0; i < share->hosted_count; ++i) {
     genie_place_program_destroy(share->hosted[i].program);
+    genie_allocator_free(share->allocator, share->hosted[i].addresses);
   }
   genie_mailbox_destroy(share->mailbox);
   pthread_cond_destroy(&share->changed);
@@ -406,7 +248,7 @@ static genie_status_t mark_places(const genie_share_t *share, const genie_share_
 
 static genie_status_t check_places_free(genie_share_t *share, const genie_share_peer_t *peer) {
   for (uint32_t i = 0; i < peer->place_count; ++i) {
-    if (find_link(share, peer->places[i]) != NULL) {
+    if (genie_share_find_link(share, peer->places[i]) != NULL) {
       return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "a node with place %u is connected already",
                                peer->places[i]);
     }
@@ -479,16 +321,7 @@ bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **o
   return link != NULL;
 }
 
-// ---- Calls ----
-
-genie_status_t genie_share_bind(genie_share_t *share, uint32_t entry, const int64_t *symbol_values,
-                                uint32_t symbol_count) {
-  for (uint32_t i = 0; i < share->hosted_count; ++i) {
-    GENIE_RETURN_IF_ERROR(genie_place_program_bind(share->hosted[i].program, entry, symbol_values, symbol_count));
-  }
-  share->entry = entry;
-  return GENIE_OK;
-}
+// ---- Inputs and outputs ----
 
 uint32_t genie_share_input_count(const genie_share_t *share, uint32_t entry) {
   return share->entries[entry].input_count;
@@ -498,8 +331,16 @@ uint32_t genie_share_output_count(const genie_share_t *share, uint32_t entry) {
   return share->entries[entry].output_count;
 }
 
+uint32_t genie_share_input_position(const genie_share_t *share, uint32_t entry, uint32_t index) {
+  return share->entries[entry].inputs[index].position;
+}
+
+uint32_t genie_share_output_position(const genie_share_t *share, uint32_t entry, uint32_t index) {
+  return share->entries[entry].outputs[index].position;
+}
+
 genie_share_tensor_t genie_share_input(const genie_share_t *share, uint32_t entry, uint32_t index) {
-  const tensor_home_t *home = &share->entries[entry].inputs[index];
+  const genie_share_home_t *home = &share->entries[entry].inputs[index];
   const genie_place_program_t *program = share->hosted[home->hosted].program;
   return (genie_share_tensor_t){.position = home->position,
                                 .memory = genie_place_program_input_memory(program, entry, home->index),
@@ -507,86 +348,11 @@ genie_share_tensor_t genie_share_input(const genie_share_t *share, uint32_t entr
 }
 
 genie_share_tensor_t genie_share_output(const genie_share_t *share, uint32_t entry, uint32_t index) {
-  const tensor_home_t *home = &share->entries[entry].outputs[index];
+  const genie_share_home_t *home = &share->entries[entry].outputs[index];
   const genie_place_program_t *program = share->hosted[home->hosted].program;
   return (genie_share_tensor_t){.position = home->position,
                                 .memory = genie_place_program_output_memory(program, entry, home->index),
                                 .bytes = genie_place_program_output_bytes(program, entry, home->index)};
-}
-
-// Wakes the threads of the other places for a run.
-static void begin_job(genie_share_t *share) {
-  if (share->hosted_count > 1) {
-    pthread_mutex_lock(&share->mutex);
-    ++share->job;
-    share->running_count = share->hosted_count - 1;
-    pthread_cond_broadcast(&share->changed);
-    pthread_mutex_unlock(&share->mutex);
-  }
-}
-
-// Of two failures the one that is no mere consequence.
-static genie_status_t merge(genie_status_t first, genie_status_t second) {
-  if (first == GENIE_OK || (second != GENIE_OK && genie_status_code(first) == GENIE_STATUS_CANCELLED)) {
-    genie_status_free(first);
-    return second;
-  }
-  genie_status_free(second);
-  return first;
-}
-
-static genie_status_t end_job(genie_share_t *share, genie_status_t status) {
-  if (share->hosted_count > 1) {
-    pthread_mutex_lock(&share->mutex);
-    while (share->running_count > 0) {
-      pthread_cond_wait(&share->changed, &share->mutex);
-    }
-    pthread_mutex_unlock(&share->mutex);
-    for (uint32_t i = 1; i < share->hosted_count; ++i) {
-      status = merge(status, share->hosted[i].status);
-      share->hosted[i].status = GENIE_OK;
-    }
-  }
-  return status;
-}
-
-static void tell_peers(genie_share_t *share, genie_status_code_t code) {
-  pthread_mutex_lock(&share->mutex);
-  const uint32_t link_count = share->link_count;
-  pthread_mutex_unlock(&share->mutex);
-  for (uint32_t i = 0; i < link_count; ++i) {
-    genie_peer_link_cancel(share->links[i], share->call_id, code);
-  }
-}
-
-genie_status_t genie_share_run(genie_share_t *share, uint64_t call_id, genie_deadline_ns_t deadline) {
-  share->call_id = call_id;
-  share->deadline = deadline;
-  genie_status_t status = genie_mailbox_check(share->mailbox, call_id);
-  if (status == GENIE_OK) {
-    begin_job(share);
-    status = run_place(&share->hosted[0]);
-    status = end_job(share, status);
-  }
-  if (status != GENIE_OK) {
-    tell_peers(share, genie_status_code(status));
-  }
-  genie_mailbox_finish(share->mailbox, call_id);
-  return status;
-}
-
-void genie_share_abandon(genie_share_t *share, uint64_t call_id, genie_status_code_t code) {
-  share->call_id = call_id;
-  tell_peers(share, code);
-  genie_mailbox_finish(share->mailbox, call_id);
-}
-
-void genie_share_cancel(genie_share_t *share, uint64_t call_id) {
-  genie_mailbox_cancel(share->mailbox, call_id, GENIE_STATUS_CANCELLED);
-}
-
-void genie_share_fail(genie_share_t *share, genie_status_code_t code, const char *message) {
-  genie_mailbox_fail(share->mailbox, code, message);
 }
 
 // ---- States ----

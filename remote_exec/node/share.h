@@ -8,8 +8,12 @@
 //     genie_share_run(share, call_id, deadline);
 //     ... read genie_share_output(share, entry, i) ...
 //
-// Threads: one thread binds and runs; cancel, fail and attach may come from any other at any time. Each attached
-// connection has a thread that takes in what the peer sends, and each hosted place but the first a thread of its own.
+// With several hosted places, calls may overlap: genie_share_begin() takes the next one while others are at later
+// places.
+//
+// Threads: one thread binds, runs and begins; cancel, fail and attach may come from any other at any time. Each
+// attached connection has a thread that takes in what the peer sends, and each hosted place but the first a thread of
+// its own.
 #ifndef GENIE_REMOTE_EXEC_NODE_SHARE_H_
 #define GENIE_REMOTE_EXEC_NODE_SHARE_H_
 
@@ -39,6 +43,27 @@ typedef struct genie_share_tensor {
   uint64_t bytes;     // in the sizes bound last
 } genie_share_tensor_t;
 
+enum { GENIE_SHARE_DEPTH = 8 };
+
+// A call with memory of its own, the caller's from begin until `done`. Zero-initialise, then fill in.
+typedef struct genie_share_call {
+  uint64_t id;  // greater than any before
+  uint32_t entry;
+  const int64_t *symbols;  // [symbol_count]
+  uint32_t symbol_count;
+  genie_deadline_ns_t deadline;
+  // Addresses of the entry's inputs and outputs here, aligned to 64 bytes, sized as genie_share_size() says.
+  void *const *inputs;
+  void *const *outputs;
+  // Told once, when every place is through with the call, on the thread of the last; takes the status. Calls end in
+  // their order, and none begins at that place meanwhile.
+  void (*done)(struct genie_share_call *call, genie_status_t status);
+  // The share's own.
+  bool is_bound;
+  uint32_t pending_count;
+  genie_status_t status;
+} genie_share_call_t;
+
 // How much memory a share of these places takes, its mailbox filled by one call included. Saturates at UINT64_MAX.
 uint64_t genie_share_measure(const genie_plan_t *plan, const uint32_t *places, uint32_t place_count);
 
@@ -61,15 +86,36 @@ genie_status_t genie_share_bind(genie_share_t *share, uint32_t entry, const int6
 // Inputs and outputs of the hosted places, by ascending position. `entry` and `index` are in range.
 uint32_t genie_share_input_count(const genie_share_t *share, uint32_t entry);
 uint32_t genie_share_output_count(const genie_share_t *share, uint32_t entry);
+uint32_t genie_share_input_position(const genie_share_t *share, uint32_t entry, uint32_t index);
+uint32_t genie_share_output_position(const genie_share_t *share, uint32_t entry, uint32_t index);
 genie_share_tensor_t genie_share_input(const genie_share_t *share, uint32_t entry, uint32_t index);
 genie_share_tensor_t genie_share_output(const genie_share_t *share, uint32_t entry, uint32_t index);
+
+// How many calls can be in progress at a time with gain: the places and one on its way out, GENIE_SHARE_DEPTH at most.
+uint32_t genie_share_depth(const genie_share_t *share);
+
+// Bytes of the entry's inputs here, then of its outputs, in these sizes, into `out_bytes`; `values` has room for the
+// plan's expressions. Errors as genie_share_bind(), which is not needed for it.
+genie_status_t genie_share_size(const genie_share_t *share, uint32_t entry, const int64_t *symbol_values,
+                                uint32_t symbol_count, int64_t *values, uint64_t *out_bytes) GENIE_MUST_USE;
+
+// What they take at most, each aligned to 64 bytes.
+uint64_t genie_share_tensor_bytes(const genie_share_t *share, uint32_t entry);
+
+// Starts a call behind those that are in progress, waiting while there are GENIE_SHARE_DEPTH, and runs the first hosted
+// place on this thread. Errors go to `done` alone, those of genie_share_run() and genie_share_bind().
+void genie_share_begin(genie_share_t *share, genie_share_call_t *call);
+
+// Waits until every call that was begun has ended.
+void genie_share_settle(genie_share_t *share);
 
 // Runs the hosted places of the entry bound last as call `call_id` (greater than any before). ABORTED: a peer was lost,
 // the message names it, and so will every later run. DEADLINE_EXCEEDED, CANCELLED. After an error the peers are told,
 // so that they do not wait for this call.
 genie_status_t genie_share_run(genie_share_t *share, uint64_t call_id, genie_deadline_ns_t deadline) GENIE_MUST_USE;
 
-// Instead of running call `call_id`, which cannot be: the peers are told, what they sent for it is dropped.
+// Instead of running call `call_id`, which cannot be, once earlier ones have ended: the peers are told, what they sent
+// for it is dropped.
 void genie_share_abandon(genie_share_t *share, uint64_t call_id, genie_status_code_t code);
 
 // Ends this call with CANCELLED: its waits when it runs, the whole of it when it has not begun.

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -10,11 +11,18 @@ import nodes
 from genie import toolchain
 
 ON_NODE1 = "local:cpu0=node1:cpu0"
+OPTIONS = ["--threads", "1", "--devices", "cpu0,cpu1,cpu2", "--metrics-listen", "0.0.0.0:0"]
+SPLITS = {
+    "two_nodes": ("node1:cpu0", "node2:cpu0", "node1:cpu0"),
+    "with_the_process": ("local:cpu0", "node1:cpu0", "local:cpu0"),
+    "three_places_of_a_node": ("node1:cpu0", "node1:cpu1", "node1:cpu2"),
+    "two_places_around_a_node": ("node1:cpu0", "node2:cpu0", "node1:cpu1"),
+}
 
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
-    with nodes.Pool(["node1", "node2"], tmp_path_factory.mktemp("pool"), options=["--threads", "1"]) as pool:
+    with nodes.Pool(["node1", "node2"], tmp_path_factory.mktemp("pool"), options=OPTIONS) as pool:
         yield pool
 
 
@@ -22,9 +30,9 @@ def pool(tmp_path_factory):
 def plans(geniec, plan_of, pool, mlp, tmp_path_factory):
     """(plan, place map) by what it needs"""
     made = {"one_node": (plan_of(mlp.path), ON_NODE1)}
-    for name, places in {"two_nodes": ("node1", "node2", "node1"), "with_the_process": ("local", "node1", "local")}.items():
+    for name, places in SPLITS.items():
         plan = tmp_path_factory.mktemp("split") / f"{name}.gplan"
-        rules = [argument for layer, node in zip("024", places) for argument in ("--place", f"{layer}={node}:cpu0")]
+        rules = [argument for layer, place in zip("024", places) for argument in ("--place", f"{layer}={place}")]
         done = geniec(mlp.path, "-o", plan, "--pool", pool.path, *rules)
         assert done.returncode == 0, done.stderr
         made[name] = (plan, "-")
@@ -42,10 +50,27 @@ def drive(pool, plan, mode, count, timeout=300):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("where", ["one_node", "two_nodes", "with_the_process"])
+@pytest.mark.parametrize("where", ["one_node", *SPLITS])
 @pytest.mark.parametrize("mode", ["pipeline", "cancel", "late"])
 def test_calls_in_flight_end_once_with_their_own_results(where, mode, plans, pool):
     drive(pool, plans[where], mode, 200)
+
+
+def calls_running(pool, node):
+    port = re.search(r"metrics on port (\d+)", node.log())[1]
+    script = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    url = f"http://{node.machine.address}:{port}/metrics"
+    text = pool.client.run(["python3", "-c", script, url], capture_output=True, text=True, timeout=20).stdout
+    return int(re.search(r"^genied_calls_running (\d+)", text, re.M)[1])
+
+
+def test_the_places_of_a_node_work_on_different_calls(plans, pool):
+    """A call begins at the first place while the one before is at a later place."""
+    with subprocess.Popen(command(pool, plans["three_places_of_a_node"], "pipeline", 20000), stdout=subprocess.PIPE, text=True) as driver:
+        most = 0
+        while most < 2 and driver.poll() is None:
+            most = max(most, calls_running(pool, pool["node1"]))
+        assert driver.wait(timeout=120) == 0 and most >= 2
 
 
 def test_an_output_in_the_sessions_memory_is_the_next_runs_input(pool, tmp_path):
@@ -72,12 +97,13 @@ def test_sessions_leak_nothing_that_a_sanitizer_sees(plans, is_full, tmp_path):
     """Client and node are built with AddressSanitizer, whose leak check speaks at their ends: a test of --all, which builds them."""
     if not is_full or not (SANITIZED / "bin" / "remote_driver").exists():
         pytest.skip("only with --all and build/asan")
-    with nodes.Pool(["node1", "node2"], tmp_path / "pool", options=["--threads", "1"], build=SANITIZED) as pool:
+    with nodes.Pool(["node1", "node2"], tmp_path / "pool", options=OPTIONS, build=SANITIZED) as pool:
         split = plans["two_nodes"]
         drive(pool, plans["one_node"], "sessions", 1000, timeout=900)
         drive(pool, split, "sessions", 100, timeout=300)
         for mode in ("pipeline", "cancel", "late"):
             drive(pool, split, mode, 200)
+            drive(pool, plans["three_places_of_a_node"], mode, 200)
         for node in pool.nodes.values():
             assert node.end() == 0, node.log()[-3000:]
             assert "Sanitizer" not in node.log()
@@ -86,7 +112,7 @@ def test_sessions_leak_nothing_that_a_sanitizer_sees(plans, is_full, tmp_path):
 @pytest.mark.parametrize("lost", ["kill", "stop"])
 @pytest.mark.parametrize("where", ["one_node", "two_nodes"])
 def test_submissions_of_a_lost_node_are_repeated_on_another(where, lost, plans, mlp, geniec, tmp_path):
-    with nodes.Pool(["node1", "node2", "spare"], tmp_path / "pool", options=["--threads", "1"]) as pool:
+    with nodes.Pool(["node1", "node2", "spare"], tmp_path / "pool", options=OPTIONS) as pool:
         with subprocess.Popen(command(pool, plans[where], "retry", 8000), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
             assert driver.stdout.readline() == "running\n"
             getattr(pool["node1"], lost)()

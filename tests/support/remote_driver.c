@@ -7,12 +7,14 @@
 //   CANCELLED late COUNT       submits COUNT calls that have a nanosecond: each ends, with its result or
 //   DEADLINE_EXCEEDED reconnect COUNT  runs until the node is lost, then reconnects until that works, and runs COUNT
 //   times more
+//   rate COUNT       COUNT runs one after the other, then as many with calls in flight; prints both rates
 //   retry COUNT      keeps calls in flight that may be repeated, COUNT in all: none fails, each has its own result
 // The plan's first entry has static shapes. Inputs are f32, or zeros.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "genie/genie.h"
@@ -288,6 +290,40 @@ static void drive_retry(driver_t *driver, int count) {
   printf("done\n");
 }
 
+// ---- rate ----
+
+static double seconds_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void drive_rate(const driver_t *driver, int count) {
+  genie_session_t *session = open_session(driver);
+  in_flight_t calls[kWindow] = {0};
+  run_once(driver, session);
+  const double begin = seconds_now();
+  for (int i = 0; i < count; ++i) {
+    run_once(driver, session);
+  }
+  const double middle = seconds_now();
+  for (int i = 0; i < count + kWindow; ++i) {
+    in_flight_t *call = &calls[i % kWindow];
+    if (call->submission != NULL) {
+      check(genie_submission_wait(call->submission, UINT64_MAX));
+      genie_submission_destroy(call->submission);
+    }
+    *call = (in_flight_t){0};
+    if (i < count) {
+      check(genie_session_submit(session, 0, driver->inputs, driver->input_count, call->outputs, driver->output_count,
+                                 NULL, &call->submission));
+    }
+  }
+  printf("{\"runs_per_s\": %.1f, \"submissions_per_s\": %.1f}\n", count / (middle - begin),
+         count / (seconds_now() - middle));
+  genie_session_destroy(session);
+}
+
 int main(int argc, char **argv) {
   if (argc != 7) {
     fprintf(stderr, "usage: remote_driver PLAN POOL KEY PLACE_MAP|- MODE COUNT\n");
@@ -307,6 +343,8 @@ int main(int argc, char **argv) {
     drive_pipeline(&driver, count);
   } else if (strcmp(mode, "chain") == 0) {
     drive_chain(&driver, count);
+  } else if (strcmp(mode, "rate") == 0) {
+    drive_rate(&driver, count);
   } else if (strcmp(mode, "retry") == 0) {
     drive_retry(&driver, count);
   } else if (strcmp(mode, "reconnect") == 0) {

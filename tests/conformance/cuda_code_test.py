@@ -2,7 +2,9 @@
 an emulator runs on the CPU, compute what eager PyTorch does."""
 
 import ctypes
+import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch.nn.functional as F
 
 import archives
 import parity
+import ptx_resources
 from conformance import op_cases, ops_test
 from genie import runtime, toolchain
 from zoo import models
@@ -18,6 +21,27 @@ EMULATED = (
     "linear layer_norm_affine softmax attention_grouped attention_one_query conv2d conv2d_groups max_pool2d "
     "embedding index_copy concat cumsum topk sum_dim argmax rnn_tanh rnn_relu gru lstm matmul_int32"
 ).split()
+
+# The greatest number of registers a thread of a template's kernels may have. ptxas spills a word at its own choice.
+MOST_SPILL_BYTES = 8
+BUDGETS = json.loads((Path(__file__).parent / "cuda_budgets.json").read_text())
+PTXAS = ptx_resources.find_ptxas()
+
+
+def _check_resources(text):
+    """Fails where a kernel of this PTX has a stack, spills, or takes more registers than its template's budget."""
+    for name, found in ptx_resources.assemble(PTXAS, text, "sm_90").items():
+        budget = BUDGETS[re.sub(r"_\d+$", "", name)]
+        assert found.spill_bytes <= MOST_SPILL_BYTES and found.stack_bytes <= MOST_SPILL_BYTES, f"{name}: {found}"
+        assert found.registers <= budget, f"{name} takes {found.registers} registers, its budget is {budget}"
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.skipif(PTXAS is None, reason="no ptxas: pip install nvidia-cuda-nvcc, or name it in GENIE_PTXAS")
+def test_a_model_keeps_to_the_budgets(name, geniec):
+    done = geniec(archives.zoo(name).path, "--target", "cuda:sm_90", "--libraries", "none", "--emit", "asm")
+    assert done.returncode == 0, done.stderr[-2000:]
+    _check_resources(done.stdout)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -125,6 +149,8 @@ def _assert_precise(function, inputs, geniec, tmp_path):
     def plan_of(archive):
         done = geniec(archive, "--target", "cuda:emulated", "-o", tmp_path / "op.gplan")
         assert done.returncode == 0, done.stderr[-2000:]
+        if PTXAS is not None:
+            _check_resources(geniec(archive, "--target", "cuda:sm_90", "--libraries", "none", "--emit", "asm").stdout)
         return tmp_path / "op.gplan"
 
     actual, expected = ops_test.run(function, tuple(inputs), plan_of, tmp_path), ops_test.eager(function, inputs)

@@ -95,8 +95,13 @@ static void find_pixels(const frame_t *frame, i64 pixel, i64 rows, tile_pixels_t
   const i64 reach0 = (genie_kernel_size0(frame) - 1) * genie_dilation0(frame);
   const i64 reach1 = (genie_kernel_size1(frame) - 1) * genie_dilation1(frame);
   const i64 reach2 = (genie_kernel_size2(frame) - 1) * genie_dilation2(frame);
+  enum { OUTSIDE = -(1 << 30) };
   out->rows = rows;
   out->is_inside = true;
+  for (i64 row = rows; row < TILE_ROWS; ++row) {
+    out->origin[0][row] = out->origin[1][row] = out->origin[2][row] = OUTSIDE;
+    out->base[row] = 0;
+  }
   for (i64 row = 0; row < rows; ++row) {
     const i64 y0 = (pixel + row) / (size1 * size2), y1 = (pixel + row) / size2 % size1, y2 = (pixel + row) % size2;
     if (genie_is_transposed(frame)) {
@@ -132,26 +137,38 @@ GENIE_INLINE i64 input_coordinate(const frame_t *frame, i64 origin, i64 tap, i64
   return x < 0 || x >= size ? -1 : x;
 }
 
-// Where each pixel reads at tap (t0, t1, t2); -1 outside.
-GENIE_INLINE void find_taps(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 t2,
-                            i64 offsets[TILE_ROWS]) {
-  const i64 shift = t0 * genie_dilation0(frame) * genie_x_stride0(frame) +
-                    t1 * genie_dilation1(frame) * genie_x_stride1(frame) +
-                    t2 * genie_dilation2(frame) * genie_x_stride2(frame);
-  for (i64 row = 0; row < tile->rows; ++row) {
-    if (tile->is_inside) {
-      offsets[row] = tile->base[row] + shift;
-      continue;
-    }
+// Where the line of dimension 2 begins that each pixel reads at taps (t0, t1); -1 outside.
+GENIE_INLINE void find_lines(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 lines[TILE_ROWS]) {
+  GENIE_VECTORIZE
+  for (i64 row = 0; row < TILE_ROWS; ++row) {
     const i64 x0 = input_coordinate(frame, tile->origin[0][row], t0, genie_x_size0(frame), genie_stride0(frame),
                                     genie_dilation0(frame));
     const i64 x1 = input_coordinate(frame, tile->origin[1][row], t1, genie_x_size1(frame), genie_stride1(frame),
                                     genie_dilation1(frame));
+    lines[row] = x0 < 0 || x1 < 0 ? -1 : x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame);
+  }
+}
+
+// Where each pixel reads at tap t2 of its line; -1 outside.
+GENIE_INLINE void find_taps(const frame_t *frame, const tile_pixels_t *tile, const i64 lines[TILE_ROWS], i64 t2,
+                            i64 offsets[TILE_ROWS]) {
+  GENIE_VECTORIZE
+  for (i64 row = 0; row < TILE_ROWS; ++row) {
     const i64 x2 = input_coordinate(frame, tile->origin[2][row], t2, genie_x_size2(frame), genie_stride2(frame),
                                     genie_dilation2(frame));
-    offsets[row] = x0 < 0 || x1 < 0 || x2 < 0
-                       ? -1
-                       : x0 * genie_x_stride0(frame) + x1 * genie_x_stride1(frame) + x2 * genie_x_stride2(frame);
+    offsets[row] = lines[row] < 0 || x2 < 0 ? -1 : lines[row] + x2 * genie_x_stride2(frame);
+  }
+}
+
+// The same for a tile whose taps all lie inside.
+GENIE_INLINE void shift_taps(const frame_t *frame, const tile_pixels_t *tile, i64 t0, i64 t1, i64 t2,
+                             i64 offsets[TILE_ROWS]) {
+  const i64 shift = t0 * genie_dilation0(frame) * genie_x_stride0(frame) +
+                    t1 * genie_dilation1(frame) * genie_x_stride1(frame) +
+                    t2 * genie_dilation2(frame) * genie_x_stride2(frame);
+  GENIE_VECTORIZE
+  for (i64 row = 0; row < TILE_ROWS; ++row) {
+    offsets[row] = tile->base[row] + shift;
   }
 }
 
@@ -176,7 +193,7 @@ GENIE_INLINE void pack_tap_rows(real_t *panel, i64 height, i64 rows, i64 channel
 // One tap of a tile of any strides, channel by channel; the rows of a run lie `step` elements apart.
 GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels_t *tile, i64 channels,
                                     const char *base, int dtype, const i64 offsets[TILE_ROWS], i64 channel_stride,
-                                    i64 step) {
+                                    i64 step, const real_t *zeros) {
   if (tile->is_run) {
     for (i64 channel = 0; channel < channels; ++channel) {
       const char *line = base + (offsets[0] + channel * channel_stride) * storage_bytes(dtype);
@@ -187,10 +204,16 @@ GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels
     }
     return;
   }
+  const char *lines[TILE_ROWS];
+  i64 strides[TILE_ROWS];  // 0 for a row that reads zero
+  for (i64 row = 0; row < height; ++row) {
+    const bool is_read = row < tile->rows && offsets[row] >= 0;
+    lines[row] = is_read ? base + offsets[row] * storage_bytes(dtype) : (const char *)zeros;
+    strides[row] = is_read ? channel_stride : 0;
+  }
   for (i64 channel = 0; channel < channels; ++channel) {
     for (i64 row = 0; row < height; ++row) {
-      panel[channel * height + row] =
-          row < tile->rows && offsets[row] >= 0 ? load_1(base, dtype, offsets[row] + channel * channel_stride) : 0;
+      panel[channel * height + row] = load_1(lines[row], dtype, channel * strides[row]);
     }
   }
 }
@@ -205,14 +228,22 @@ static void pack_pixels(const frame_t *frame, i64 image, i64 group, i64 pixel, i
   find_pixels(frame, pixel, rows, &tile);
   for (i64 t0 = 0; t0 < genie_kernel_size0(frame); ++t0) {
     for (i64 t1 = 0; t1 < genie_kernel_size1(frame); ++t1) {
+      i64 lines[TILE_ROWS];
+      if (!tile.is_inside) {
+        find_lines(frame, &tile, t0, t1, lines);
+      }
       for (i64 t2 = 0; t2 < genie_kernel_size2(frame); ++t2) {
         i64 offsets[TILE_ROWS];
-        find_taps(frame, &tile, t0, t1, t2, offsets);
+        if (tile.is_inside) {
+          shift_taps(frame, &tile, t0, t1, t2, offsets);
+        } else {
+          find_taps(frame, &tile, lines, t2, offsets);
+        }
         if (channel_stride == 1) {
           pack_tap_rows(panel, height, rows, channels, base, dtype, offsets, zeros);
         } else {
           pack_tap_channels(panel, height, &tile, channels, base, dtype, offsets, channel_stride,
-                            genie_stride2(frame) * genie_x_stride2(frame));
+                            genie_stride2(frame) * genie_x_stride2(frame), zeros);
         }
         panel += channels * height;
       }

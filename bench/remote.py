@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ ON_NODE = ("--place", "local:cpu0=node1:cpu0")
 TARGETS = {"round_trip_us": 60, "round_trip_idle_us": 250, "model_ratio": 1.05, "shaped_ratio": 0.95}
 SHAPED_GBIT_PER_S = (1, 10)
 SHAPED_ELEMENTS = 1 << 24  # of f32, in and out
+SIZES = ("64 KiB", "1 MiB", "64 MiB")  # of channel_bench
 
 
 class RpcPeer:
@@ -102,7 +102,7 @@ def check_outputs(pool, plan, tensors, module, inputs, folder):
         raise SystemExit(f"remote.py: {done.stderr.strip()}")
     (value,) = safetensors.torch.load_file(there).values()
     with torch.inference_mode():
-        eager = module(*inputs)
+        eager = module(*(inputs or safetensors.torch.load_file(tensors).values()))
     difference = ((value - eager).abs().max() / eager.abs().max()).item()
     return here.read_bytes() == there.read_bytes(), difference
 
@@ -136,35 +136,83 @@ def with_ratio(row, trips):
     return row
 
 
+def channel_rates(rounds, host=None, machines=None):
+    """What channel_bench says of carriers and plain loops between two processes: {name: {"p50_us": ..., "gb_per_s": ...}}."""
+    command = [BUILD / "bin" / "channel_bench", str(rounds)]
+    if machines:
+        client, server = machines
+        command = client.command([*command, host, server.namespace])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"remote.py: {done.stderr.strip()}")
+    rows = {}
+    for line in done.stdout.splitlines()[1:]:
+        trip, rates, costs = line[20:].split("|")
+        rates, costs = ([float(number) for number in part.split()] for part in (rates, costs))
+        rows[line[:20].strip()] = {"p50_us": float(trip), "gb_per_s": dict(zip(SIZES, rates)), "cpu_s_per_gb": dict(zip(SIZES, costs))}
+    return rows
+
+
+def start_shaped_pool(folder):
+    """A node in a network namespace; and whether it takes UCX."""
+    for options in (["--threads", "1", "--ucx"], ["--threads", "1"]):
+        pool = nodes.Pool(["node1"], folder, options=options, build=BUILD)
+        try:
+            return pool.__enter__(), "--ucx" in options
+        except RuntimeError as error:
+            if "no ucx carrier" not in str(error):
+                raise
+    raise AssertionError
+
+
+def use_carrier(pool, carrier):
+    described = json.loads(pool.write().read_text())
+    if carrier == "ucx":
+        described["links"] = [{"from": "local", "to": "node1", "carrier": "ucx", "trusted": True}]
+        pool.path.write_text(json.dumps(described))
+
+
+def call_shares(pool, plan, gbit, carriers, rounds, folder):
+    """Share of the link's rate in which a call moves its input there and its output back, beyond what the call takes here."""
+    timing = ("--runs", "11", "--warm-up", "2", "--json")
+    seen = {carrier: [] for carrier in carriers}
+    for carrier in carriers:
+        use_carrier(pool, carrier)
+        is_same, _ = check_outputs(pool, plan, pool.folder.parent / "large.safetensors", torch.nn.ReLU(), None, folder)
+        if not is_same:
+            raise SystemExit(f"remote.py: over {carrier} the outputs differ from those of this process")
+    for _ in range(rounds):
+        here = bench([pool.program("genie"), "bench", plan, "--threads", "1", *timing])
+        for carrier in carriers:
+            use_carrier(pool, carrier)
+            there = bench(pool.command("bench", plan, *ON_NODE, *timing))
+            seen[carrier].append(2 * 4 * SHAPED_ELEMENTS / ((there - here) / 1e3) / (gbit * 1e9 / 8))
+    return {carrier: statistics.median(values) for carrier, values in seen.items()}
+
+
 def shaped_links(folder, rounds):
-    """Share of a shaped link's rate that a call's input and output reach, between two network namespaces."""
+    """Carriers, plain loops and calls between two network namespaces, by the links' rate; why not, where there are none."""
     why_not = netns.Network.unavailable()
     if why_not:
         return why_not
     archive, plan = folder / "large.pt2", folder / "large.gplan"
     genie.export(torch.nn.ReLU(), (torch.zeros(SHAPED_ELEMENTS),), path=archive)
     toolchain.compile_archive(archive, plan)
-    shares, arguments = {}, ("--runs", "3", "--warm-up", "1", "--json")
-    with nodes.Pool(["node1"], folder / "shaped", options=["--threads", "1"], build=BUILD) as pool:
+    (info,) = genie.Model(plan).inputs()
+    safetensors.torch.save_file({info.name: torch.randn(SHAPED_ELEMENTS)}, folder / "large.safetensors")
+    rows = {}
+    pool, has_ucx = start_shaped_pool(folder / "shaped")
+    try:
+        node = pool["node1"].machine
         for gbit in SHAPED_GBIT_PER_S:
-            pool["node1"].machine.shape(gbit)
-            seen = []
-            for _ in range(max(1, rounds // 3)):
-                here = bench([pool.program("genie"), "bench", plan, "--threads", "1", *arguments])
-                there = bench(pool.command("bench", plan, *ON_NODE, *arguments))
-                seen.append(2 * 4 * SHAPED_ELEMENTS / ((there - here) / 1e3) / (gbit * 1e9 / 8))
-            shares[gbit] = statistics.median(seen)
-    return shares
-
-
-def transfers():
-    """Rates of the carrier between two processes, beside a plain SSL_write/SSL_read loop: what channel_bench prints."""
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "channel_bench"], check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run([BUILD / "bin" / "channel_bench", "15"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"remote.py: {done.stderr.strip()}")
-    # A carrier that this build does not have is a row of zeros.
-    return "\n".join(line for line in done.stdout.splitlines() if not re.search(r"  0\.00 \|\s+0\.00\s+0\.00", line))
+            node.shape(gbit)
+            rows[gbit] = {
+                "channels": channel_rates(rounds if gbit >= 10 else max(1, rounds // 3), node.address, (pool.client, node)),
+                "calls": call_shares(pool, plan, gbit, ["stream", "ucx"] if has_ucx else ["stream"], max(1, rounds // 3), folder),
+            }
+    finally:
+        pool.__exit__()
+    return rows
 
 
 def report(result):
@@ -179,13 +227,32 @@ def report(result):
             f"{row['case']:<10} {row['remote_ms']:.3f} ms on the node, {row['in_process_ms']:.3f} ms in process: {row['ratio']:.3f} of it plus the round "
             f"trip (target {TARGETS['model_ratio']}); torch.distributed.rpc {row['torch_rpc_ms']:.3f} ms; {equal}, {row['difference']:.0e} from eager"
         )
-    shaped = result["shaped"]
+    lines += ["", *report_shaped(result["shaped"]), "", "large tensors between two processes, over loopback:", *report_channels(result["transfers"])]
+    return "\n".join(lines)
+
+
+def report_channels(rows, gbit=None):
+    """A table; with the rate of the link, what part of it the payloads are."""
+    unit = "share of the link" if gbit else "GB/s"
+    scale = 8 / gbit if gbit else 1
+    lines = [f"  {'':<20} {'p50 us':>8} | {unit}: " + " ".join(f"{size:>7}" for size in SIZES) + " | CPU-s/GB: " + " ".join(f"{size:>7}" for size in SIZES)]
+    for name, row in rows.items():
+        rates = " ".join(f"{row['gb_per_s'][size] * scale:7.2f}" for size in SIZES)
+        costs = " ".join(f"{row['cpu_s_per_gb'][size]:7.2f}" for size in SIZES)
+        lines.append(f"  {name:<20} {row['p50_us']:8.1f} | {'':<{len(unit)}}  {rates} | {'':<9} {costs}")
+    return lines
+
+
+def report_shaped(shaped):
     if isinstance(shaped, str):
-        lines.append(f"shaped links: not measured: {shaped}")
-    else:
-        shares = ", ".join(f"{share:.2f} of {gbit} Gb/s" for gbit, share in shaped.items())
-        lines.append(f"64 MiB in and 64 MiB out over a shaped link: {shares} (target {TARGETS['shaped_ratio']})")
-    return "\n".join([*lines, "", "large tensors between two processes (channel_bench):", result["transfers"]])
+        return [f"shaped links: not measured: {shaped}"]
+    lines = []
+    for gbit, row in shaped.items():
+        calls = ", ".join(f"{share:.2f} over {carrier}" for carrier, share in row["calls"].items())
+        lines += [f"a link of {gbit} Gb/s between two network namespaces (target {TARGETS['shaped_ratio']} for 1 MiB and more):"]
+        lines += report_channels(row["channels"], gbit)
+        lines += [f"  a call's 64 MiB in and 64 MiB out, beyond its time in this process: {calls}"]
+    return lines
 
 
 def keep(result, label):
@@ -212,13 +279,14 @@ def main(arguments):
     options = parse(arguments)
     folder = BUILD / "bench-remote"
     folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "channel_bench"], check=True, stdout=subprocess.DEVNULL)
     torch.set_num_threads(1)
     result = {"about": machine()}
     with nodes.Pool(["node1"], folder / "pool", options=["--threads", "1"], build=BUILD, has_namespaces=False) as pool:
         result["round_trips"] = round_trips(pool, folder, options.rounds)
         result["cases"] = [with_ratio(measure_case(case, pool, folder, options.rounds, options.runs), result["round_trips"]) for case in options.case]
     result["shaped"] = shaped_links(folder, options.rounds)
-    result["transfers"] = transfers()
+    result["transfers"] = channel_rates(options.rounds)
     print(json.dumps(result, indent=1) if options.json else report(result))
     if options.keep:
         print(f"kept as {keep(result, options.keep)}.md and .json", file=sys.stderr)

@@ -99,7 +99,7 @@ static void print_row(const char *name, double values[kMeasureCount][kMaxRounds]
   for (int m = 0; m < kMeasureCount; ++m) {
     const bool is_first_of_group = m == 1 || m == 1 + kSizeCount;
     const int width = m == 1 ? 12 : m == 1 + kSizeCount ? 15 : 9;
-    printf("%s%*.2f", is_first_of_group ? " |" : "", width, median(values[m], rounds));
+    printf("%s%*.3f", is_first_of_group ? " |" : "", width, median(values[m], rounds));
   }
   printf("\n");
 }

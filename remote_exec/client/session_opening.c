@@ -88,6 +88,22 @@ static genie_pool_carrier_t carrier_between(const genie_pool_t *pool, uint32_t n
   return is_ucx ? GENIE_POOL_CARRIER_UCX : GENIE_POOL_CARRIER_STREAM;
 }
 
+static uint64_t rate_between(const genie_pool_t *pool, uint32_t from, uint32_t to) {
+  const genie_pool_link_t *link = genie_pool_find_link(pool, from, to);
+  return link != NULL && link->bytes_per_s < 1e18 ? (uint64_t)link->bytes_per_s : 0;
+}
+
+// Of the link from the node to this process.
+static uint64_t rate_from(const genie_remote_node_t *node) {
+  const genie_pool_t *pool = node->session->setup.pool;
+  for (uint32_t i = 0; i < pool->node_count; ++i) {
+    if (pool->nodes[i].address == NULL) {
+      return rate_between(pool, node->pool_node, i);
+    }
+  }
+  return 0;
+}
+
 // Of connections between this process and the node.
 static genie_pool_carrier_t carrier_to(const genie_remote_node_t *node) {
   const genie_pool_t *pool = node->session->setup.pool;
@@ -140,6 +156,7 @@ static genie_status_t send_plan(genie_remote_node_t *node, const genie_plan_dige
   open.label = (char *)genie_plan_string(plan, plan->entries[0].name);
   open.weights_path = node->session->setup.weights_path != NULL ? node->session->setup.weights_path : (char *)"";
   open.carrier = (char *)genie_pool_carrier_name(carrier_to(node));
+  open.bytes_per_s = rate_from(node);
   open.has_trace = node->session->base.trace != NULL;
   const genie_status_t status =
       allocated != GENIE_OK
@@ -208,6 +225,7 @@ static void add_node(peer_list_t *list, const genie_remote_node_t *node, const g
   row->carrier =
       (char *)genie_pool_carrier_name(carrier_between(node->session->setup.pool, node->pool_node, peer->pool_node));
   row->connects = connects;
+  row->bytes_per_s = rate_between(node->session->setup.pool, node->pool_node, peer->pool_node);
 }
 
 // This process, which connects to every node and is connected to by none.
@@ -220,6 +238,7 @@ static void add_self(peer_list_t *list, const genie_remote_node_t *node, uint32_
   row->places = places;
   row->n_places = place_count;
   row->carrier = (char *)genie_pool_carrier_name(carrier_to(node));
+  row->bytes_per_s = rate_from(node);
 }
 
 // Of two nodes the one listed first connects, so the other must know of it before.

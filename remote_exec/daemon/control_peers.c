@@ -46,6 +46,9 @@ static genie_status_t add_peers(const genie_control_t *control, genie_node_sessi
     GENIE_RETURN_IF_ERROR(genie_node_check_carrier(control->node, peer->carrier, &is_ucx));
     GENIE_RETURN_IF_ERROR(genie_node_session_add_peer(session, peer->node, peer->key, peer->session_id, peer->places,
                                                       peer->n_places, is_ucx, &index));
+    pthread_mutex_lock(&session->mutex);
+    session->peers[index].bytes_per_s = peer->bytes_per_s;
+    pthread_mutex_unlock(&session->mutex);
     if (peer->connects) {
       GENIE_RETURN_IF_ERROR(
           genie_status_annotate(connect_peer(control, session, peer, index), "node '%s'", peer->node));

@@ -261,6 +261,7 @@ static genie_status_t fill_opened(genie_control_t *control, const Genie__Wire__O
   GENIE_RETURN_IF_ERROR(genie_node_session_create(control->node->budget, control->client, open->label,
                                                   control->node->allocator, &opened->session));
   GENIE_RETURN_IF_ERROR(genie_node_check_carrier(control->node, open->carrier, &opened->session->is_ucx));
+  opened->session->bytes_per_s = open->bytes_per_s;
   genie_status_t status = receive_plan(control, opened->session, payload_bytes, &bytes, left_bytes);
   if (status == GENIE_OK) {
     status = fill_session(control, open, bytes, payload_bytes, opened);

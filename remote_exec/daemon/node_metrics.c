@@ -1,6 +1,7 @@
 #include "remote_exec/daemon/node_metrics.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void set_store(genie_node_t *node, genie_metrics_t *metrics) {
   genie_store_stats_t store;
@@ -78,7 +79,22 @@ static uint64_t rate(uint64_t bytes, uint64_t ns) {
   return ns == 0 ? 0 : (uint64_t)((double)bytes * kSecond / (double)ns);
 }
 
-static void put_link(const link_sink_t *links, const char *peer, const genie_channel_stats_t *stats) {
+// `bytes_per_s` is what the link is said to carry; 0: nothing is said.
+static void put_share(const link_sink_t *links, const char *peer, const genie_channel_stats_t *stats,
+                      uint64_t bytes_per_s) {
+  static const double kBillion = 1e9;
+  if (bytes_per_s > 0) {
+    const double share = (double)rate(stats->sent_bytes, stats->send_ns) / (double)bytes_per_s;
+    genie_metric_sink_put(links->sink, (const char *const[]){peer, stats->path, "sent"}, (uint64_t)(share * kBillion));
+  }
+}
+
+static void put_link(const link_sink_t *links, const char *peer, const genie_channel_stats_t *stats,
+                     uint64_t bytes_per_s) {
+  if (links->family == GENIE_METRIC_FAMILY_LINK_SHARE) {
+    put_share(links, peer, stats, bytes_per_s);
+    return;
+  }
   const struct {
     const char *direction;
     uint64_t bytes, messages, ns;
@@ -93,6 +109,18 @@ static void put_link(const link_sink_t *links, const char *peer, const genie_cha
   }
 }
 
+static uint64_t rate_to_peer(genie_node_session_t *session, const char *name) {
+  uint64_t bytes_per_s = 0;
+  pthread_mutex_lock(&session->mutex);
+  for (uint32_t i = 0; i < session->peer_count; ++i) {
+    if (strcmp(session->peers[i].name, name) == 0) {
+      bytes_per_s = session->peers[i].bytes_per_s;
+    }
+  }
+  pthread_mutex_unlock(&session->mutex);
+  return bytes_per_s;
+}
+
 // Labels of a sample are distinct: peers are named with the session that they belong to.
 static void put_session_links(void *context, genie_node_session_t *session) {
   genie_channel_stats_t stats;
@@ -100,7 +128,7 @@ static void put_session_links(void *context, genie_node_session_t *session) {
   const char *name = NULL;
   for (uint32_t i = 0; genie_share_peer_stats(session->share, i, &name, &stats); ++i) {
     snprintf(peer, sizeof(peer), "%s#%llx", name, (unsigned long long)session->id);
-    put_link(context, peer, &stats);
+    put_link(context, peer, &stats, rate_to_peer(session, name));
   }
   pthread_mutex_lock(&session->mutex);
   for (uint32_t i = 0; i < GENIE_NODE_SESSION_CALLERS; ++i) {
@@ -108,7 +136,7 @@ static void put_session_links(void *context, genie_node_session_t *session) {
       genie_channel_get_stats(session->callers[i], &stats);
       snprintf(peer, sizeof(peer), "%s#%llx", genie_channel_get_peer(session->callers[i])->name,
                (unsigned long long)session->id);
-      put_link(context, peer, &stats);
+      put_link(context, peer, &stats, session->bytes_per_s);
     }
   }
   pthread_mutex_unlock(&session->mutex);
@@ -116,7 +144,8 @@ static void put_session_links(void *context, genie_node_session_t *session) {
 
 static bool is_of_links(genie_metric_family_t family) {
   return family == GENIE_METRIC_FAMILY_LINK_BYTES || family == GENIE_METRIC_FAMILY_LINK_MESSAGES ||
-         family == GENIE_METRIC_FAMILY_LINK_BUSY || family == GENIE_METRIC_FAMILY_LINK_RATE;
+         family == GENIE_METRIC_FAMILY_LINK_BUSY || family == GENIE_METRIC_FAMILY_LINK_RATE ||
+         family == GENIE_METRIC_FAMILY_LINK_SHARE;
 }
 
 static void collect(void *self, genie_metrics_t *metrics, genie_metric_family_t family, genie_metric_sink_t *sink) {

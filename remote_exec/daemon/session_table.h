@@ -26,7 +26,8 @@ typedef struct genie_node_peer {
   uint64_t session_id;  // of the session on that node
   uint32_t *places;
   uint32_t place_count;
-  bool is_ucx;  // the connection is raised to the ucx carrier
+  bool is_ucx;           // the connection is raised to the ucx carrier
+  uint64_t bytes_per_s;  // that the client's pool says of the link to it; 0: nothing
 } genie_node_peer_t;
 
 typedef struct genie_node_session {
@@ -45,8 +46,9 @@ typedef struct genie_node_session {
   genie_share_t *share;
   genie_trace_t *trace;  // of what the share does; NULL: nothing is recorded
   uint64_t charged_bytes;
-  bool is_charged;  // for one session
-  bool is_ucx;      // call connections are raised to the ucx carrier
+  bool is_charged;       // for one session
+  bool is_ucx;           // call connections are raised to the ucx carrier
+  uint64_t bytes_per_s;  // that the client's pool says of the link to the client; 0: nothing
 
   pthread_mutex_t mutex;  // of all below
   genie_node_peer_t peers[GENIE_NODE_SESSION_PEERS];

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef enum kind { COUNTER, GAUGE } kind_t;
-typedef enum scale { ONE, SECONDS } scale_t;
+typedef enum scale { ONE, SECONDS, BILLIONTHS } scale_t;
 
 typedef struct row {
   const char *name;
@@ -78,10 +78,10 @@ static void append_head(const row_t *row, genie_string_builder_t *builder) {
 }
 
 static void append_value(const row_t *row, uint64_t value, genie_string_builder_t *builder) {
-  static const uint64_t kSecond = 1000000000u;
-  if (row->scale == SECONDS) {
-    genie_string_builder_format(builder, " %llu.%09llu\n", (unsigned long long)(value / kSecond),
-                                (unsigned long long)(value % kSecond));
+  static const uint64_t kUnit = 1000000000u;
+  if (row->scale != ONE) {
+    genie_string_builder_format(builder, " %llu.%09llu\n", (unsigned long long)(value / kUnit),
+                                (unsigned long long)(value % kUnit));
   } else {
     genie_string_builder_format(builder, " %llu\n", (unsigned long long)value);
   }

@@ -32,7 +32,7 @@ def start(folder, *options, has_namespaces=False):
 
 def set_links(pool, *pairs):
     written = json.loads(pool.path.read_text())
-    written["links"] = [{"from": a, "to": b, "carrier": "ucx", "trusted": True} for a, b in pairs]
+    written["links"] = [{"from": a, "to": b, "carrier": "ucx", "trusted": True, "bytes_per_s": 1e9} for a, b in pairs]
     pool.path.write_text(json.dumps(written))
 
 
@@ -45,9 +45,13 @@ def run(pool, plan, *arguments):
     return pool.genie("run", plan, *TWO_NODES, *small_plans.inputs(), "--output", "-", *arguments)
 
 
-def paths_of(node):
+def metrics_of(node):
     port = re.search(r"metrics on port (\d+)", node.log())[1]
-    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+
+
+def paths_of(node):
+    text = metrics_of(node)
     return set(re.findall(r'genied_link_bytes_total\{[^}]*path="([^"]*)"', text))
 
 
@@ -110,10 +114,11 @@ def test_the_path_in_use_is_reported(plan, tmp_path):
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and not any("ucx" in path for path in paths_of(pool["node1"])):
             time.sleep(0.1)
-        paths = paths_of(pool["node1"])
+        paths, shares = paths_of(pool["node1"]), re.findall(r'genied_link_share\{peer="([^"#]*)[^}]*\} (\S+)', metrics_of(pool["node1"]))
         bench.kill()
         bench.wait()
         assert any("ucx" in path and "tcp" in path for path in paths), paths
+        assert [peer for peer, share in shares] == ["node2"] and float(shares[0][1]) > 0, shares
         assert any("tls" in path for path in paths), paths  # of the client's calls
     finally:
         pool.__exit__()

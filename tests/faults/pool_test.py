@@ -1,6 +1,7 @@
 """`genie pool` on daemons: what is there, and figures that the compiler can place by."""
 
 import json
+import re
 import subprocess
 
 import nodes
@@ -20,6 +21,11 @@ def test_status_tells_nodes_that_are_there_from_those_that_are_not(pool):
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[:3] for row in rows[1:]] == [["node1", pool["node1"].address, "up"], ["node2", pool["node2"].address, "up"]]
     assert "tls1.3" in rows[1] and "cpu0" in rows[1]
+    assert "GB/s" in rows[1] and "link's" not in done.stdout  # the file says nothing of a link
+    written = json.loads(pool.path.read_text())
+    written["links"] = [{"from": "local", "to": "node1", "bytes_per_s": 2e9}]
+    pool.path.write_text(json.dumps(written))
+    assert re.search(r"node1 .* tls1.3 \S+ tcp: \d+\.\d MB at \d+\.\d+ GB/s \(\d+ % of the link's\)", pool.genie("pool", "status").stdout)
     pool["node2"].kill()
     done = pool.genie("pool", "status", "--json")
     assert done.returncode == 1 and "1 of 2 nodes cannot be reached" in done.stderr

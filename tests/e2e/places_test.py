@@ -175,3 +175,29 @@ def test_what_travels_narrow_is_half_as_large_and_said(dtype, geniec, genie_tool
     for name, value in expected.items():
         difference = (outputs[name] - value).abs().max() / value.abs().max()
         assert 0 < difference < (2e-2 if dtype == "bf16" else 3e-3), name
+
+
+class Wide(torch.nn.Module):
+    """2 MiB go from `near` to `far`, which needs all rows only at its end."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.near = nn.Sequential(nn.Linear(32, 512), nn.GELU(), nn.Linear(512, 512))
+        self.far = nn.Sequential(nn.LayerNorm(512), nn.Linear(512, 16), nn.Softmax(0))
+
+    def forward(self, x):
+        return self.far(self.near(x))
+
+
+def test_a_large_value_goes_in_pieces(geniec, genie_tool, tmp_path):
+    torch.manual_seed(0)
+    archive = archives.of_module(tmp_path, Wide().eval(), (torch.randn(1025, 32),))
+    inputs, expected = archive.load_call()
+    plan = compile_to(geniec, tmp_path, archive.path, "--place", "near*=local:cpu0", "--place", "far*=far:cpu0")
+    assert [name for name in ("[0:512]", "[512:1025]") if any(name in line for line in transfers_of(genie_tool, plan))] == ["[0:512]", "[512:1025]"]
+    session = runtime.Session(runtime.Model(plan))
+    parity.assert_equal(run_by_session(session, inputs), expected)
+    assert sum(edge["last_bytes"] for edge in session.traffic() if edge["source"] == "local:cpu0" and edge["destination"]) == 1025 * 512 * 4
+    within = compile_to(geniec, tmp_path, archive.path, "--place", "near*=local:cpu0", "--place", "far*=local:cpu1", name="within.gplan")
+    assert len(transfers_of(genie_tool, within)) == 1

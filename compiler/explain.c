@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "compiler/explain_placement.h"
 #include "ir/place.h"
 #include "passes/cost/cost_model.h"
 
@@ -258,6 +259,7 @@ static void explain_entry(explanation_t *explanation, MlirOperation function, js
     explanation->edges = json_array();
   } else {
     fprintf(explanation->out, "entry %.*s\n", (int)name.length, name.data);
+    genie_explain_placement_print(function, explanation->out);
   }
   add_inputs(explanation, function, body);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
@@ -268,6 +270,10 @@ static void explain_entry(explanation_t *explanation, MlirOperation function, js
   }
   add_outputs(explanation, function, mlirBlockGetTerminator(body));
   print_totals(explanation, name, entries);
+  json_t *placement = explanation->is_json ? genie_explain_placement_make(function) : NULL;
+  if (placement != NULL) {
+    json_object_set_new(json_array_get(entries, json_array_size(entries) - 1), "placement", placement);
+  }
 }
 
 // `report` and `entries` take what is said as JSON, without it the text goes to `out`.

@@ -282,6 +282,25 @@ static genie_status_t read_objective(builder_t *builder, const char **out_object
   return GENIE_OK;
 }
 
+static genie_status_t set_micro_batches(builder_t *builder, const char *objective) {
+  const char *text = builder->options->micro_batches;
+  if (text == NULL || strcmp(text, "auto") == 0) {
+    return GENIE_OK;
+  }
+  char *end;
+  const long count = strtol(text, &end, 10);
+  if (*end != '\0' || end == text || count < 1 || count > 4096) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--micro-batches=%.64s: give auto or a number from 1 on",
+                             text);
+  }
+  if (objective == NULL && count > 1) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT,
+                             "--micro-batches=%ld: needs a measured --pool and an objective", count);
+  }
+  set(builder, "genie.micro_batches", genie_ir_i64_attr(builder->context, count));
+  return GENIE_OK;
+}
+
 // All devices of the nodes that the file names.
 static genie_status_t require_all_devices(builder_t *builder) {
   int count = 0;
@@ -344,6 +363,7 @@ static genie_status_t build(builder_t *builder) {
     set(builder, "genie.objective", genie_ir_string_attr(builder->context, objective));
   }
   GENIE_RETURN_IF_ERROR(read_narrowing(builder));
+  GENIE_RETURN_IF_ERROR(set_micro_batches(builder, objective));
   GENIE_RETURN_IF_ERROR(read_rules(builder));
   set_places(builder);
   if (builder->rule_count > 0) {
@@ -357,7 +377,7 @@ static genie_status_t build(builder_t *builder) {
 
 genie_status_t genie_place_options_apply(const genie_compiler_options_t *options, MlirModule module) {
   if (options->pool == NULL && options->places.count == 0 && options->objective == NULL &&
-      options->allow_narrow == NULL && !is_blind(options)) {
+      options->allow_narrow == NULL && options->micro_batches == NULL && !is_blind(options)) {
     return GENIE_OK;
   }
   builder_t *builder = NULL;

@@ -14,7 +14,7 @@
 
 #include "ir/genie_ir.h"
 
-enum { GENIE_COST_MAX_PLACES = 16 };
+enum { GENIE_COST_MAX_PLACES = 32 };
 
 typedef enum genie_cost_class {
 #define GENIE_COST_CLASS(enumerator, cpu, cuda, fill, summary) GENIE_COST_CLASS_##enumerator,

@@ -5,12 +5,12 @@
 #include "ir/place.h"
 #include "passes/place/place_problem.h"
 #include "passes/place/place_rules.h"
+#include "passes/place/placer.h"
 
 typedef genie_status_t (*solve_fn_t)(genie_place_problem_t *problem, genie_arena_t *arena,
                                      genie_placement_t *out_placement);
 
-// Of a stream of calls only the stages count: the ends of a call may lie anywhere.
-static void free_ends(genie_place_problem_t *problem) {
+void genie_placer_free_ends(genie_place_problem_t *problem) {
   const uint32_t devices = problem->placement.device_count;
   const uint32_t last = problem->placement.node_count - 1;
   for (uint32_t d = 0; d < devices; ++d) {
@@ -63,7 +63,7 @@ static genie_status_t place_for_throughput(genie_place_problem_t *problem, genie
                                            genie_placement_t *out_placement) {
   genie_placement_t branches;
   GENIE_RETURN_IF_ERROR(genie_placement_solve(&problem->placement, arena, &branches));
-  free_ends(problem);
+  genie_placer_free_ends(problem);
   GENIE_RETURN_IF_ERROR(genie_placement_solve_pipeline(&problem->placement, arena, out_placement));
   if (branches.cost.bottleneck_ns < out_placement->cost.bottleneck_ns) {
     *out_placement = branches;
@@ -113,7 +113,8 @@ static void place_states(const genie_place_problem_t *problem, const uint32_t *d
   mlirSymbolTableDestroy(table);
 }
 
-static void note(const genie_place_problem_t *problem, const genie_placement_t *placement) {
+static void note(const genie_placer_t *placer, const genie_place_problem_t *problem,
+                 const genie_placement_t *placement) {
   const MlirContext context = mlirOperationGetContext(problem->function);
   int64_t added_ns = 0;
   for (uint32_t node = 0; node < problem->placement.node_count; ++node) {
@@ -128,6 +129,7 @@ static void note(const genie_place_problem_t *problem, const genie_placement_t *
       {"bound_ns", genie_ir_i64_attr(context, placement->bound_ns)},
       {"is_optimal", genie_ir_bool_attr(context, placement->is_optimal)},
       {"latency_ns", genie_ir_i64_attr(context, placement->cost.latency_ns)},
+      {"objective", genie_ir_string_attr(context, placer->is_throughput ? "throughput" : "latency")},
       {"traffic_bytes", genie_ir_i64_attr(context, (int64_t)placement->cost.traffic_bytes)},
   };
   enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -153,31 +155,46 @@ static genie_status_t pin_by_rules(MlirModule module, genie_place_problem_t *pro
   return GENIE_OK;
 }
 
-static genie_status_t place_function(const genie_pass_context_t *context, MlirModule module,
-                                     const genie_cost_machine_t *machine, solve_fn_t solve, MlirOperation function) {
+genie_status_t genie_placer_prepare(const genie_placer_t *placer, MlirOperation function,
+                                    genie_place_problem_t *out_problem) {
+  GENIE_RETURN_IF_ERROR(genie_place_problem_make(function, placer->machine, placer->arena, out_problem));
+  GENIE_RETURN_IF_ERROR(pin_by_rules(placer->module, out_problem, placer->arena));
+  return genie_place_policies_apply(placer->context->plugins, out_problem);
+}
+
+static genie_status_t place_function(genie_placer_t *placer, solve_fn_t solve, MlirOperation function) {
   genie_arena_t arena;
   genie_arena_init(genie_allocator_heap(), 0, &arena);
-  genie_place_problem_t problem;
-  genie_placement_t placement;
-  genie_status_t status = genie_place_problem_make(function, machine, &arena, &problem);
+  placer->arena = &arena;
+  genie_placed_t placed = {.function = function};
+  genie_status_t status = genie_placer_prepare(placer, function, &placed.problem);
   if (status == GENIE_OK) {
-    status = pin_by_rules(module, &problem, &arena);
+    status = solve(&placed.problem, &arena, &placed.placement);
   }
   if (status == GENIE_OK) {
-    status = genie_place_policies_apply(context->plugins, &problem);
+    status = genie_placer_split_batch(placer, &placed);
   }
   if (status == GENIE_OK) {
-    status = solve(&problem, &arena, &placement);
-  }
-  if (status == GENIE_OK) {
-    for (uint32_t node = 1; node + 1 < problem.placement.node_count; ++node) {
-      genie_ir_set_place(problem.ops[node], (int)placement.device[node]);
+    for (uint32_t node = 1; node + 1 < placed.problem.placement.node_count; ++node) {
+      genie_ir_set_place(placed.problem.ops[node], (int)placed.placement.device[node]);
     }
-    place_states(&problem, placement.device);
-    note(&problem, &placement);
+    place_states(&placed.problem, placed.placement.device);
+    note(placer, &placed.problem, &placed.placement);
   }
   genie_arena_deinit(&arena);
   return status;
+}
+
+// 0 where the module does not say.
+static genie_status_t read_micro_batches(MlirModule module, int64_t *out_count) {
+  const MlirAttribute count = mlirOperationGetAttributeByName(mlirModuleGetOperation(module),
+                                                              mlirStringRefCreateFromCString("genie.micro_batches"));
+  *out_count = 0;
+  if (!mlirAttributeIsNull(count) && (!mlirAttributeIsAInteger(count) || mlirIntegerAttrGetValueInt(count) < 0)) {
+    return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "'genie.micro_batches' must be a number from 0 on");
+  }
+  *out_count = mlirAttributeIsNull(count) ? 0 : mlirIntegerAttrGetValueInt(count);
+  return GENIE_OK;
 }
 
 genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, MlirModule module) {
@@ -187,11 +204,15 @@ genie_status_t genie_pass_place_by_cost(const genie_pass_context_t *context, Mli
     return GENIE_OK;
   }
   genie_cost_machine_t machine;
+  genie_placer_t placer = {
+      .context = context, .module = module, .machine = &machine, .is_throughput = solve == place_for_throughput};
   GENIE_RETURN_IF_ERROR(genie_cost_machine_read(module, &machine));
-  for (MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module)); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op)) {
+  GENIE_RETURN_IF_ERROR(read_micro_batches(module, &placer.micro_batches));
+  for (MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(module)), next; !mlirOperationIsNull(op);
+       op = next) {
+    next = mlirOperationGetNextInBlock(op);
     if (genie_op_is(op, "func.func")) {
-      GENIE_RETURN_IF_ERROR(place_function(context, module, &machine, solve, op));
+      GENIE_RETURN_IF_ERROR(place_function(&placer, solve, op));
     }
   }
   return GENIE_OK;

@@ -4,6 +4,7 @@
 
 #include "ir/place.h"
 #include "passes/graph/pointer_map.h"
+#include "passes/place/micro_batch.h"
 
 // Inputs of a call that are smaller reach every place with the call itself; nothing waits for them.
 static const double kFreeInputBytes = 64 * 1024;
@@ -191,8 +192,9 @@ static genie_status_t add_read(maker_t *maker, MlirValue value, bool is_return) 
   }
   if (mlirValueIsAOpResult(root)) {
     producer = genie_pointer_map_get(&maker->node_of_op, mlirOpResultGetOwner(root).ptr);
-  } else if (is_input(function, root) && (is_return || bytes > kFreeInputBytes)) {
-    producer = 0;
+  } else if (is_input(function, root)) {
+    bytes = genie_value_maximum_bytes(function, root);  // the caller sends it whole, whatever is read of it
+    producer = is_return || bytes > kFreeInputBytes ? 0 : -1;
   }
   if (producer < 0) {
     return GENIE_OK;
@@ -229,7 +231,11 @@ static genie_status_t add_node(maker_t *maker, uint32_t node, MlirOperation op, 
   genie_place_problem_t *problem = maker->problem;
   const uint32_t devices = problem->client + 1;
   problem->ops[node] = op;
-  problem->resident_bytes[node] = (uint64_t)resident_of(problem->function, op);
+  // Micro-batches share the weights of the first.
+  const MlirAttribute micro_batch =
+      mlirOperationGetAttributeByName(op, mlirStringRefCreateFromCString(GENIE_MICRO_BATCH_ATTRIBUTE));
+  const bool is_copy = !mlirAttributeIsNull(micro_batch) && mlirIntegerAttrGetValueInt(micro_batch) > 0;
+  problem->resident_bytes[node] = is_copy ? 0 : (uint64_t)resident_of(problem->function, op);
   problem->group[node] = GENIE_PLACEMENT_NONE;
   problem->pin[node] = genie_ir_has_place(op) ? (uint32_t)genie_ir_place(op) : GENIE_PLACEMENT_NONE;
   genie_cost_work_t work = genie_cost_work_of(op);

@@ -14,7 +14,7 @@
 #include "runtime/base/arena.h"
 
 enum {
-  GENIE_PLACEMENT_MAX_DEVICES = 16,
+  GENIE_PLACEMENT_MAX_DEVICES = 33,  // 32 of a pool and the client
   GENIE_PLACEMENT_MAX_NODES = 1 << 18,
 };
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 static genie_status_t check_nodes(const genie_placement_problem_t *problem) {
   for (uint32_t node = 0; node < problem->node_count; ++node) {
@@ -175,7 +176,7 @@ static void send_value(genie_placement_model_t *model, const uint32_t *device, u
   const genie_placement_problem_t *problem = model->problem;
   const uint32_t from = device[problem->values[value].producer];
   int64_t *arrival = &model->arrival_ns[(size_t)value * problem->device_count];
-  uint32_t sent = 1u << from;
+  uint64_t sent = UINT64_C(1) << from;
   arrival[from] = time;
   for (uint32_t i = model->first_consumer[value]; i < model->first_consumer[value + 1]; ++i) {
     const uint32_t consumer = model->consumers[i];
@@ -186,7 +187,7 @@ static void send_value(genie_placement_model_t *model, const uint32_t *device, u
     if ((sent >> to & 1) != 0) {
       continue;
     }
-    sent |= 1u << to;
+    sent |= UINT64_C(1) << to;
     int64_t *free_ns = &clock->link_ns[from][to];
     *free_ns = max_ns(*free_ns, time) + genie_placement_link_ns(problem, from, to, problem->values[value].size_bytes);
     arrival[to] = *free_ns + problem->links[from * problem->device_count + to].latency_ns;
@@ -210,8 +211,16 @@ int64_t genie_placement_model_run(genie_placement_model_t *model, const uint32_t
   return finish;
 }
 
+void genie_placement_clock_reset(const genie_placement_problem_t *problem, genie_placement_clock_t *clock) {
+  memset(clock->device_ns, 0, problem->device_count * sizeof(int64_t));
+  for (uint32_t from = 0; from < problem->device_count; ++from) {
+    memset(clock->link_ns[from], 0, problem->device_count * sizeof(int64_t));
+  }
+}
+
 int64_t genie_placement_model_latency(genie_placement_model_t *model, const uint32_t *device) {
-  genie_placement_clock_t clock = {0};
+  genie_placement_clock_t clock;
+  genie_placement_clock_reset(model->problem, &clock);
   int64_t latency = 0;
   for (uint32_t node = 0; node < model->problem->node_count; ++node) {
     latency = max_ns(latency, genie_placement_model_run(model, device, node, UINT32_MAX, &clock));
@@ -270,11 +279,11 @@ static void sum_up(const genie_placement_model_t *model, const uint32_t *device,
   }
   for (uint32_t value = 0; value < problem->value_count; ++value) {
     const uint32_t from = device[problem->values[value].producer];
-    uint32_t sent = 1u << from;
+    uint64_t sent = UINT64_C(1) << from;
     for (uint32_t i = model->first_consumer[value]; i < model->first_consumer[value + 1]; ++i) {
       const uint32_t to = device[model->consumers[i]];
       if ((sent >> to & 1) == 0) {
-        sent |= 1u << to;
+        sent |= UINT64_C(1) << to;
         cost->traffic_bytes += problem->values[value].size_bytes;
         busy.link_ns[from][to] += genie_placement_link_ns(problem, from, to, problem->values[value].size_bytes);
       }

@@ -25,6 +25,9 @@ typedef struct genie_placement_clock {
   int64_t link_ns[GENIE_PLACEMENT_MAX_DEVICES][GENIE_PLACEMENT_MAX_DEVICES];
 } genie_placement_clock_t;
 
+// Everything is free.
+void genie_placement_clock_reset(const genie_placement_problem_t *problem, genie_placement_clock_t *clock);
+
 genie_status_t genie_placement_model_init(const genie_placement_problem_t *problem, genie_arena_t *arena,
                                           genie_placement_model_t *out_model) GENIE_MUST_USE;
 
@@ -75,7 +78,8 @@ genie_status_t genie_placement_earliest_finish(genie_placement_model_t *model, b
 // Moves nodes with their groups, and runs of nodes, between devices while that shortens the call. `device` is feasible.
 genie_status_t genie_placement_improve(genie_placement_model_t *model, uint32_t *device) GENIE_MUST_USE;
 
-// A latency that no assignment can undercut: the longest path, or all work shared evenly.
-genie_status_t genie_placement_bound(const genie_placement_model_t *model, int64_t *out_bound_ns) GENIE_MUST_USE;
+// A latency that no assignment can undercut: over the segments between cuts, the longest path with its transfers, or
+// the work shared as evenly as the devices allow.
+genie_status_t genie_placement_bound(genie_placement_model_t *model, int64_t *out_bound_ns) GENIE_MUST_USE;
 
 #endif  // GENIE_PASSES_PLACE_PLACEMENT_MODEL_H_

@@ -248,32 +248,3 @@ genie_status_t genie_placement_improve(genie_placement_model_t *model, uint32_t 
   }
   return GENIE_OK;
 }
-
-//===-- Bound -----------------------------------------------------------------------------------------------------===//
-
-genie_status_t genie_placement_bound(const genie_placement_model_t *model, int64_t *out_bound_ns) {
-  const genie_placement_problem_t *problem = model->problem;
-  int64_t *end;
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(model->arena, (size_t)problem->node_count + 1, sizeof(int64_t), (void **)&end));
-  int64_t longest = 0;
-  int64_t work = 0;
-  for (uint32_t node = 0; node < problem->node_count; ++node) {
-    int64_t least = GENIE_PLACEMENT_MAX_NS;
-    for (uint32_t d = 0; d < problem->device_count; ++d) {
-      if (genie_placement_allows(problem, node, d) && genie_placement_time(problem, node, d) < least) {
-        least = genie_placement_time(problem, node, d);
-      }
-    }
-    for (uint32_t i = problem->first_input[node]; i < problem->first_input[node + 1]; ++i) {
-      const int64_t before = end[problem->values[problem->inputs[i]].producer];
-      end[node] = before > end[node] ? before : end[node];
-    }
-    end[node] += least;
-    work += least;
-    longest = end[node] > longest ? end[node] : longest;
-  }
-  const int64_t share = (work + problem->device_count - 1) / problem->device_count;
-  *out_bound_ns = share > longest ? share : longest;
-  return GENIE_OK;
-}

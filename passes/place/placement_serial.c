@@ -124,7 +124,8 @@ static bool add_resident(const serial_t *serial, uint32_t first, uint32_t last, 
 static int64_t segment_ns(serial_t *serial, uint32_t first, uint32_t last) {
   genie_placement_model_t *model = serial->model;
   const genie_placement_problem_t *problem = model->problem;
-  genie_placement_clock_t clock = {0};
+  genie_placement_clock_t clock;
+  genie_placement_clock_reset(model->problem, &clock);
   if (first > 0) {
     // The cut itself ends at time 0 and sends what the segment reads.
     const uint32_t cut = first - 1;

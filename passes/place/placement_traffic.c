@@ -20,11 +20,11 @@ static uint64_t traffic_bytes(const saver_t *saver, const uint32_t *device) {
   const genie_placement_problem_t *problem = saver->problem;
   uint64_t bytes = 0;
   for (uint32_t value = 0; value < problem->value_count; ++value) {
-    uint32_t sent = 1u << device[problem->values[value].producer];
+    uint64_t sent = UINT64_C(1) << device[problem->values[value].producer];
     for (uint32_t i = saver->model.first_consumer[value]; i < saver->model.first_consumer[value + 1]; ++i) {
       const uint32_t to = device[saver->model.consumers[i]];
       bytes += (sent >> to & 1) == 0 ? problem->values[value].size_bytes : 0;
-      sent |= 1u << to;
+      sent |= UINT64_C(1) << to;
     }
   }
   return bytes;

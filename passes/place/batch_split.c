@@ -134,7 +134,7 @@ static int convolution(const operand_t *operand) {
 // Items come first, of the mask too where it has as many dimensions.
 static int attention(const operand_t *operand) {
   return operand->axis == 0 && operand->x.rank == operand->result.rank && operand->x.rank > 2 ? broadcast(operand)
-                                                                                             : GENIE_BATCH_WHOLE;
+                                                                                              : GENIE_BATCH_WHOLE;
 }
 
 static int norm(const operand_t *operand) {

@@ -1,5 +1,5 @@
-// Whether an entry can run a batch in parts, proved by data flow: which axis of every value is made of one block an item
-// of the batch, blocks that follow from the same blocks of what is read.
+// Whether an entry can run a batch in parts, proved by data flow: which axis of every value is made of one block an
+// item of the batch, blocks that follow from the same blocks of what is read.
 //
 // A value is *split* along an axis whose size is the batch times a run: block i, `run` long, follows from item i of the
 // inputs. Other values are *whole*: they follow from weights, constants and inputs that have no batch, and are computed

@@ -103,8 +103,7 @@ static bool is_split(const unroll_t *unroll, MlirOperation op) {
 // Outputs are joined where the last of them is made.
 static genie_status_t join_outputs(unroll_t *unroll) {
   MlirValue *parts;
-  GENIE_RETURN_IF_ERROR(
-      genie_arena_allocate(&unroll->arena, (size_t)unroll->count, sizeof(*parts), (void **)&parts));
+  GENIE_RETURN_IF_ERROR(genie_arena_allocate(&unroll->arena, (size_t)unroll->count, sizeof(*parts), (void **)&parts));
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(unroll->terminator); ++i) {
     const MlirValue output = mlirOperationGetOperand(unroll->terminator, i);
     if (part_of(unroll, output, 0) == NULL) {
@@ -117,8 +116,7 @@ static genie_status_t join_outputs(unroll_t *unroll) {
     const genie_ir_attribute_t attribute = {"axis", genie_ir_i64_attr(unroll->context, axis)};
     const genie_ir_builder_t builder = genie_rewrite_before(unroll->terminator);
     MlirOperation joined;
-    GENIE_RETURN_IF_ERROR(
-        genie_ir_build(&builder, "genie.concat", (int)unroll->count, parts, 1, &attribute, &joined));
+    GENIE_RETURN_IF_ERROR(genie_ir_build(&builder, "genie.concat", (int)unroll->count, parts, 1, &attribute, &joined));
     genie_rewrite_copy_annotations(mlirOpResultGetOwner(output), joined);
     mlirOperationSetOperand(unroll->terminator, i, genie_rewrite_result(joined));
   }

@@ -1,7 +1,7 @@
 // One call of a batch as several micro-batches, so that consecutive devices work on different ones at the same time.
 //
-// The ops that a batch_split proves independent are unrolled: micro-batch after micro-batch, each over slices of what is
-// whole, and the outputs joined at the end. A place runs its list in order, so that the next place works on what the
+// The ops that a batch_split proves independent are unrolled: micro-batch after micro-batch, each over slices of what
+// is whole, and the outputs joined at the end. A place runs its list in order, so that the next place works on what the
 // one before it has finished while that goes on.
 #ifndef GENIE_PASSES_PLACE_MICRO_BATCH_H_
 #define GENIE_PASSES_PLACE_MICRO_BATCH_H_

@@ -28,8 +28,8 @@ typedef struct splitter {
 
 static genie_status_t by_origin(splitter_t *splitter, const uint32_t *device, uint32_t **out_by_origin) {
   const genie_place_problem_t *problem = &splitter->whole->problem;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(splitter->placer->arena, splitter->origin_count, sizeof(uint32_t),
-                                             (void **)out_by_origin));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(splitter->placer->arena, splitter->origin_count, sizeof(uint32_t), (void **)out_by_origin));
   memset(*out_by_origin, 0xff, splitter->origin_count * sizeof(uint32_t));
   for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
     (*out_by_origin)[genie_micro_batch_origin(problem->ops[node])] = device[node];
@@ -43,8 +43,7 @@ static genie_status_t find_pipeline(splitter_t *splitter) {
   genie_placement_t placement;
   GENIE_RETURN_IF_ERROR(genie_placer_prepare(splitter->placer, splitter->whole->function, &problem));
   genie_placer_free_ends(&problem);
-  const genie_status_t status =
-      genie_placement_solve_pipeline(&problem.placement, splitter->placer->arena, &placement);
+  const genie_status_t status = genie_placement_solve_pipeline(&problem.placement, splitter->placer->arena, &placement);
   if (status != GENIE_OK) {
     genie_status_free(status);  // no pipeline fits: the placement of one call is the only candidate
     splitter->pipeline_device = splitter->latency_device;
@@ -103,8 +102,8 @@ static genie_status_t evaluate(const splitter_t *splitter, const uint32_t *by_or
                                bool *out_is_possible) {
   genie_placement_t placement = {0};
   const genie_placement_problem_t *problem = &candidate->problem.placement;
-  GENIE_RETURN_IF_ERROR(genie_arena_allocate(splitter->placer->arena, problem->node_count, sizeof(uint32_t),
-                                             (void **)&placement.device));
+  GENIE_RETURN_IF_ERROR(
+      genie_arena_allocate(splitter->placer->arena, problem->node_count, sizeof(uint32_t), (void **)&placement.device));
   spread(splitter, &candidate->problem, by_origin_device, placement.device);
   const genie_status_t status =
       genie_placement_evaluate(problem, placement.device, splitter->placer->arena, &placement.cost);
@@ -209,8 +208,8 @@ static genie_status_t choose(splitter_t *splitter, genie_placed_t *whole) {
   if (!splitter->placer->is_throughput) {
     GENIE_RETURN_IF_ERROR(improve(splitter));
   }
-  const bool is_worth_it = kLeastGain * (double)splitter->best.placement.cost.latency_ns <=
-                           (double)whole->placement.cost.latency_ns;
+  const bool is_worth_it =
+      kLeastGain * (double)splitter->best.placement.cost.latency_ns <= (double)whole->placement.cost.latency_ns;
   return is_worth_it || wanted > 1 ? take(splitter, whole) : GENIE_OK;
 }
 
@@ -222,8 +221,9 @@ genie_status_t genie_placer_split_batch(const genie_placer_t *placer, genie_plac
   genie_status_t status = genie_batch_split_init(whole->function, &split);
   splitter_t splitter = {.placer = placer, .whole = whole, .batch = split.batch};
   if (status == GENIE_OK && split.batch == 1 && placer->micro_batches > 1) {
-    status = genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--micro-batches=%" PRId64 ": the batch cannot be split: %s",
-                               placer->micro_batches, split.obstacle);
+    status =
+        genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "--micro-batches=%" PRId64 ": the batch cannot be split: %s",
+                          placer->micro_batches, split.obstacle);
   }
   genie_batch_split_deinit(&split);
   if (status != GENIE_OK || splitter.batch == 1) {

@@ -2,7 +2,8 @@
 //
 // Segments between cuts run one after another, so the bound adds up over them, by the device of each cut. Within a
 // segment it is the larger of two relaxations: the longest path when every node and every transfer has all it needs to
-// itself, each reader's best device for its producer; and the work of the segment shared as evenly as one may divide it.
+// itself, each reader's best device for its producer; and the work of the segment shared as evenly as one may divide
+// it.
 #include <string.h>
 
 #include "passes/place/placement_model.h"
@@ -120,8 +121,7 @@ static void extend(const paths_t *paths, uint32_t first, uint32_t last, int64_t 
   for (uint32_t d = 0; d < problem->device_count; ++d) {
     const int64_t path = paths->end_ns[(size_t)last * problem->device_count + d];
     if (path != GENIE_PLACEMENT_NEVER) {
-      const int64_t time =
-          add_ns(before_ns, max_ns(path, add_ns(work_ns, genie_placement_time(problem, last, d))));
+      const int64_t time = add_ns(before_ns, max_ns(path, add_ns(work_ns, genie_placement_time(problem, last, d))));
       after[d] = time < after[d] ? time : after[d];
     }
   }

@@ -142,6 +142,40 @@ static void put_session_links(void *context, genie_node_session_t *session) {
   pthread_mutex_unlock(&session->mutex);
 }
 
+// ---- Edges of plans ----
+
+static void put_edge(genie_metric_sink_t *sink, const genie_node_session_t *session, uint32_t transfer, bool is_sent) {
+  const genie_plan_t *plan = session->model->plan;
+  const genie_plan_transfer_t *record = &plan->transfers[transfer];
+  uint64_t bytes = 0;
+  if (!genie_share_edge_bytes(session->share, transfer, is_sent, &bytes)) {
+    return;
+  }
+  char id[32], index[16];
+  snprintf(id, sizeof(id), "%llx", (unsigned long long)session->id);
+  snprintf(index, sizeof(index), "%u", transfer);
+  const char *const labels[] = {id,
+                                index,
+                                genie_plan_string(plan, record->name),
+                                genie_plan_string(plan, plan->places[record->source_place].name),
+                                genie_plan_string(plan, plan->places[record->destination_place].name),
+                                is_sent ? "sent" : "received"};
+  genie_metric_sink_put(sink, labels, bytes);
+}
+
+static void put_session_edges(void *context, genie_node_session_t *session) {
+  for (uint32_t i = 0; i < session->model->plan->transfer_count; ++i) {
+    put_edge(context, session, i, true);
+    put_edge(context, session, i, false);
+  }
+}
+
+static void put_session_excess(void *context, genie_node_session_t *session) {
+  char id[32];
+  snprintf(id, sizeof(id), "%llx", (unsigned long long)session->id);
+  genie_metric_sink_put(context, (const char *const[]){id}, genie_share_excess_bytes(session->share));
+}
+
 static bool is_of_links(genie_metric_family_t family) {
   return family == GENIE_METRIC_FAMILY_LINK_BYTES || family == GENIE_METRIC_FAMILY_LINK_MESSAGES ||
          family == GENIE_METRIC_FAMILY_LINK_BUSY || family == GENIE_METRIC_FAMILY_LINK_RATE ||
@@ -155,6 +189,10 @@ static void collect(void *self, genie_metrics_t *metrics, genie_metric_family_t 
     set_values(node, metrics);
   } else if (is_of_links(family)) {
     genie_session_table_visit(node->sessions, put_session_links, &links);
+  } else if (family == GENIE_METRIC_FAMILY_EDGE_BYTES) {
+    genie_session_table_visit(node->sessions, put_session_edges, sink);
+  } else if (family == GENIE_METRIC_FAMILY_EXCESS_BYTES) {
+    genie_session_table_visit(node->sessions, put_session_excess, sink);
   }
 }
 

@@ -26,6 +26,7 @@ struct genie_peer_link {
   pthread_t thread;
   bool has_thread;
   atomic_bool is_closing;
+  atomic_uint_least64_t arrived_bytes;
 };
 
 // ---- Receiving ----
@@ -54,6 +55,7 @@ static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, s
   const genie_mailbox_source_t source = {.self = link->channel, .fill = fill_from_channel};
   const uint64_t begin_ns = genie_trace_now_ns(link->trace);
   GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source));
+  atomic_fetch_add_explicit(&link->arrived_bytes, payload_bytes, memory_order_relaxed);
   genie_trace_add(link->trace, GENIE_TRACE_RECORD_ARRIVED, tensor.transfer, tensor.call_id, payload_bytes, begin_ns);
   return GENIE_OK;
 }
@@ -231,6 +233,10 @@ void genie_peer_link_cancel(genie_peer_link_t *link, uint64_t call, genie_status
   genie_status_free(genie_channel_send(link->channel,
                                        &(genie_message_t){.header = &cancel, .header_bytes = sizeof(cancel)},
                                        genie_deadline_after_ns(GENIE_LIVENESS_INTERVAL_NS)));
+}
+
+uint64_t genie_peer_link_arrived_bytes(const genie_peer_link_t *link) {
+  return atomic_load_explicit(&link->arrived_bytes, memory_order_relaxed);
 }
 
 void genie_peer_link_get_stats(genie_peer_link_t *link, genie_channel_stats_t *out_stats) {

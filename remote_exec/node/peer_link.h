@@ -41,6 +41,9 @@ genie_status_t genie_peer_link_send(genie_peer_link_t *link, uint64_t call, uint
 // Tells the peer that a call cannot finish. What cannot be told at once is not: the peer then sees its deadline.
 void genie_peer_link_cancel(genie_peer_link_t *link, uint64_t call, genie_status_code_t code);
 
+// Bytes of tensors that the node sent.
+uint64_t genie_peer_link_arrived_bytes(const genie_peer_link_t *link);
+
 void genie_peer_link_get_stats(genie_peer_link_t *link, genie_channel_stats_t *out_stats);
 
 #endif  // GENIE_REMOTE_EXEC_NODE_PEER_LINK_H_

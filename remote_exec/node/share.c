@@ -380,6 +380,34 @@ genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint
   return genie_status_make(GENIE_STATUS_NOT_FOUND, "no place here sends or receives transfer %u", transfer);
 }
 
+bool genie_share_edge_bytes(const genie_share_t *share, uint32_t transfer, bool is_sent, uint64_t *out_bytes) {
+  const genie_plan_transfer_t *record = &share->model->plan->transfers[transfer];
+  const uint32_t place = is_sent ? record->source_place : record->destination_place;
+  for (uint32_t i = 0; i < share->hosted_count; ++i) {
+    if (share->hosted[i].place == place) {
+      *out_bytes = genie_place_program_total_bytes(share->hosted[i].program, transfer);
+      return true;
+    }
+  }
+  return false;
+}
+
+uint64_t genie_share_excess_bytes(genie_share_t *share) {
+  const genie_plan_t *plan = share->model->plan;
+  uint64_t arrived = 0, planned = 0, bytes = 0;
+  for (uint32_t i = 0; i < plan->transfer_count; ++i) {
+    if (!share->is_ours[plan->transfers[i].source_place] && genie_share_edge_bytes(share, i, false, &bytes)) {
+      planned += bytes;
+    }
+  }
+  pthread_mutex_lock(&share->mutex);
+  for (uint32_t i = 0; i < share->link_count; ++i) {
+    arrived += genie_peer_link_arrived_bytes(share->links[i]);
+  }
+  pthread_mutex_unlock(&share->mutex);
+  return arrived > planned ? arrived - planned : 0;
+}
+
 genie_status_t genie_share_find_state(const genie_share_t *share, const char *name, genie_place_program_t **out_program,
                                       uint64_t *out_bytes) {
   uint32_t index = 0;

@@ -144,6 +144,14 @@ genie_status_t genie_share_reset_states(genie_share_t *share) GENIE_MUST_USE;
 genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint64_t *out_last_bytes,
                                    uint64_t *out_total_bytes) GENIE_MUST_USE;
 
+// What a hosted place sent, or received, along a transfer in all runs that it finished; false when none does. Also
+// while calls run.
+bool genie_share_edge_bytes(const genie_share_t *share, uint32_t transfer, bool is_sent, uint64_t *out_bytes);
+
+// How many bytes of tensors arrived from other nodes, less what the plan says of the calls that took them: 0 between
+// calls, unless calls failed.
+uint64_t genie_share_excess_bytes(genie_share_t *share);
+
 // Channel figures of the attached peer `index`; false when there are not so many. `out_name` is borrowed.
 bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **out_name,
                             genie_channel_stats_t *out_stats);

@@ -361,5 +361,5 @@ uint64_t genie_place_program_transfer_bytes(const genie_place_program_t *program
 }
 
 uint64_t genie_place_program_total_bytes(const genie_place_program_t *program, uint32_t transfer) {
-  return program->transfers[transfer].total_bytes;
+  return __atomic_load_n(&program->transfers[transfer].total_bytes, __ATOMIC_RELAXED);
 }

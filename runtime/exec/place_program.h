@@ -95,7 +95,7 @@ void genie_place_program_get_stats(const genie_place_program_t *program, genie_s
 // Payload bytes of transfer `transfer` that this place sent or received in the last run of its entry.
 uint64_t genie_place_program_transfer_bytes(const genie_place_program_t *program, uint32_t transfer);
 
-// And in all runs.
+// And in all runs; also while one goes on.
 uint64_t genie_place_program_total_bytes(const genie_place_program_t *program, uint32_t transfer);
 
 #endif  // GENIE_RUNTIME_EXEC_PLACE_PROGRAM_H_

@@ -210,7 +210,9 @@ static void sum_transfers(const genie_program_t *program) {
   for (uint32_t i = 0; i < program->step_count; ++i) {
     const genie_step_t *step = &program->steps[i];
     if (step->kind == GENIE_STEP_RECEIVE || (step->kind == GENIE_STEP_SEND && program->place != GENIE_PLAN_NONE)) {
-      program->transfers[step->message.transfer].total_bytes += (uint64_t)step->message.size_bytes;
+      // Metrics read it while calls run.
+      uint64_t *total = &program->transfers[step->message.transfer].total_bytes;
+      __atomic_store_n(total, *total + (uint64_t)step->message.size_bytes, __ATOMIC_RELAXED);
     }
   }
 }

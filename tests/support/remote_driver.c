@@ -7,6 +7,7 @@
 //   CANCELLED late COUNT       submits COUNT calls that have a nanosecond: each ends, with its result or
 //   DEADLINE_EXCEEDED reconnect COUNT  runs until the node is lost, then reconnects until that works, and runs COUNT
 //   times more
+//   hold COUNT       runs COUNT times, says so, and keeps the session until its input ends
 //   rate COUNT       COUNT runs one after the other, then as many with calls in flight; prints both rates
 //   retry COUNT      keeps calls in flight that may be repeated, COUNT in all: none fails, each has its own result
 // The plan's first entry has static shapes. Inputs are f32, or zeros.
@@ -290,6 +291,19 @@ static void drive_retry(driver_t *driver, int count) {
   printf("done\n");
 }
 
+// ---- hold ----
+
+static void drive_hold(const driver_t *driver, int count) {
+  genie_session_t *session = open_session(driver);
+  for (int i = 0; i < count; ++i) {
+    run_once(driver, session);
+  }
+  printf("held\n");
+  fflush(stdout);
+  (void)getchar();
+  genie_session_destroy(session);
+}
+
 // ---- rate ----
 
 static double seconds_now(void) {
@@ -343,6 +357,8 @@ int main(int argc, char **argv) {
     drive_pipeline(&driver, count);
   } else if (strcmp(mode, "chain") == 0) {
     drive_chain(&driver, count);
+  } else if (strcmp(mode, "hold") == 0) {
+    drive_hold(&driver, count);
   } else if (strcmp(mode, "rate") == 0) {
     drive_rate(&driver, count);
   } else if (strcmp(mode, "retry") == 0) {

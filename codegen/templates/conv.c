@@ -190,6 +190,18 @@ GENIE_INLINE void pack_tap_rows(real_t *panel, i64 height, i64 rows, i64 channel
   }
 }
 
+// Elements index, index + step .. index + 3 * step, and reads none beyond: steps of 1 and 2 are vectors.
+GENIE_INLINE real4_t load_4_apart(const void *line, int dtype, i64 index, i64 step) {
+  if (step == 1) {
+    return load_4(line, dtype, index);
+  }
+  if (step == 2) {
+    return __builtin_shufflevector(load_4(line, dtype, index), load_4(line, dtype, index + 3), 0, 2, 5, 7);
+  }
+  return (real4_t){load_1(line, dtype, index), load_1(line, dtype, index + step), load_1(line, dtype, index + 2 * step),
+                   load_1(line, dtype, index + 3 * step)};
+}
+
 // One tap of a tile of any strides, channel by channel; the rows of a run lie `step` elements apart.
 GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels_t *tile, i64 channels,
                                     const char *base, int dtype, const i64 offsets[TILE_ROWS], i64 channel_stride,
@@ -197,8 +209,12 @@ GENIE_INLINE void pack_tap_channels(real_t *panel, i64 height, const tile_pixels
   if (tile->is_run) {
     for (i64 channel = 0; channel < channels; ++channel) {
       const char *line = base + (offsets[0] + channel * channel_stride) * storage_bytes(dtype);
-      GENIE_VECTORIZE
-      for (i64 row = 0; row < TILE_ROWS; ++row) {
+      GENIE_UNROLL
+      for (i64 row = 0; row + 4 <= TILE_ROWS; row += 4) {
+        *(real4_t *)(panel + channel * TILE_ROWS + row) = load_4_apart(line, dtype, row * step, step);
+      }
+      GENIE_UNROLL
+      for (i64 row = TILE_ROWS / 4 * 4; row < TILE_ROWS; ++row) {
         panel[channel * TILE_ROWS + row] = load_1(line, dtype, row * step);
       }
     }

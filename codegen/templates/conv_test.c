@@ -302,6 +302,23 @@ static void images_of_either_order(void **state) {
   }
 }
 
+// Whole tiles of neighbours in one row, at steps of one, two and three elements.
+static void rows_that_hold_whole_tiles(void **state) {
+  (void)state;
+  for (i64 stride = 1; stride <= 3; ++stride) {
+    for (int dtype = 0; dtype < 2; ++dtype) {
+      check((shape_t){1,
+                      1,
+                      3,
+                      18,
+                      {1, 5, 40 * stride + 2},
+                      FLAT(3, stride, stride % 2, 1),
+                      .is_packed = true,
+                      .dtype = dtype == 0 ? REAL_DTYPE : GENIE_DTYPE_BF16});
+    }
+  }
+}
+
 static void groups_take_their_own_channels(void **state) {
   (void)state;
   for (int form = 0; form < 4; ++form) {
@@ -390,6 +407,7 @@ int main(void) {
       cmocka_unit_test(images_of_either_order_with_edges),
 #else
       cmocka_unit_test(images_of_either_order),
+      cmocka_unit_test(rows_that_hold_whole_tiles),
       cmocka_unit_test(groups_take_their_own_channels),
       cmocka_unit_test(one_and_three_dimensions),
       cmocka_unit_test(transposed),

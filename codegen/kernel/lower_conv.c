@@ -16,6 +16,8 @@ enum {
   SMALL_WEIGHT_BYTES = 512 << 10,  // stays in the L2 cache beside the rows of a task
   SMALL_BLOCK_BYTES = 320 << 10,
   TILE_ROWS = 12,
+  PANEL_BYTES = 128,  // width of a panel of weights
+  FEW_TASKS = 8,
   GPU_TILE = 64,                 // pixels and channels of a block: templates/cuda
   FILTER_BLOCK_BYTES = 1 << 20,  // minimal filtering: the transformed input of a task, at most
   FILTER_LEAST_TASKS = 8,
@@ -205,6 +207,16 @@ static bool is_plain_product(const genie_lowering_t *lowering, const conv_t *c, 
   return c->groups == 1 && !c->is_transposed;
 }
 
+// Few tasks are cut by single panels, so that threads get equal shares; the rows of a thread's tasks are packed once
+// all the same.
+static void cut_few_tasks(int64_t batch, int64_t m, const conv_t *c, int64_t element_bytes, genie_gemm_block_t *block) {
+  const int64_t row_blocks = (m + block->rows - 1) / block->rows;
+  const int64_t tasks = batch * row_blocks * ((c->n + block->columns - 1) / block->columns);
+  if (tasks < FEW_TASKS) {
+    block->columns = PANEL_BYTES / element_bytes;
+  }
+}
+
 // The store of gemm: (image, pixel, channel), while the result is [image, channel, pixels..].
 static genie_status_t define_product_store(genie_lowering_t *lowering, const conv_t *c) {
   const int arg_dims[] = {1, c->spatial, 1};
@@ -237,8 +249,9 @@ static genie_status_t lower_product(genie_lowering_t *lowering, const conv_t *c,
   MlirAffineExpr n = genie_dim_constant(lowering->context, c->n),
                  k = genie_dim_constant(lowering->context, c->channels);
   MlirAffineExpr zero = genie_dim_constant(lowering->context, 0);
-  const genie_gemm_block_t block = genie_gemm_block_choose(
-      genie_lower_maximum(lowering, images), genie_lower_maximum(lowering, pixels), c->n, c->channels, element_bytes);
+  const int64_t image_count = genie_lower_maximum(lowering, images), m = genie_lower_maximum(lowering, pixels);
+  genie_gemm_block_t block = genie_gemm_block_choose(image_count, m, c->n, c->channels, element_bytes);
+  cut_few_tasks(image_count, m, c, element_bytes, &block);
   const int one = 1;
   const genie_lower_space_t batch = genie_operand_space(1, &images, 1, &one);
   if (lowering->target->is_cuda) {

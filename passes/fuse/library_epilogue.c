@@ -4,7 +4,7 @@
 
 #include "ir/device_kind.h"
 
-enum { MOST_STREAMED_ROWS = 8, LEAST_WORK = 1 << 20 };  // as in codegen/kernel/lower_gemm.c
+enum { MOST_STREAMED_ROWS = 8, LEAST_WORK = 1 << 20, LEAST_DEPTH = 32 };  // as in codegen/kernel/lower_gemm.c
 
 static double most(MlirOperation op, MlirAffineExpr dim) {
   MlirOperation function = op;
@@ -27,8 +27,9 @@ static bool is_large_product(MlirOperation op) {
     rows *= is_row ? most(op, result.dims[d]) : 1;
     work *= most(op, result.dims[d]);
   }
-  work *= most(op, a.dims[a.rank - 1]);
-  return a.dtype == b.dtype && rows > MOST_STREAMED_ROWS && work >= LEAST_WORK;
+  const double depth = most(op, a.dims[a.rank - 1]);
+  work *= depth;
+  return depth >= LEAST_DEPTH && a.dtype == b.dtype && rows > MOST_STREAMED_ROWS && work >= LEAST_WORK;
 }
 
 static bool is_library_conv(MlirOperation op) {

@@ -134,6 +134,31 @@ def test_a_cache_is_written_as_in_eager(emulator, geniec, tmp_path):
         assert parity.difference(left, right) < 0.01
 
 
+class Bags(torch.nn.Module):
+    """Tables that are looked up by the rows of one tensor, in another order."""
+
+    def __init__(self, mode):
+        super().__init__()
+        self.tables = torch.nn.ModuleList(torch.nn.EmbeddingBag(19, 12, mode=mode) for _ in range(3))
+
+    def forward(self, indices, offsets):
+        return torch.stack([self.tables[i](indices[i], offsets) for i in (2, 0, 1)], 1)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_several_tables_are_one_kernel(mode, emulator, geniec, tmp_path):
+    torch.manual_seed(0)
+    module, inputs = Bags(mode), (torch.randint(0, 19, (3, 23)), torch.tensor([0, 4, 4, 9, 20]))
+    archive, plan = archives.of_module(tmp_path, module, inputs), tmp_path / "bags.gplan"
+    text = geniec(archive.path, "--target", "cuda:emulated", "--emit", "fuse").stdout
+    assert text.count("genie.embedding_bag ") == 1
+    assert geniec(archive.path, "--target", "cuda:emulated", "-o", plan).returncode == 0
+    session = runtime.Session(runtime.Model(plan), threads=2)
+    given, _ = archive.load_call()
+    actual = session.run([given[info.name] for info in session.model.inputs()])
+    parity.assert_equal(actual, [module(*inputs).detach()])
+
+
 @pytest.mark.parametrize("name", NARROW)
 def test_attention_on_tensor_cores_equals_eager(name, emulator, geniec, tmp_path):
     function, shapes, mask = NARROW[name]

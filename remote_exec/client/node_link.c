@@ -94,6 +94,7 @@ static genie_status_t serve(genie_node_link_t *link) {
                                  genie_liveness_deadline(&liveness), &prefix, &header_bytes, &payload_bytes);
     if (genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED) {
       genie_status_free(status);
+      genie_liveness_forgive(&liveness);
     } else {
       GENIE_RETURN_IF_ERROR(status);
       GENIE_RETURN_IF_ERROR(take_message(link, &prefix, header_bytes, payload_bytes));

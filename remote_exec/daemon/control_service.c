@@ -425,13 +425,26 @@ static genie_status_t take_control(genie_control_t *control, const genie_wire_co
   }
 }
 
+// A client that is silent is lost, unless it is this side that did not listen.
+static genie_status_t receive_message(genie_control_t *control, genie_wire_prefix_t *prefix, size_t *header_bytes,
+                                      uint64_t *payload_bytes) {
+  for (;;) {
+    const genie_deadline_ns_t deadline = genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS);
+    const genie_status_t status =
+        genie_connection_receive(control->channel, GENIE_WIRE_FROM_CLIENT, GENIE_WIRE_ROLE_CONTROL, control->header,
+                                 deadline, prefix, header_bytes, payload_bytes);
+    if (genie_status_code(status) != GENIE_STATUS_DEADLINE_EXCEEDED || !genie_liveness_has_overslept(deadline)) {
+      return status;
+    }
+    genie_status_free(status);
+  }
+}
+
 static genie_status_t take_message(genie_control_t *control) {
   genie_wire_prefix_t prefix;
   size_t header_bytes = 0;
   uint64_t payload_bytes = 0;
-  GENIE_RETURN_IF_ERROR(genie_connection_receive(control->channel, GENIE_WIRE_FROM_CLIENT, GENIE_WIRE_ROLE_CONTROL,
-                                                 control->header, genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS),
-                                                 &prefix, &header_bytes, &payload_bytes));
+  GENIE_RETURN_IF_ERROR(receive_message(control, &prefix, &header_bytes, &payload_bytes));
   if (prefix.kind == GENIE_WIRE_HEARTBEAT) {
     return GENIE_OK;
   }

@@ -5,6 +5,9 @@
 // The slowest link that large messages still cross: 1 MB/s.
 enum { kSlowestNsPerByte = 1000 };
 
+// A wait ends later than its deadline by less than this on a machine that has time for us.
+static const uint64_t kLateNs = 100 * 1000000;
+
 void genie_liveness_start(genie_liveness_t *liveness) {
   *liveness = (genie_liveness_t){.next_beat = genie_deadline_after_ns(GENIE_LIVENESS_INTERVAL_NS),
                                  .lost_at = genie_deadline_after_ns(GENIE_LIVENESS_LIMIT_NS)};
@@ -16,6 +19,19 @@ void genie_liveness_note(genie_liveness_t *liveness) {
 
 genie_deadline_ns_t genie_liveness_deadline(const genie_liveness_t *liveness) {
   return liveness->next_beat < liveness->lost_at ? liveness->next_beat : liveness->lost_at;
+}
+
+static uint64_t lateness(genie_deadline_ns_t deadline) {
+  const uint64_t now = genie_deadline_clock_ns();
+  return now > deadline && now - deadline > kLateNs ? now - deadline : 0;
+}
+
+bool genie_liveness_has_overslept(genie_deadline_ns_t deadline) {
+  return lateness(deadline) > 0;
+}
+
+void genie_liveness_forgive(genie_liveness_t *liveness) {
+  liveness->lost_at += lateness(genie_liveness_deadline(liveness));
 }
 
 genie_status_t genie_liveness_tick(genie_liveness_t *liveness, genie_channel_t *channel) {

@@ -24,6 +24,13 @@ void genie_liveness_note(genie_liveness_t *liveness);
 // Until when to wait for the peer.
 genie_deadline_ns_t genie_liveness_deadline(const genie_liveness_t *liveness);
 
+// After a wait that met its deadline, before the tick: time by which this thread woke late, because the machine is busy
+// or the process was stopped, does not count against the peer, whose messages may lie there.
+void genie_liveness_forgive(genie_liveness_t *liveness);
+
+// Whether a wait until `deadline` ended so late that this side was not there.
+bool genie_liveness_has_overslept(genie_deadline_ns_t deadline);
+
 // After a wait that met its deadline: sends a heartbeat when one is due. UNAVAILABLE: the peer is lost.
 genie_status_t genie_liveness_tick(genie_liveness_t *liveness, genie_channel_t *channel) GENIE_MUST_USE;
 

@@ -96,6 +96,7 @@ static genie_status_t serve(genie_peer_link_t *link) {
         link->channel, header, sizeof(header), genie_liveness_deadline(&liveness), &header_bytes, &payload_bytes);
     if (genie_status_code(status) == GENIE_STATUS_DEADLINE_EXCEEDED) {
       genie_status_free(status);
+      genie_liveness_forgive(&liveness);
       GENIE_RETURN_IF_ERROR(genie_liveness_tick(&liveness, link->channel));
       continue;
     }

@@ -4,6 +4,7 @@ import os
 import tempfile
 import pathlib
 import re
+import resource
 import subprocess
 import time
 
@@ -34,7 +35,8 @@ def split_plan(geniec, pool):
 
 
 def start_bench(pool, plan, *arguments, seconds=30):
-    command = pool.command("bench", plan, *arguments, *small_plans.inputs(), "--seconds", str(seconds))
+    given = () if "--input" in arguments else small_plans.inputs()
+    command = pool.command("bench", plan, *arguments, *given, "--seconds", str(seconds))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -96,6 +98,20 @@ def test_a_lost_node_is_named_in_time_and_others_go_on(fault, pool, plan, split_
     assert done.returncode == 0, done.stderr
 
 
+def test_nobody_is_lost_while_the_whole_machine_stands_still(pool, split_plan):
+    """Time in which a side could not listen does not count against the other: heartbeats lie there when it goes on."""
+    both = start_bench(pool, split_plan, *ON_NODE1, "--place", "local:cpu1=node2:cpu0", seconds=9)
+    wait_for_calls(pool["node2"], pool["node2"].log().count("session ") + 1)
+    child = int(subprocess.run(["pgrep", "-P", str(both.pid)], capture_output=True, text=True).stdout or both.pid)
+    pids = [child, pool["node1"].process.pid, pool["node2"].process.pid]
+    for pid in pids:
+        os.kill(pid, 19)
+    time.sleep(4)
+    for pid in pids:
+        os.kill(pid, 18)
+    assert both.wait(timeout=60) == 0, both.stderr.read()
+
+
 def test_a_stopped_client_costs_its_own_session_only(pool, plan):
     node = pool["node1"]
     slow, other = start_bench(pool, plan, *ON_NODE1), start_bench(pool, plan, *ON_NODE1, seconds=5)
@@ -153,6 +169,23 @@ def test_more_memory_than_a_node_grants_is_refused(geniec, pool):
     done = pool.genie("run", little, *onto, *small_plans.inputs(64))
     assert done.returncode == 0, done.stderr
     assert node.process.poll() is None
+
+
+def test_a_node_that_gets_no_memory_refuses_and_lives(geniec, pool):
+    """What the system refuses, in spite of the limits that were set, ends the session that asked and nothing else."""
+    node = pool.add("cramped")
+    onto = ("--place", "local:cpu0=cramped:cpu0")
+    large, little = small_plans.compile_plan(geniec, pool.folder, size=4608), small_plans.compile_plan(geniec, pool.folder, size=64)
+    with start_bench(pool, little, *onto, *small_plans.inputs(64), seconds=8) as other:
+        wait_for_calls(node)
+        resource.prlimit(node.process.pid, resource.RLIMIT_AS, (node.status("VmSize") * 1024 + (48 << 20),) * 2)
+        done = pool.genie("run", large, *onto, *small_plans.inputs(4608))
+        assert done.returncode == 1 and "cramped" in done.stderr and "memory" in done.stderr.splitlines()[-1], done.stderr
+        assert other.wait(timeout=60) == 0, other.stderr.read()
+    done = pool.genie("run", little, *onto, *small_plans.inputs(64))
+    assert done.returncode == 0, done.stderr
+    assert node.end() == 0
+    del pool.nodes["cramped"]
 
 
 def test_a_full_disk_costs_only_the_cache(pool, plan, tmp_path):

@@ -5,6 +5,7 @@
 #include "compiler/explain_placement.h"
 #include "ir/place.h"
 #include "passes/cost/cost_model.h"
+#include "passes/graph/pointer_map.h"
 
 enum { TEXT_BYTES = 256, PLACE_BYTES = 96 };
 
@@ -20,6 +21,7 @@ typedef struct edge {
 typedef struct place_sums {
   int kernel_count;
   double weight_bytes;
+  genie_pointer_map_t weights;  // that are counted
   double compute_ns;
 } place_sums_t;
 
@@ -192,14 +194,26 @@ static void add_outputs(explanation_t *explanation, MlirOperation function, Mlir
 
 //===-- Places ----------------------------------------------------------------------------------------------------===//
 
-static void sum_kernel(explanation_t *explanation, MlirOperation op) {
-  place_sums_t *sums = &explanation->places[genie_ir_place(op)];
-  ++sums->kernel_count;
-  sums->weight_bytes += genie_cost_work_of(op).weight_bytes;
-  sums->compute_ns += genie_ir_has(op, "genie.cost_ns") ? (double)genie_ir_i64(op, "genie.cost_ns") : 0;
+// A weight is at a place once, however many kernels read it.
+static genie_status_t sum_weights(place_sums_t *sums, MlirOperation function, MlirOperation op) {
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
+    const MlirValue operand = mlirOperationGetOperand(op, i);
+    if (genie_ir_is_compile_time(operand) && genie_pointer_map_get(&sums->weights, operand.ptr) < 0) {
+      sums->weight_bytes += genie_value_maximum_bytes(function, operand);
+      GENIE_RETURN_IF_ERROR(genie_pointer_map_set(&sums->weights, operand.ptr, 1));
+    }
+  }
+  return GENIE_OK;
 }
 
-static void sum_kernels(explanation_t *explanation) {
+static genie_status_t sum_kernel(explanation_t *explanation, MlirOperation function, MlirOperation op) {
+  place_sums_t *sums = &explanation->places[genie_ir_place(op)];
+  ++sums->kernel_count;
+  sums->compute_ns += genie_ir_has(op, "genie.cost_ns") ? (double)genie_ir_i64(op, "genie.cost_ns") : 0;
+  return sum_weights(sums, function, op);
+}
+
+static genie_status_t sum_kernels(explanation_t *explanation) {
   MlirOperation function = mlirBlockGetFirstOperation(mlirModuleGetBody(explanation->module));
   for (; !mlirOperationIsNull(function); function = mlirOperationGetNextInBlock(function)) {
     if (!genie_op_is(function, "func.func")) {
@@ -209,10 +223,11 @@ static void sum_kernels(explanation_t *explanation) {
     for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
          op = mlirOperationGetNextInBlock(op)) {
       if (genie_op_is(op, "genie.kernel")) {
-        sum_kernel(explanation, op);
+        GENIE_RETURN_IF_ERROR(sum_kernel(explanation, function, op));
       }
     }
   }
+  return GENIE_OK;
 }
 
 static void print_places(const explanation_t *explanation, json_t *report) {
@@ -279,7 +294,14 @@ static void explain_entry(explanation_t *explanation, MlirOperation function, js
 // `report` and `entries` take what is said as JSON, without it the text goes to `out`.
 static genie_status_t explain(explanation_t *explanation, json_t *report, json_t *entries) {
   GENIE_RETURN_IF_ERROR(genie_cost_machine_read(explanation->module, &explanation->machine));
-  sum_kernels(explanation);
+  for (int i = 0; i < GENIE_IR_MAX_PLACES; ++i) {
+    genie_pointer_map_init(&explanation->places[i].weights);
+  }
+  const genie_status_t summed = sum_kernels(explanation);
+  for (int i = 0; i < GENIE_IR_MAX_PLACES; ++i) {
+    genie_pointer_map_deinit(&explanation->places[i].weights);
+  }
+  GENIE_RETURN_IF_ERROR(summed);
   print_places(explanation, report);
   MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(explanation->module));
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op)) {

@@ -196,6 +196,9 @@ def test_a_large_value_goes_in_pieces(geniec, genie_tool, tmp_path):
     inputs, expected = archive.load_call()
     plan = compile_to(geniec, tmp_path, archive.path, "--place", "near*=local:cpu0", "--place", "far*=far:cpu0")
     assert [name for name in ("[0:512]", "[512:1025]") if any(name in line for line in transfers_of(genie_tool, plan))] == ["[0:512]", "[512:1025]"]
+    done = geniec(archive.path, "-o", plan, "--place", "near*=local:cpu0", "--place", "far*=far:cpu0", "--explain=json")
+    weights = {place["name"]: place["weight_bytes"] for place in json.loads(done.stdout)["explain"]["places"]}
+    assert weights["local:cpu0"] == 4 * (512 * 32 + 512 + 512 * 512 + 512)  # each once, however many pieces read it
     session = runtime.Session(runtime.Model(plan))
     parity.assert_equal(run_by_session(session, inputs), expected)
     assert sum(edge["last_bytes"] for edge in session.traffic() if edge["source"] == "local:cpu0" and edge["destination"]) == 1025 * 512 * 4

@@ -58,6 +58,9 @@ typedef struct genie_ucx_channel {
 genie_status_t genie_ucx_channel_create(genie_ucx_fabric_t *fabric, const genie_channel_peer_t *peer,
                                         genie_allocator_t allocator, genie_ucx_channel_t **out_channel) GENIE_MUST_USE;
 
+// Makes the worker and what it wakes by; called by create.
+genie_status_t genie_ucx_channel_create_worker(genie_ucx_channel_t *channel) GENIE_MUST_USE;
+
 // Connects the endpoint to the peer's worker, whose address came over the authenticated control channel.
 genie_status_t genie_ucx_channel_connect(genie_ucx_channel_t *channel, const void *address) GENIE_MUST_USE;
 

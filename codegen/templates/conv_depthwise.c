@@ -6,36 +6,12 @@
 // are pixels of a row, whose sums are in scratch.
 //
 // scratch: sums [pixels of an output row]
+#include "codegen/templates/depthwise_hooks.h"
 #include "codegen/templates/lanes.h"
 
 enum { DEPTHWISE_PIXELS = GENIE_VECTOR_BYTES == 64 ? 7 : 4 };
 
 i64 genie_channels(const frame_t *frame);
-i64 genie_x_size0(const frame_t *frame);
-i64 genie_x_size1(const frame_t *frame);
-i64 genie_y_size0(const frame_t *frame);
-i64 genie_y_size1(const frame_t *frame);
-i64 genie_kernel_size0(const frame_t *frame);
-i64 genie_kernel_size1(const frame_t *frame);
-i64 genie_stride0(const frame_t *frame);
-i64 genie_stride1(const frame_t *frame);
-i64 genie_padding0(const frame_t *frame);
-i64 genie_padding1(const frame_t *frame);
-i64 genie_dilation0(const frame_t *frame);
-i64 genie_dilation1(const frame_t *frame);
-// Element [image][channel 0][0, 0], and strides in elements.
-const void *genie_x(const frame_t *frame, i64 image);
-i64 genie_x_dtype(const frame_t *frame);
-i64 genie_x_channel_stride(const frame_t *frame);
-i64 genie_x_stride0(const frame_t *frame);
-i64 genie_x_stride1(const frame_t *frame);
-const void *genie_weight(const frame_t *frame);
-i64 genie_weight_dtype(const frame_t *frame);
-i64 genie_weight_tap_stride(const frame_t *frame);
-i64 genie_weight_channel_stride(const frame_t *frame);  // 1 where the image is channels-last
-i64 genie_has_bias(const frame_t *frame);
-real_t genie_bias(const frame_t *frame, i64 channel);
-void genie_store(const frame_t *frame, i64 image, i64 channel, i64 pixel, real_t sum);
 
 // Sums of `pixels` outputs from column `j` of row `i` on, for channels [channel, channel + lanes).
 GENIE_INLINE void strip(const frame_t *frame, const char *x, i64 i, i64 j, const int pixels, i64 channel,

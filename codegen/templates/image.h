@@ -1,7 +1,9 @@
 // Hooks of the templates that read images, of up to three spatial dimensions, outermost first: conv, pool, upsample.
-// Include it behind the header that has frame_t. An absent dimension has size 1, stride 1, padding 0, dilation 1.
+// An absent dimension has size 1, stride 1, padding 0, dilation 1.
 #ifndef GENIE_CODEGEN_TEMPLATES_IMAGE_H_
 #define GENIE_CODEGEN_TEMPLATES_IMAGE_H_
+
+#include "codegen/templates/template.h"
 
 // Sizes of the input and the output.
 i64 genie_x_size0(const frame_t *frame);

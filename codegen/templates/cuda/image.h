@@ -3,38 +3,13 @@
 #define GENIE_CODEGEN_TEMPLATES_CUDA_IMAGE_H_
 
 #include "codegen/templates/cuda/device.h"
+#include "codegen/templates/image.h"
 #include "codegen/templates/lanes.h"
 
 i64 genie_groups(const frame_t *frame);
 i64 genie_is_transposed(const frame_t *frame);
 i64 genie_channels(const frame_t *frame);  // of the input, of a group
 i64 genie_n(const frame_t *frame);         // channels of the result, of a group
-// Spatial sizes, outermost first; absent dimensions have size 1.
-i64 genie_x_size0(const frame_t *frame);
-i64 genie_x_size1(const frame_t *frame);
-i64 genie_x_size2(const frame_t *frame);
-i64 genie_y_size0(const frame_t *frame);
-i64 genie_y_size1(const frame_t *frame);
-i64 genie_y_size2(const frame_t *frame);
-i64 genie_kernel_size0(const frame_t *frame);
-i64 genie_kernel_size1(const frame_t *frame);
-i64 genie_kernel_size2(const frame_t *frame);
-i64 genie_stride0(const frame_t *frame);
-i64 genie_stride1(const frame_t *frame);
-i64 genie_stride2(const frame_t *frame);
-i64 genie_padding0(const frame_t *frame);
-i64 genie_padding1(const frame_t *frame);
-i64 genie_padding2(const frame_t *frame);
-i64 genie_dilation0(const frame_t *frame);
-i64 genie_dilation1(const frame_t *frame);
-i64 genie_dilation2(const frame_t *frame);
-// Element [image][channel][0, 0, 0], and strides in elements.
-const void *genie_x(const frame_t *frame, i64 image, i64 channel);
-i64 genie_x_dtype(const frame_t *frame);
-i64 genie_x_channel_stride(const frame_t *frame);
-i64 genie_x_stride0(const frame_t *frame);
-i64 genie_x_stride1(const frame_t *frame);
-i64 genie_x_stride2(const frame_t *frame);
 // The weight of group 0, channel 0 of the result and of the input, tap 0.
 const void *genie_weight(const frame_t *frame);
 i64 genie_weight_dtype(const frame_t *frame);

@@ -48,6 +48,12 @@ def _decoder(name):
         "olmo2": lambda: t.Olmo2Config(num_key_value_heads=2, **SHAPE, **inner, **tokens),
         "olmoe": lambda: t.OlmoeConfig(num_key_value_heads=2, num_experts=4, num_experts_per_tok=2, **SHAPE, **inner, **tokens),
         "mamba": lambda: t.MambaConfig(vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, state_size=8, **tokens),
+        "stablelm": lambda: t.StableLmConfig(num_key_value_heads=4, **SHAPE, **inner, **tokens),
+        "cohere": lambda: t.CohereConfig(num_key_value_heads=2, **SHAPE, **inner, **tokens),
+        "starcoder2": lambda: t.Starcoder2Config(num_key_value_heads=2, **SHAPE, **inner, **tokens),
+        "phi": lambda: t.PhiConfig(**SHAPE, **inner, **tokens),
+        "mpt": lambda: t.MptConfig(vocab_size=VOCABULARY, d_model=WIDTH, n_layers=LAYERS, n_heads=HEADS, max_seq_len=64, expansion_ratio=2),
+        "gpt_bigcode": lambda: t.GPTBigCodeConfig(vocab_size=VOCABULARY, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, n_positions=64, **tokens),
         "mixtral": lambda: t.MixtralConfig(num_key_value_heads=2, num_local_experts=4, **SHAPE, **inner),
     }
     classes = {
@@ -56,6 +62,8 @@ def _decoder(name):
         "falcon": t.FalconForCausalLM, "mixtral": t.MixtralForCausalLM, "opt": t.OPTForCausalLM,
         "bloom": t.BloomForCausalLM, "gpt_neox": t.GPTNeoXForCausalLM, "qwen3": t.Qwen3ForCausalLM,
         "olmo2": t.Olmo2ForCausalLM, "olmoe": t.OlmoeForCausalLM, "mamba": t.MambaForCausalLM,
+        "stablelm": t.StableLmForCausalLM, "cohere": t.CohereForCausalLM, "starcoder2": t.Starcoder2ForCausalLM,
+        "phi": t.PhiForCausalLM, "mpt": t.MptForCausalLM, "gpt_bigcode": t.GPTBigCodeForCausalLM,
     }
     config = configs[name]()
     if name == "mixtral":
@@ -154,6 +162,22 @@ def t5():
     return _seq2seq(T5ForConditionalGeneration(config))
 
 
+def xlnet():
+    from transformers import XLNetConfig, XLNetModel
+
+    config = XLNetConfig(vocab_size=VOCABULARY, d_model=WIDTH, n_layer=LAYERS, n_head=HEADS, d_inner=2 * WIDTH)
+    return models.Case(models._seeded(_Encoder(XLNetModel(config))), (_ids(),))
+
+
+def marian():
+    from transformers import MarianConfig, MarianMTModel
+
+    sizes = {f"{side}_{key}": value for side in ("encoder", "decoder") for key, value in
+             dict(layers=LAYERS, ffn_dim=2 * WIDTH, attention_heads=HEADS).items()}
+    tokens = dict(pad_token_id=0, eos_token_id=2, decoder_start_token_id=0)
+    return _seq2seq(MarianMTModel(MarianConfig(vocab_size=VOCABULARY, d_model=WIDTH, max_position_embeddings=64, **sizes, **tokens)))
+
+
 def bart():
     from transformers import BartConfig, BartForConditionalGeneration
 
@@ -209,6 +233,14 @@ def segformer():
     config = SegformerConfig(depths=[2, 2, 2, 2], hidden_sizes=[16, 32, 48, 64], decoder_hidden_size=32, num_labels=5,
                              num_attention_heads=[1, 2, 3, 4])
     return _case(SegformerForSemanticSegmentation(config), torch.randn(1, 3, 64, 64))
+
+
+def yolos():
+    from transformers import YolosConfig, YolosForObjectDetection
+
+    config = YolosConfig(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=2 * WIDTH,
+                         image_size=[64, 64], patch_size=16, num_detection_tokens=10, use_mid_position_embeddings=False, num_labels=5)
+    return _case(_Recogniser(YolosForObjectDetection(config)), torch.randn(1, 3, 64, 64))
 
 
 class Segmenter(nn.Module):
@@ -302,6 +334,23 @@ def captioner():
     return _case(Captioner(), torch.randn(1, 3, 32, 32), _ids(1, 7))
 
 
+class _Joint(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, pixels):
+        # One mask for all patches: a mask that is not given is drawn at random.
+        return self.model(input_ids=ids, pixel_values=pixels, pixel_mask=torch.ones(pixels.shape[0], *pixels.shape[2:], dtype=torch.int64)).pooler_output
+
+
+def vilt():
+    from transformers import ViltConfig, ViltModel
+
+    config = ViltConfig(image_size=32, patch_size=8, max_position_embeddings=16, max_image_length=-1, **SHAPE, intermediate_size=2 * WIDTH)
+    return _case(_Joint(ViltModel(config)), _ids(), torch.randn(2, 3, 32, 32))
+
+
 #===-- Speech ----------------------------------------------------------------------------------------------------===#
 
 class _Transcriber(nn.Module):
@@ -350,6 +399,15 @@ def hubert():
                           conv_dim=(32,) * 4, conv_stride=(5, 4, 4, 2), conv_kernel=(10, 8, 4, 3),
                           num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, num_feat_extract_layers=4)
     return models.Case(models._seeded(_Encoder(HubertModel(config))), (torch.randn(1, 4000),))
+
+
+def unispeech():
+    from transformers import UniSpeechConfig, UniSpeechModel
+
+    config = UniSpeechConfig(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=2 * WIDTH,
+                             conv_dim=(32,) * 4, conv_stride=(5, 4, 4, 2), conv_kernel=(10, 8, 4, 3),
+                             num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, num_feat_extract_layers=4)
+    return models.Case(models._seeded(_Encoder(UniSpeechModel(config))), (torch.randn(1, 4000),))
 
 
 class _Encoder(nn.Module):
@@ -463,6 +521,47 @@ class Ncf(nn.Module):
 
 def ncf():
     return _case(Ncf(), torch.randint(0, 60, (16,)), torch.randint(0, 80, (16,)))
+
+
+class Din(nn.Module):
+    """A deep interest network: what was looked at is weighed by how it relates to the candidate."""
+
+    def __init__(self, users=60, items=80, width=16):
+        super().__init__()
+        self.users, self.items = nn.Embedding(users, width), nn.Embedding(items, width)
+        self.weigh = nn.Sequential(nn.Linear(4 * width, 32), nn.Sigmoid(), nn.Linear(32, 1))
+        self.deep = nn.Sequential(nn.Linear(3 * width, 48), nn.PReLU(), nn.Linear(48, 1))
+
+    def forward(self, user, history, candidate):
+        seen, wanted = self.items(history), self.items(candidate)
+        each = wanted[:, None].expand_as(seen)
+        weight = self.weigh(torch.cat([seen, each, seen - each, seen * each], -1)) * (history > 0)[..., None]
+        interest = (weight * seen).sum(1)
+        return torch.sigmoid(self.deep(torch.cat([self.users(user), interest, wanted], 1)))
+
+
+def din():
+    return _case(Din(), torch.randint(0, 60, (8,)), torch.randint(0, 80, (8, 12)), torch.randint(0, 80, (8,)))
+
+
+class TwoTower(nn.Module):
+    """Retrieval: users and items meet only in the product of their vectors."""
+
+    def __init__(self, user_rows=(60, 7, 12), item_rows=(80, 9), width=16):
+        super().__init__()
+        self.user_tables = nn.ModuleList(nn.Embedding(count, width) for count in user_rows)
+        self.item_tables = nn.ModuleList(nn.Embedding(count, width) for count in item_rows)
+        self.user_tower = nn.Sequential(nn.Linear(3 * width, 48), nn.ReLU(), nn.Linear(48, 24))
+        self.item_tower = nn.Sequential(nn.Linear(2 * width + 4, 48), nn.ReLU(), nn.Linear(48, 24))
+
+    def forward(self, users, items, prices):
+        user = self.user_tower(torch.cat([table(users[:, i]) for i, table in enumerate(self.user_tables)], 1))
+        item = self.item_tower(torch.cat([table(items[:, i]) for i, table in enumerate(self.item_tables)] + [prices], 1))
+        return F.normalize(user, dim=-1) @ F.normalize(item, dim=-1).T
+
+
+def two_tower():
+    return _case(TwoTower(), torch.randint(0, 7, (4, 3)), torch.randint(0, 9, (16, 2)), torch.randn(16, 4))
 
 
 #===-- Diffusion -------------------------------------------------------------------------------------------------===#
@@ -612,11 +711,12 @@ def mlp():
 
 DECODERS = ("llama", "gpt2", "qwen2", "mistral", "phi3", "gemma2", "falcon")
 MORE_DECODERS = ("opt", "bloom", "gpt_neox", "qwen3", "olmo2")
+THIRD_DECODERS = ("stablelm", "cohere", "starcoder2", "phi")
 SWIN = dict(img_size=112, depths=(2, 2, 2), embed_dim=32, num_heads=(2, 4, 8))
 
 FAMILIES = {
-    "decoder": {f"{name}_forward": _forward(name) for name in DECODERS + MORE_DECODERS},
-    "decode-step": {f"{name}_step": _step(name) for name in DECODERS + MORE_DECODERS if name != "opt"}  # it reads a length on the host
+    "decoder": {f"{name}_forward": _forward(name) for name in DECODERS + MORE_DECODERS + THIRD_DECODERS + ("mpt", "gpt_bigcode")},
+    "decode-step": {f"{name}_step": _step(name) for name in DECODERS + MORE_DECODERS + THIRD_DECODERS if name != "opt"}  # it reads a length on the host
     | {"llama_greedy": _step("llama", is_greedy=True), "llama_cached_prefill": _step("llama", length=6)},
     "mixture-of-experts": {
         "mixtral_forward": _forward("mixtral"), "mixtral_step": _step("mixtral"), "olmoe_forward": _forward("olmoe"),
@@ -629,25 +729,33 @@ FAMILIES = {
         "albert": _bert_like("AlbertConfig", "AlbertModel", embedding_size=32),
         "deberta": _bert_like("DebertaV2Config", "DebertaV2Model", relative_attention=True, pos_att_type=["p2c", "c2p"]),
         "mpnet": _bert_like("MPNetConfig", "MPNetModel"),
+        "mobilebert": _bert_like("MobileBertConfig", "MobileBertModel", embedding_size=32, intra_bottleneck_size=32, num_feedforward_networks=2),
+        "rembert": _bert_like("RemBertConfig", "RemBertModel", input_embedding_size=32),
+        "xlnet": xlnet,
     },
-    "translation": {"t5": t5, "bart": bart},
+    "translation": {"t5": t5, "bart": bart, "marian": marian},
     "vision-transformer": {
         "vit_small": _timm("vit_tiny_patch16_224", 64, img_size=64, depth=LAYERS),
         "cait": _timm("cait_xxs24_224", 64, img_size=64, depth=LAYERS),
         "swin": _timm("swin_tiny_patch4_window7_224", 112, **SWIN),
+        "deit": _timm("deit_tiny_patch16_224", 64, img_size=64, depth=LAYERS),
+        "beit": _timm("beit_base_patch16_224", 64, img_size=64, depth=LAYERS, embed_dim=64, num_heads=4),
+        "mobilevit": _timm("mobilevit_xxs", 64),
+        "yolos": yolos,
     },
     "convolutional": {
         "convnext": _timm("convnext_atto", 64, depths=(2, 2, 3, 2), dims=(16, 32, 48, 64)),
         "resnet18": _timm("resnet18", 64),
         "efficientnet": _timm("efficientnet_b0", 64),
         "regnet": _timm("regnety_002", 64),
+        "densenet": _timm("densenet121", 64, growth_rate=8, block_config=(2, 2, 2, 2)),
         "mixer": _timm("mixer_s32_224", 64, img_size=64),
         "segformer": segformer,
         "segmenter": segmenter,
     },
-    "several-modalities": {"clip": clip, "vqa": vqa, "siglip": siglip, "captioner": captioner},
-    "speech": {"whisper": whisper, "wav2vec2": wav2vec2, "hubert": hubert, "spectrogram_transformer": spectrogram_transformer},
-    "recommender": {"dlrm_bags": dlrm, "dcn": dcn, "sasrec": sasrec, "deepfm": deepfm, "ncf": ncf},
+    "several-modalities": {"clip": clip, "vqa": vqa, "siglip": siglip, "captioner": captioner, "vilt": vilt},
+    "speech": {"whisper": whisper, "wav2vec2": wav2vec2, "hubert": hubert, "unispeech": unispeech, "spectrogram_transformer": spectrogram_transformer},
+    "recommender": {"dlrm_bags": dlrm, "dcn": dcn, "sasrec": sasrec, "deepfm": deepfm, "ncf": ncf, "din": din, "two_tower": two_tower},
     "recurrent": {"lstm_tagger": lstm_tagger, "gru_classifier": gru_classifier},
     "diffusion": {"unet": unet, "dit": dit, "text_to_image": text_to_image},
     "other": {"forecaster": forecaster, "mlp": mlp},

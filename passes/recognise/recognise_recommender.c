@@ -46,6 +46,22 @@ static void say_category(genie_semantic_graph_t *graph, int node, double confide
   genie_semantic_say(graph, node, GENIE_SEMANTIC_ROLE, "category-embedding", confidence, reason);
 }
 
+// Histories that are looked up in a table of which each row of the batch takes a row as well (DIN).
+static void find_histories(genie_semantic_graph_t *graph) {
+  for (int node = graph->argument_count; node < graph->node_count; ++node) {
+    if (!genie_semantic_is(graph, node, GENIE_SEMANTIC_ROLE, "category-embedding")) {
+      continue;
+    }
+    const int table = genie_semantic_operand(graph, node, 0);
+    for (int i = 0; i < graph->nodes[table].reader_count; ++i) {
+      const int reader = genie_semantic_reader(graph, table, i);
+      if (is_lookup(graph, reader) && genie_semantic_operand(graph, reader, 0) == table) {
+        say_category(graph, reader, 0.95, "a history in a table of categories");
+      }
+    }
+  }
+}
+
 static void find_tables(genie_semantic_graph_t *graph) {
   int tables = 0, offset_tables = 0, last_table = -1;
   for (int node = graph->argument_count; node < graph->node_count; ++node) {
@@ -68,6 +84,7 @@ static void find_tables(genie_semantic_graph_t *graph) {
       say_category(graph, node, 0.95, "one table for all columns, each at its offset");
     }
   }
+  find_histories(graph);
   genie_semantic_vote(graph, "recommendation", 0.95,
                       genie_semantic_format(graph, "%d tables of categories are looked up once a row of the batch",
                                             tables > offset_tables ? tables : offset_tables));

@@ -334,23 +334,6 @@ def captioner():
     return _case(Captioner(), torch.randn(1, 3, 32, 32), _ids(1, 7))
 
 
-class _Joint(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids, pixels):
-        # One mask for all patches: a mask that is not given is drawn at random.
-        return self.model(input_ids=ids, pixel_values=pixels, pixel_mask=torch.ones(pixels.shape[0], *pixels.shape[2:], dtype=torch.int64)).pooler_output
-
-
-def vilt():
-    from transformers import ViltConfig, ViltModel
-
-    config = ViltConfig(image_size=32, patch_size=8, max_position_embeddings=16, max_image_length=-1, **SHAPE, intermediate_size=2 * WIDTH)
-    return _case(_Joint(ViltModel(config)), _ids(), torch.randn(2, 3, 32, 32))
-
-
 #===-- Speech ----------------------------------------------------------------------------------------------------===#
 
 class _Transcriber(nn.Module):
@@ -753,7 +736,7 @@ FAMILIES = {
         "segformer": segformer,
         "segmenter": segmenter,
     },
-    "several-modalities": {"clip": clip, "vqa": vqa, "siglip": siglip, "captioner": captioner, "vilt": vilt},
+    "several-modalities": {"clip": clip, "vqa": vqa, "siglip": siglip, "captioner": captioner},
     "speech": {"whisper": whisper, "wav2vec2": wav2vec2, "hubert": hubert, "unispeech": unispeech, "spectrogram_transformer": spectrogram_transformer},
     "recommender": {"dlrm_bags": dlrm, "dcn": dcn, "sasrec": sasrec, "deepfm": deepfm, "ncf": ncf, "din": din, "two_tower": two_tower},
     "recurrent": {"lstm_tagger": lstm_tagger, "gru_classifier": gru_classifier},
@@ -762,7 +745,7 @@ FAMILIES = {
 }
 MODELS = {name: maker for family in FAMILIES.values() for name, maker in family.items()}
 # What every run of the tests takes: one of each kind of workload.
-SAMPLE = ("llama_forward", "llama_step", "bart", "vqa", "whisper", "dlrm_bags", "unet")
+SAMPLE = ("llama_forward", "llama_step", "bart", "vqa", "whisper", "dlrm_bags", "din", "unet")
 
 
 def make(name):

@@ -285,15 +285,17 @@ def main(arguments):
     folder = BUILD / "bench-semantics"
     torch.set_num_threads(1)
     result = {"about": machine(), "cases": []}
-    for name in options.case:
-        for gbit in options.gbit:
+    for gbit in options.gbit:
+        for name in options.case:
             result["cases"].append(measure_case(name, gbit, options, folder))
+            if options.keep:
+                kept = keep(result, options.keep)  # what there is, should the run be cut
             if not options.json:
                 print(report({"cases": result["cases"][-1:]}), flush=True)
     if options.json:
         print(json.dumps(result, indent=1))
     if options.keep:
-        print(f"kept as {keep(result, options.keep)}.md and .json", file=sys.stderr)
+        print(f"kept as {kept}.md and .json", file=sys.stderr)
     return 0 if is_right(result) else 1
 
 

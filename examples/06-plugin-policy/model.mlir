@@ -1,5 +1,5 @@
-// Three layers over a slow device beside the caller and a fast one far away.
-module attributes {genie.objective = "latency",
+// Three layers over a slow device beside the caller and a fast one far away. All rows go through them together.
+module attributes {genie.objective = "latency", genie.micro_batches = 1 : i64,
     genie.places = [{name = "edge:cpu0", kind = "cpu", flops = {f32 = 1.0e11}, memory_bytes_per_s = 2.0e10},
                     {name = "centre:cpu0", kind = "cpu", flops = {f32 = 8.0e11}, memory_bytes_per_s = 1.6e11}],
     genie.links = [{from = -1 : i64, to = 0 : i64, bytes_per_s = 1.0e9, latency_ns = 20000 : i64},

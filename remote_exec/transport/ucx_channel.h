@@ -64,6 +64,9 @@ genie_status_t genie_ucx_channel_create_worker(genie_ucx_channel_t *channel) GEN
 // Connects the endpoint to the peer's worker, whose address came over the authenticated control channel.
 genie_status_t genie_ucx_channel_connect(genie_ucx_channel_t *channel, const void *address) GENIE_MUST_USE;
 
+// Waits for the token that we expect; before there is an endpoint, too.
+genie_status_t genie_ucx_channel_await_token(genie_ucx_channel_t *channel, genie_deadline_ns_t deadline) GENIE_MUST_USE;
+
 // Sends the token that the peer expects, and waits for the one that we do.
 genie_status_t genie_ucx_channel_prove(genie_ucx_channel_t *channel, const uint8_t token[GENIE_WIRE_TOKEN_BYTES],
                                        genie_deadline_ns_t deadline) GENIE_MUST_USE;

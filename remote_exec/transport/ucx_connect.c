@@ -75,6 +75,7 @@ static genie_status_t send_address(genie_ucx_channel_t *channel, genie_channel_t
 // Both sides come to the same choice. Shared memory between two hosts, or two network namespaces of one, would connect
 // and then never wake its peer.
 static genie_status_t use_address(genie_ucx_channel_t *channel, const Genie__Wire__UcxAddress *message,
+                                  genie_wire_side_t side, genie_deadline_ns_t deadline,
                                   uint8_t out_token[GENIE_WIRE_TOKEN_BYTES]) {
   const genie_ucx_fabric_t *fabric = channel->fabric;
   const bool is_same_host =
@@ -85,6 +86,10 @@ static genie_status_t use_address(genie_ucx_channel_t *channel, const Genie__Wir
     return genie_status_make(GENIE_STATUS_INVALID_ARGUMENT, "%s: sends no address of UCX", channel->base.peer.name);
   }
   memcpy(out_token, message->token.data, GENIE_WIRE_TOKEN_BYTES);
+  // One side connects and the other waits for it: two connections that cross may leave UCX waiting.
+  if (side == GENIE_WIRE_FROM_NODE && address->len > 0) {
+    GENIE_RETURN_IF_ERROR(genie_ucx_channel_await_token(channel, deadline));
+  }
   const genie_status_t status = address->len > 0
                                     ? genie_ucx_channel_connect(channel, address->data)
                                     : genie_status_make(GENIE_STATUS_FAILED_PRECONDITION,
@@ -117,7 +122,7 @@ static genie_status_t receive_address(genie_ucx_channel_t *channel, genie_channe
   }
   if (status == GENIE_OK) {
     status = message.kind == GENIE_WIRE_ERROR ? genie_wire_error_status(message.error, channel->base.peer.name)
-                                              : use_address(channel, message.ucx_address, out_token);
+                                              : use_address(channel, message.ucx_address, side, deadline, out_token);
   }
   genie_wire_control_deinit(&message);
   genie_allocator_free(channel->base.allocator, header);

@@ -143,6 +143,13 @@ static bool has_token(genie_ucx_channel_t *channel, void *context) {
   return channel->has_token;
 }
 
+genie_status_t genie_ucx_channel_await_token(genie_ucx_channel_t *channel, genie_deadline_ns_t deadline) {
+  pthread_mutex_lock(&channel->lock);
+  const genie_status_t status = genie_ucx_drive(channel, has_token, NULL, deadline);
+  pthread_mutex_unlock(&channel->lock);
+  return status;
+}
+
 genie_status_t genie_ucx_channel_prove(genie_ucx_channel_t *channel, const uint8_t token[GENIE_WIRE_TOKEN_BYTES],
                                        genie_deadline_ns_t deadline) {
   pthread_mutex_lock(&channel->lock);

@@ -112,9 +112,11 @@ def test_the_path_in_use_is_reported(plan, tmp_path):
         command = pool.command("bench", plan, *TWO_NODES, *small_plans.inputs(), "--seconds", "20")
         bench = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and not any("ucx" in path for path in paths_of(pool["node1"])):
+        shares = []
+        while time.monotonic() < deadline and not any(float(share) > 0 for _, share in shares):
             time.sleep(0.1)
-        paths, shares = paths_of(pool["node1"]), re.findall(r'genied_link_share\{peer="([^"#]*)[^}]*\} (\S+)', metrics_of(pool["node1"]))
+            shares = re.findall(r'genied_link_share\{peer="([^"#]*)[^}]*\} (\S+)', metrics_of(pool["node1"]))
+        paths = paths_of(pool["node1"])
         bench.kill()
         bench.wait()
         assert any("ucx" in path and "tcp" in path for path in paths), paths

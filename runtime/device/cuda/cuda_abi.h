@@ -19,6 +19,7 @@ typedef struct CUstream_st *cu_stream_t;
 typedef struct CUevent_st *cu_event_t;
 typedef struct CUgraph_st *cu_graph_t;
 typedef struct CUgraphExec_st *cu_graph_exec_t;
+typedef struct CUgraphNode_st *cu_graph_node_t;
 typedef struct CUlinkState_st *cu_link_t;
 
 // CUresult: those that are told apart.
@@ -75,6 +76,7 @@ enum {
   CU_JIT_ERROR_LOG = 5,
   CU_JIT_ERROR_LOG_BYTES = 6,
   CU_JIT_PTX = 1,                        // CUjitInputType
+  CU_EDGE_PROGRAMMATIC = 1,              // CUgraphDependencyType
   CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC = 6,  // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
 };
 
@@ -104,6 +106,12 @@ typedef struct cu_access {  // CUmemAccessDesc
   int flags;
 } cu_access_t;
 
+typedef struct cu_edge {  // CUgraphEdgeData
+  unsigned char from_port, to_port;
+  unsigned char type;
+  unsigned char reserved[5];
+} cu_edge_t;
+
 typedef struct cu_launch_attribute {  // CUlaunchAttribute
   int id;
   int pad;
@@ -124,6 +132,7 @@ typedef struct cu_launch {  // CUlaunchConfig
 
 _Static_assert(sizeof(cu_allocation_t) == 32, "CUmemAllocationProp");
 _Static_assert(sizeof(cu_access_t) == 12, "CUmemAccessDesc");
+_Static_assert(sizeof(cu_edge_t) == 8, "CUgraphEdgeData");
 _Static_assert(sizeof(cu_launch_attribute_t) == 72, "CUlaunchAttribute");
 _Static_assert(sizeof(cu_launch_t) == 56, "CUlaunchConfig");
 

@@ -144,11 +144,17 @@ static cu_result_t copy_by_kernel(const genie_cuda_device_t *device, const genie
   const uint64_t thread_count = size_bytes / kPieceBytes + size_bytes % kPieceBytes;
   uint64_t parameters[] = {(uintptr_t)destination, (uintptr_t)source, size_bytes};
   size_t parameter_bytes = sizeof(parameters);
-  const cu_launch_t config = {.grid = {(unsigned)((thread_count + kThreads - 1) / kThreads), 1, 1},
-                              .block = {kThreads, 1, 1},
-                              .stream = stream->stream};
+  const cu_launch_t config = {
+      .grid = {(unsigned)(thread_count / kThreads + 1), 1, 1}, .block = {kThreads, 1, 1}, .stream = stream->stream};
   void *extra[] = {CU_LAUNCH_BUFFER_POINTER, parameters, CU_LAUNCH_BUFFER_SIZE, &parameter_bytes, CU_LAUNCH_END};
   return device->driver.launch(&config, device->copy_function, NULL, extra);
+}
+
+// A kernel that copies nothing and starts nobody early.
+genie_status_t genie_cuda_fence(genie_cuda_device_t *device, const genie_cuda_stream_t *stream) {
+  return device->copy_function == NULL
+             ? genie_cuda_check(device, device->driver.stream_synchronize(stream->stream), "waiting for the device")
+             : genie_cuda_check(device, copy_by_kernel(device, stream, NULL, NULL, 0), "a fence");
 }
 
 genie_status_t genie_cuda_copy(genie_device_t *base, genie_device_stream_t *opaque, void *destination,

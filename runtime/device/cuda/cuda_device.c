@@ -154,20 +154,61 @@ static genie_status_t graph_begin(genie_device_t *base, genie_device_stream_t *s
   return status;
 }
 
+// Makes an edge that lets a kernel start early one that waits.
+static cu_result_t replace_edge(const genie_cuda_driver_t *driver, cu_graph_t graph, const cu_graph_node_t *from,
+                                const cu_graph_node_t *to, const cu_edge_t *edge) {
+  const cu_result_t result = driver->graph_remove_edges(graph, from, to, edge, 1);
+  return result == CU_SUCCESS ? driver->graph_add_edges(graph, from, to, NULL, 1) : result;
+}
+
+// Kernels of libraries ask to start before what precedes them has ended, and not all of cuDNN's wait for it: a
+// convolution read its residual while the kernel before it still wrote that. So where libraries are called every kernel
+// waits; 16 such edges of ResNet-50 cost 8 us of 1.38 ms.
+static genie_status_t order_wholly(genie_cuda_device_t *device, cu_graph_t graph) {
+  const genie_cuda_driver_t *driver = &device->driver;
+  const genie_allocator_t allocator = device->base.allocator;
+  size_t count = 0;
+  GENIE_RETURN_IF_ERROR(
+      genie_cuda_check(device, driver->graph_edges(graph, NULL, NULL, NULL, &count), "counting a graph's edges"));
+  void *from = NULL, *to = NULL, *edges = NULL;
+  genie_status_t status = genie_allocator_allocate_array(allocator, count, sizeof(cu_graph_node_t), &from);
+  if (status == GENIE_OK) {
+    status = genie_allocator_allocate_array(allocator, count, sizeof(cu_graph_node_t), &to);
+  }
+  if (status == GENIE_OK) {
+    status = genie_allocator_allocate_array(allocator, count, sizeof(cu_edge_t), &edges);
+  }
+  if (status == GENIE_OK && count > 0) {
+    cu_result_t result = driver->graph_edges(graph, from, to, edges, &count);
+    for (size_t i = 0; result == CU_SUCCESS && i < count; ++i) {
+      if (((const cu_edge_t *)edges)[i].type == CU_EDGE_PROGRAMMATIC) {
+        result = replace_edge(driver, graph, (const cu_graph_node_t *)from + i, (const cu_graph_node_t *)to + i,
+                              (const cu_edge_t *)edges + i);
+      }
+    }
+    status = genie_cuda_check(device, result, "ordering a graph");
+  }
+  genie_allocator_free(allocator, from);
+  genie_allocator_free(allocator, to);
+  genie_allocator_free(allocator, edges);
+  return status;
+}
+
 static genie_status_t instantiate(genie_cuda_device_t *device, cu_stream_t stream, cu_graph_exec_t *out_graph) {
   const genie_cuda_driver_t *driver = &device->driver;
   cu_graph_t captured = NULL;
-  cu_result_t result = driver->capture_end(stream, &captured);
-  if (result == CU_SUCCESS) {
-    result = driver->graph_instantiate(out_graph, captured, 0);
+  genie_status_t status = genie_cuda_check(device, driver->capture_end(stream, &captured), "making a graph");
+  if (status == GENIE_OK && device->libraries != NULL) {
+    status = order_wholly(device, captured);
+  }
+  if (status == GENIE_OK) {
+    status = genie_cuda_check(device, driver->graph_instantiate(out_graph, captured, 0), "making a graph");
   }
   if (captured != NULL) {
     (void)driver->graph_destroy(captured);
   }
-  if (result == CU_SUCCESS) {
-    result = driver->graph_upload(*out_graph, stream);
-  }
-  return genie_cuda_check(device, result, "making a graph");
+  return status == GENIE_OK ? genie_cuda_check(device, driver->graph_upload(*out_graph, stream), "making a graph")
+                            : status;
 }
 
 static genie_status_t graph_end(genie_device_t *base, genie_device_stream_t *stream, genie_device_graph_t **out_graph) {

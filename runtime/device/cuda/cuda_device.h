@@ -93,6 +93,9 @@ genie_status_t genie_cuda_copy(genie_device_t *device, genie_device_stream_t *st
                                const void *source, uint64_t size_bytes) GENIE_MUST_USE;
 genie_status_t genie_cuda_host_register(genie_device_t *device, void *address, uint64_t size_bytes) GENIE_MUST_USE;
 void genie_cuda_host_unregister(genie_device_t *device, void *address);
+// What is enqueued next starts when all before it has ended, also where it asks to start early; of graphs, their edges
+// see to that. The context is current.
+genie_status_t genie_cuda_fence(genie_cuda_device_t *device, const genie_cuda_stream_t *stream) GENIE_MUST_USE;
 // The context is current.
 void genie_cuda_copy_destroy(genie_cuda_device_t *device);
 

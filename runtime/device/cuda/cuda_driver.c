@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { kOldestVersion = 12000 };
+enum { kOldestVersion = 12030 };
 
 static const struct {
   const char *symbol;
@@ -20,7 +20,7 @@ static genie_status_t find_functions(const char *path, genie_cuda_driver_t *driv
     void *function = dlsym(driver->library, kFunctions[i].symbol);
     if (function == NULL) {
       return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION,
-                               "the NVIDIA driver '%s' has no %s: install a driver for CUDA 12.0 or later", path,
+                               "the NVIDIA driver '%s' has no %s: install a driver for CUDA 12.3 or later", path,
                                kFunctions[i].symbol);
     }
     memcpy((char *)driver + kFunctions[i].offset, &function, sizeof(function));
@@ -42,7 +42,7 @@ static genie_status_t initialise(const char *path, genie_cuda_driver_t *driver) 
   }
   if (driver->driver_version(&driver->version) != CU_SUCCESS || driver->version < kOldestVersion) {
     return genie_status_make(GENIE_STATUS_FAILED_PRECONDITION,
-                             "the NVIDIA driver is for CUDA %d.%d; Genie needs one for CUDA 12.0 or later",
+                             "the NVIDIA driver is for CUDA %d.%d; Genie needs one for CUDA 12.3 or later",
                              driver->version / 1000, driver->version % 1000 / 10);
   }
   return GENIE_OK;

@@ -552,6 +552,36 @@ FAKE(cuStreamEndCapture, cu_stream_t stream, cu_graph_t *graph) {
   return refused;
 }
 
+FAKE(cuGraphGetEdges_v2, cu_graph_t graph, cu_graph_node_t *from, cu_graph_node_t *to, cu_edge_t *edges,
+     size_t *count) {
+  (void)graph;
+  *count = (size_t)state->early_edges;
+  for (int i = 0; edges != NULL && i < state->early_edges; ++i) {
+    from[i] = to[i] = NULL;
+    edges[i] = (cu_edge_t){.type = CU_EDGE_PROGRAMMATIC};
+  }
+  return CU_SUCCESS;
+}
+
+FAKE(cuGraphRemoveDependencies_v2, cu_graph_t graph, const cu_graph_node_t *from, const cu_graph_node_t *to,
+     const cu_edge_t *edges, size_t count) {
+  (void)graph;
+  (void)from;
+  (void)to;
+  (void)edges;
+  state->early_edges -= (int)count;
+  return CU_SUCCESS;
+}
+
+FAKE(cuGraphAddDependencies_v2, cu_graph_t graph, const cu_graph_node_t *from, const cu_graph_node_t *to,
+     const cu_edge_t *edges, size_t count) {
+  (void)graph;
+  (void)from;
+  (void)to;
+  (void)count;
+  return edges == NULL ? CU_SUCCESS : CU_ERROR_INVALID_VALUE;
+}
+
 FAKE(cuGraphInstantiateWithFlags, cu_graph_exec_t *exec, cu_graph_t graph, unsigned long long flags) {
   (void)flags;
   REFUSE_IF_TOLD();

@@ -50,14 +50,17 @@ static double send_ns(const recomputer_t *recomputer, MlirValue value, int place
 static double recompute_ns(const recomputer_t *recomputer, MlirOperation op, int place) {
   const genie_cost_work_t work = genie_cost_work_of(op);
   double time = genie_cost_work_ns(&recomputer->machine->places[place], &work, 1e18);
-  if ((work.class != GENIE_COST_CLASS_MOVE && work.class != GENIE_COST_CLASS_ROW) ||
-      work.weight_bytes > kMostWeightBytes) {
+  if (work.class != GENIE_COST_CLASS_MOVE && work.class != GENIE_COST_CLASS_ROW) {
     return -1;
   }
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); ++i) {
     const MlirValue root = genie_rewrite_view_root(mlirOperationGetOperand(op, i));
     MlirStringRef name;
     const bool is_argument = mlirValueIsABlockArgument(root);
+    const double bytes = genie_value_maximum_bytes(recomputer->function, root);
+    if (genie_ir_is_compile_time(root) && bytes > kMostWeightBytes) {
+      return -1;  // however little of a table is read, all of it would be there
+    }
     if (is_argument && genie_ir_argument_role(recomputer->function, mlirBlockArgumentGetArgNumber(root), &name) ==
                            GENIE_IR_ARGUMENT_STATE) {
       return -1;

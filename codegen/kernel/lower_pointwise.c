@@ -5,6 +5,7 @@
 #include "codegen/kernel/family.h"
 #include "codegen/kernel/gpu_block.h"
 #include "codegen/kernel/hook.h"
+#include "codegen/kernel/lower_transpose.h"
 
 enum {
   MAX_INNER = 16384,  // a longer inner dimension is cut into chunks
@@ -202,7 +203,9 @@ static genie_status_t lower_threads(genie_lowering_t *lowering, walk_t *walk) {
 genie_status_t genie_lower_pointwise(genie_lowering_t *lowering) {
   walk_t walk = {.space = result_space(lowering)};
   if (lowering->target->is_cuda) {
-    return lower_threads(lowering, &walk);
+    bool is_done = false;
+    GENIE_RETURN_IF_ERROR(genie_lower_transpose(lowering, &is_done));
+    return is_done ? GENIE_OK : lower_threads(lowering, &walk);
   }
   MlirOperation concat = find_cut(lowering);
   return mlirOperationIsNull(concat) ? lower_whole(lowering, &walk) : lower_pieces(lowering, &walk.space, concat);

@@ -198,3 +198,29 @@ def test_a_product_of_normalised_rows_equals_eager(name, emulator, geniec, tmp_p
     function, shapes = STAGED[name]
     torch.manual_seed(0)
     _assert_precise(function, [torch.randn(shape).bfloat16() for shape in shapes], geniec, tmp_path)
+
+
+# Copies by tiles of 64 x 64: whole, cut off, aligned or not, between images and channels, of every width.
+TRANSPOSED = {
+    "matrix": (lambda x: x.t().contiguous(), (720, 800), torch.float32),
+    "odd_matrix": (lambda x: x.t().contiguous(), (733, 811), torch.bfloat16),
+    "aligned_in_the_source": (lambda x: x.t().contiguous(), (733, 808), torch.bfloat16),
+    "aligned_in_the_result": (lambda x: x[:, 1:].t().contiguous(), (736, 809), torch.float16),
+    "images": (lambda x: x.flatten(2).transpose(1, 2).contiguous(), (140, 40, 5, 12), torch.float32),
+    "outermost": (lambda x: x.permute(2, 1, 0).contiguous(), (40, 140, 36), torch.float64),
+    "bytes": (lambda x: x.transpose(1, 2).contiguous(), (70, 80, 64), torch.int8),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_a_transposition_equals_eager(name, emulator, geniec, tmp_path):
+    function, shape, dtype = TRANSPOSED[name]
+    inputs = ((torch.arange(torch.Size(shape).numel()) * 37 % 251 - 125).view(shape).to(dtype),)
+
+    def plan_of(archive):
+        text = geniec(archive, "--target", "cuda:sm_90", "--emit", "asm").stdout
+        assert re.search(r"\.entry transpose_b\d+", text)
+        assert geniec(archive, "--target", "cuda:emulated", "-o", tmp_path / "op.gplan").returncode == 0
+        return tmp_path / "op.gplan"
+
+    parity.assert_equal(ops_test.run(function, inputs, plan_of, tmp_path), ops_test.eager(function, inputs))

@@ -131,7 +131,10 @@ static int strided_width(const genie_lowering_t *lowering, const walk_t *walk) {
 static genie_status_t define_sizes(genie_lowering_t *lowering, const walk_t *walk) {
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_columns", walk->reduced));
   GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_size", walk->reduced));
-  GENIE_RETURN_IF_ERROR(genie_lower_define_size(lowering, "genie_inner", walk->inner));
+  return genie_lower_define_size(lowering, "genie_inner", walk->inner);
+}
+
+static genie_status_t define_width(genie_lowering_t *lowering, const walk_t *walk) {
   return genie_lower_define_i64(lowering, "genie_width", strided_width(lowering, walk));
 }
 
@@ -193,6 +196,22 @@ static genie_status_t define_reduced_block(genie_lowering_t *lowering, const wal
   return genie_lower_define_i64(lowering, "genie_vector", vector);
 }
 
+// A block is a few columns, which several threads share where columns are too few to fill the GPU.
+static genie_status_t define_splits(genie_lowering_t *lowering, const walk_t *walk) {
+  enum { FEW_COLUMNS = 132 * 512, LEAST_SHARE = 8 };
+  const int64_t columns = genie_lower_maximum(lowering, genie_dim_mul(walk->outer, walk->inner));
+  const int64_t size = genie_lower_maximum(lowering, walk->reduced);
+  const int width = columns < FEW_COLUMNS ? GENIE_GPU_WARP : strided_width(lowering, walk);
+  int splits = 1;
+  while (columns < FEW_COLUMNS && splits * width < GENIE_GPU_MAX_THREADS && size >= 2 * splits * LEAST_SHARE) {
+    splits *= 2;
+  }
+  lowering->threads = width * splits;
+  lowering->grid = genie_dim_mul(walk->outer, genie_lower_ceildiv(walk->inner, width));
+  GENIE_RETURN_IF_ERROR(genie_lower_define_i64(lowering, "genie_splits", splits));
+  return genie_lower_define_i64(lowering, "genie_width", width);
+}
+
 //===-- softmax ---------------------------------------------------------------------------------------------------===//
 
 static genie_status_t lower_softmax(genie_lowering_t *lowering) {
@@ -209,6 +228,7 @@ static genie_status_t lower_softmax(genie_lowering_t *lowering) {
   lowering->is_elementwise_anchor = true;
   GENIE_RETURN_IF_ERROR(genie_lower_use_typed_template(lowering, is_strided ? "softmax_strided" : "softmax", dtype));
   GENIE_RETURN_IF_ERROR(define_sizes(lowering, &walk));
+  GENIE_RETURN_IF_ERROR(define_width(lowering, &walk));
   GENIE_RETURN_IF_ERROR(
       genie_lower_define_i64(lowering, "genie_is_log", genie_op_is(lowering->anchor, "genie.log_softmax")));
   const genie_lower_space_t space = operand_space(&walk, is_strided);
@@ -296,8 +316,10 @@ static genie_status_t lower_reduction(genie_lowering_t *lowering, int operation,
   const genie_lower_space_t stored = result_space(lowering, &walk, is_strided);
   GENIE_RETURN_IF_ERROR(genie_lower_define_store(lowering, "genie_store", &stored));
   set_grid(lowering, &walk, is_strided, 0.5);
-  if (!is_strided) {
-    GENIE_RETURN_IF_ERROR(define_reduced_block(lowering, &walk));
+  if (is_strided && lowering->target->is_cuda) {
+    GENIE_RETURN_IF_ERROR(define_splits(lowering, &walk));
+  } else {
+    GENIE_RETURN_IF_ERROR(is_strided ? define_width(lowering, &walk) : define_reduced_block(lowering, &walk));
   }
   lowering->scratch_bytes = is_strided ? 3 * STRIDED_WIDTH * real_bytes(dtype) : 0;
   return GENIE_OK;

@@ -224,3 +224,18 @@ def test_a_transposition_equals_eager(name, emulator, geniec, tmp_path):
         return tmp_path / "op.gplan"
 
     parity.assert_equal(ops_test.run(function, inputs, plan_of, tmp_path), ops_test.eager(function, inputs))
+
+
+# Few columns, which the threads of a block share: parts of unequal size, blocks that are not full.
+COLUMNS = {
+    "sum": lambda x: x.sum(0),
+    "mean": lambda x: x.mean(0),
+    "greatest": lambda x: x.amax(0),
+    "variance": lambda x: x.var(0),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_reduction_of_few_columns_equals_eager(name, emulator, geniec, tmp_path):
+    torch.manual_seed(0)
+    _assert_precise(COLUMNS[name], [torch.randn(603, 75)], geniec, tmp_path)

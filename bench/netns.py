@@ -39,6 +39,11 @@ def _ip(*arguments, tool="ip"):
     return done.stdout
 
 
+def burst_bytes(gbit_per_s):
+    """What the bucket of a link of that rate holds: so much goes through at once after a pause."""
+    return max(_LEAST_BURST, int(gbit_per_s * 1e9 / 8 * _BURST_SECONDS))
+
+
 def enlarge_packets(device):
     """Lets `device` of this namespace take packets of _PACKET_BYTES; raises OSError where the kernel has no such thing."""
     new_link, request_and_acknowledge, error = 16, 5, 2
@@ -89,9 +94,8 @@ class Machine:
         for namespace, device in ((self.namespace, "eth0"), (self._switch, self._port)):
             subprocess.run(["tc", "-n", namespace, "qdisc", "del", "dev", device, "root"], capture_output=True, check=False)
             if gbit_per_s is not None:
-                burst = max(_LEAST_BURST, int(gbit_per_s * 1e9 / 8 * _BURST_SECONDS))
                 rate = f"{int(gbit_per_s * 1e6)}kbit"
-                _ip("-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", rate, "burst", str(burst), "latency", "20ms", tool="tc")
+                _ip("-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", rate, "burst", str(burst_bytes(gbit_per_s)), "latency", "20ms", tool="tc")
 
     def cut(self):
         """Takes the cable out without a click: no side learns of it."""

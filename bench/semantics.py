@@ -17,11 +17,12 @@ would call; what the root itself computes it computes at the client. All modes r
 and their outputs are compared. Modes take turns. The kernel of the client's and the nodes' interfaces counts the bytes on
 the wire, headers included; the contract is what the plan states. Figures are medians over the turns, for one call (a
 token, an image). The exit status is 1 when an output differs, a count is not what the contract says, or the wire carries
-more than 3 % beside it.
+more than 3 % beside it (not looked at where a call moves less than 16 KiB: control messages are most of what travels then).
 
-Two figures come from a further turn whose session records a trace (traced.py). Link use: the share of a link's rate that
-transfers of 1 MiB and more reach while one is under way. Overhead: time in which no place computes, less what the bytes
-that are on their way then take at the link's rate, as a share of the time in which some place computes.
+Two figures come from a further turn whose session records a trace (traced.py). Link use: the share of what a link lets
+through that transfers of 1 MiB and more reach while one is under way; a link lets through its rate, and after a pause the
+bucket of its shaper at once. Overhead: time in which no place computes, less what the bytes that are on their way then take
+at the link's rate, as a share of the time in which some place computes.
 """
 
 import argparse
@@ -37,6 +38,7 @@ import safetensors.torch
 import torch
 
 import genie
+import netns
 import nodes
 import semantics_cases
 import traced
@@ -80,7 +82,7 @@ class Client:
 
     def __init__(self, pool, plan, tensors, outputs, way, gbit, is_local=False):
         remote = ("", "", "") if is_local else (pool.path, pool.key, pool.folder / "known_nodes")
-        command = [sys.executable, HERE / "semantics_client.py", plan, *remote, tensors, outputs, way, str(gbit * 1e9 / 8)]
+        command = [sys.executable, HERE / "semantics_client.py", plan, *remote, tensors, outputs, way, str(gbit * 1e9 / 8), str(netns.burst_bytes(gbit))]
         self.outputs = outputs
         self.process = pool.client.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
@@ -276,7 +278,6 @@ def parse(arguments):
 
 
 def is_right(result):
-    """Control messages count on the wire too: of calls that move less than a packet they are most."""
     return all(figures["is_contract_kept"] and figures["difference"] <= TOLERANCE and (headers(figures) <= HEADERS or crossing_bytes(figures) < LEAST_BYTES) for row in result["cases"] for figures in row["modes"].values())
 
 

@@ -1,11 +1,11 @@
 """The client of `./x bench semantics`, on a machine of its own: opens a session and calls when it is told to.
 
-    semantics_client.py PLAN POOL KEY KNOWN_NODES INPUTS.safetensors OUTPUTS.safetensors calls|generate|stream BYTES_PER_S
+    semantics_client.py PLAN POOL KEY KNOWN_NODES INPUTS.safetensors OUTPUTS.safetensors calls|generate|stream BYTES_PER_S BURST_BYTES
 
 Writes "ready", then for each line "N" on standard input makes N calls and writes a line of JSON: the milliseconds that they
 took together, the bytes that the plan's traffic contract states for a call and those that were counted. For a line "trace N"
-a session that records a trace makes the calls, and the line says what traced.py reads of links of that rate. Without POOL
-(an empty argument) all runs in this process.
+a session that records a trace makes the calls, and the line says what traced.py reads of links of that rate that let
+through BURST_BYTES at once. Without POOL (an empty argument) all runs in this process.
 """
 
 import functools
@@ -52,7 +52,7 @@ def generate(session, inputs, count):
 WAYS = {"calls": calls, "stream": stream, "generate": generate}
 
 
-def measure_trace(open_session, way, values, count, bytes_per_s):
+def measure_trace(open_session, way, values, count, bytes_per_s, burst_bytes):
     """Figures of a session of its own, after a first call: tracing costs time that other turns are to be free of."""
     session = open_session(trace=True)
     WAYS[way](session, values, 1)
@@ -63,7 +63,7 @@ def measure_trace(open_session, way, values, count, bytes_per_s):
     WAYS[way](session, values, count)
     end_ns = time.monotonic_ns()
     events = session.trace()
-    share, size = traced.link_use(events, bytes_per_s)
+    share, size = traced.link_use(events, bytes_per_s, burst_bytes)
     return {
         "traced_ms": 1e-6 * (end_ns - begin_ns),
         "compute_ms": 1e-6 * traced.compute_ns(events),
@@ -74,7 +74,7 @@ def measure_trace(open_session, way, values, count, bytes_per_s):
     }
 
 
-def main(plan, pool, key, known_nodes, inputs, outputs, way, bytes_per_s):
+def main(plan, pool, key, known_nodes, inputs, outputs, way, bytes_per_s, burst_bytes):
     torch.set_num_threads(1)
     model = runtime.Model(plan)
     remote = dict(pool=pool, key=key, known_nodes=known_nodes) if pool else {}

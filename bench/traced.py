@@ -32,16 +32,24 @@ def travels(event):
     return event["what"] in MOVES and machine_of(event["source"]) != machine_of(event["destination"])
 
 
-def link_use(events, bytes_per_s):
-    """The share of their link's rate that transfers of 1 MiB and more reach while one is under way, and their bytes; None
-    without such a transfer. Each machine has one link; what it sends at a time shares it."""
+def allowance(intervals, bytes_per_s, burst_bytes):
+    """The bytes that a shaped link lets through in intervals that do not touch: its rate, and what its bucket holds when one
+    begins, which fills at that rate while nothing is under way and is full at first."""
+    gaps_ns = [begin - end for (_, end), (begin, _) in zip(intervals, intervals[1:])]
+    bursts = burst_bytes + sum(min(burst_bytes, bytes_per_s * gap * 1e-9) for gap in gaps_ns)
+    return bytes_per_s * length(intervals) * 1e-9 + bursts
+
+
+def link_use(events, bytes_per_s, burst_bytes):
+    """The share of what their link lets through that transfers of 1 MiB and more reach while one is under way, and their
+    bytes; None without such a transfer. Each machine has one link; what it sends at a time shares it."""
     large = [event for event in events if travels(event) and event["bytes"] >= LARGE_BYTES]
     if not large:
         return None, 0
     sources = {machine_of(event["source"]) for event in large}
-    busy_ns = sum(length(union(map(interval, (event for event in large if machine_of(event["source"]) == source)))) for source in sources)
+    busy = [union(map(interval, (event for event in large if machine_of(event["source"]) == source))) for source in sources]
     size = sum(event["bytes"] for event in large)
-    return size / (bytes_per_s * busy_ns * 1e-9), size
+    return size / sum(allowance(intervals, bytes_per_s, burst_bytes) for intervals in busy), size
 
 
 def compute_ns(events):

@@ -192,9 +192,9 @@ static genie_status_t choose(splitter_t *splitter, genie_placed_t *whole) {
   const uint32_t nodes = whole->problem.placement.node_count;
   GENIE_RETURN_IF_ERROR(by_origin(splitter, whole->placement.device, &splitter->latency_device));
   GENIE_RETURN_IF_ERROR(find_pipeline(splitter));
-  for (int64_t count = 2; count <= splitter->batch; ++count) {
-    const bool is_tried = wanted > 1 ? count == wanted : count <= kMaxCount && count * nodes <= kMaxNodes;
-    if (is_tried && splitter->batch % count == 0) {
+  const int64_t first = wanted > 1 ? wanted : 2, last = wanted > 1 ? wanted : kMaxCount;
+  for (int64_t count = first; count <= last && count <= splitter->batch; ++count) {
+    if (splitter->batch % count == 0 && (wanted > 1 || count * nodes <= kMaxNodes)) {
       GENIE_RETURN_IF_ERROR(try_count(splitter, count));
     }
   }

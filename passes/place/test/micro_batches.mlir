@@ -5,6 +5,7 @@
 // RUN: sed 's/genie.objective/genie.micro_batches = 3 : i64, genie.objective/' %s > %t.odd.mlir && not geniec %t.odd.mlir --run-pass=place-by-cost 2>&1 | FileCheck %s --check-prefix=ODD
 // RUN: sed 's/genie.objective/genie.micro_batches = 2 : i64, genie.objective/; s/axis = 1/axis = 0/' %s > %t.mixed.mlir && not geniec %t.mixed.mlir --run-pass=place-by-cost 2>&1 | FileCheck %s --check-prefix=MIXED
 // RUN: sed 's/axis = 1/axis = 0/' %s > %t.mixed.mlir && geniec %t.mixed.mlir --run-pass=place-by-cost | FileCheck %s --check-prefix=ONE
+// RUN: sed 's/256x1024xf32/274877906944x1024xf32/g; s/1x256xf32/1x274877906944xf32/g; s/256x1xf32/274877906944x1xf32/g; s/i64: 256,/i64: 274877906944,/' %s > %t.huge.mlir && timeout 20 geniec %t.huge.mlir --run-pass=place-by-cost | FileCheck %s --check-prefix=HUGE
 // A batch over two devices runs as micro-batches where that pays: one device works on the next while the other has the
 // one before. All copies of an op are on one device; what is whole, such as the mask, is computed once and sliced; the
 // outputs are joined. Over a slow link, or where an op needs all items together, nothing is split.
@@ -26,6 +27,8 @@
 // ONE: genie.softmax
 // ODD: --micro-batches=3: a batch of 256 is not divided by it
 // MIXED: --micro-batches=2: the batch cannot be split: genie.softmax needs the items of the batch together
+// However large the batch is, only so many numbers are tried.
+// HUGE: func.func @main
 module attributes {genie.objective = "latency",
     genie.places = [{name = "a:cpu0", kind = "cpu", flops = {f32 = 1.0e11}, memory_bytes_per_s = 2.0e10}, {name = "b:cpu0", kind = "cpu", flops = {f32 = 1.0e11}, memory_bytes_per_s = 2.0e10}],
     genie.links = [{from = 0 : i64, to = 1 : i64, bytes_per_s = 1.0e9, latency_ns = 20000 : i64}, {from = 1 : i64, to = 0 : i64, bytes_per_s = 1.0e9, latency_ns = 20000 : i64}, {from = -1 : i64, to = 0 : i64, bytes_per_s = 1.0e9, latency_ns = 20000 : i64}, {from = -1 : i64, to = 1 : i64, bytes_per_s = 1.0e9, latency_ns = 20000 : i64}]} {

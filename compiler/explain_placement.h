@@ -1,5 +1,5 @@
 // What --explain says of how an entry was placed by cost: predicted time, how far from the best it can be,
-// micro-batches.
+// micro-batches. The time is the placement's, without what later passes save: recompute, narrower types, pieces.
 #ifndef GENIE_COMPILER_EXPLAIN_PLACEMENT_H_
 #define GENIE_COMPILER_EXPLAIN_PLACEMENT_H_
 

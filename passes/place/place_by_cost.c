@@ -5,6 +5,7 @@
 #include "ir/place.h"
 #include "passes/place/place_problem.h"
 #include "passes/place/place_rules.h"
+#include "passes/place/placement_model.h"
 #include "passes/place/placer.h"
 
 typedef genie_status_t (*solve_fn_t)(genie_place_problem_t *problem, genie_arena_t *arena,
@@ -113,6 +114,27 @@ static void place_states(const genie_place_problem_t *problem, const uint32_t *d
   mlirSymbolTableDestroy(table);
 }
 
+// Whether the user or a policy keeps a node from some device.
+static bool is_bound(const genie_place_problem_t *problem, uint32_t node) {
+  for (uint32_t d = 0; d < problem->client; ++d) {
+    if (!genie_placement_allows(&problem->placement, node, d)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void place_ops(const genie_place_problem_t *problem, const uint32_t *device) {
+  const MlirAttribute is_true = genie_ir_bool_attr(mlirOperationGetContext(problem->function), true);
+  for (uint32_t node = 1; node + 1 < problem->placement.node_count; ++node) {
+    genie_ir_set_place(problem->ops[node], (int)device[node]);
+    if (is_bound(problem, node)) {
+      mlirOperationSetDiscardableAttributeByName(problem->ops[node],
+                                                 mlirStringRefCreateFromCString(GENIE_PLACER_BOUND_ATTRIBUTE), is_true);
+    }
+  }
+}
+
 static void note(const genie_placer_t *placer, const genie_place_problem_t *problem,
                  const genie_placement_t *placement) {
   const MlirContext context = mlirOperationGetContext(problem->function);
@@ -175,9 +197,7 @@ static genie_status_t place_function(genie_placer_t *placer, solve_fn_t solve, M
     status = genie_placer_split_batch(placer, &placed);
   }
   if (status == GENIE_OK) {
-    for (uint32_t node = 1; node + 1 < placed.problem.placement.node_count; ++node) {
-      genie_ir_set_place(placed.problem.ops[node], (int)placed.placement.device[node]);
-    }
+    place_ops(&placed.problem, placed.placement.device);
     place_states(&placed.problem, placed.placement.device);
     note(placer, &placed.problem, &placed.placement);
   }

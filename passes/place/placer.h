@@ -4,6 +4,10 @@
 
 #include "passes/place/place_problem.h"
 
+// Of an op that the user or a policy keeps from some device, from place-by-cost to recompute, which removes it: the op
+// runs where it is placed and is computed nowhere else.
+#define GENIE_PLACER_BOUND_ATTRIBUTE "genie.is_bound"
+
 typedef struct genie_placer {
   const genie_pass_context_t *context;
   MlirModule module;

@@ -2,10 +2,12 @@
 //
 // A small op (no product, hardly any weights) whose result crosses to another place gets a copy there when the time of
 // the copy, and of sending what it reads and would not be there otherwise, is predicted to be less than the time of
-// sending its result. Ops are taken last first, so that what a copy reads may be copied in turn.
+// sending its result. Ops are taken last first, so that what a copy reads may be copied in turn. What the user or a
+// policy keeps from some device is not copied.
 #include "ir/place.h"
 #include "passes/cost/cost_model.h"
 #include "passes/graph/rewrite.h"
+#include "passes/place/placer.h"
 
 // Weights beyond this are not carried to a further place for it.
 static const double kMostWeightBytes = 64 * 1024;
@@ -105,6 +107,19 @@ static void copy_to(MlirOperation op, int place, const genie_op_list_t *list) {
   }
 }
 
+static bool is_candidate(MlirOperation op) {
+  return genie_op_info_get(op) != NULL && genie_ir_has_place(op) && !genie_ir_has(op, GENIE_PLACER_BOUND_ATTRIBUTE) &&
+         genie_rewrite_is_pure(op) && !genie_rewrite_is_view(op) && mlirOperationGetNumResults(op) == 1;
+}
+
+static void unbind(MlirBlock body) {
+  const MlirStringRef name = mlirStringRefCreateFromCString(GENIE_PLACER_BOUND_ATTRIBUTE);
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    mlirOperationRemoveDiscardableAttributeByName(op, name);
+  }
+}
+
 static genie_status_t recompute_in(recomputer_t *recomputer, genie_arena_t *arena) {
   const MlirBlock body = genie_rewrite_body(recomputer->function);
   genie_op_list_t list;
@@ -112,8 +127,7 @@ static genie_status_t recompute_in(recomputer_t *recomputer, genie_arena_t *aren
   for (int i = list.count; i-- > 0;) {
     const MlirOperation op = list.ops[i];
     bool is_changed = false;
-    if (genie_op_info_get(op) == NULL || !genie_ir_has_place(op) || !genie_rewrite_is_pure(op) ||
-        genie_rewrite_is_view(op) || mlirOperationGetNumResults(op) != 1) {
+    if (!is_candidate(op)) {
       continue;
     }
     for (int place = 0; place < recomputer->machine->place_count; ++place) {
@@ -130,6 +144,7 @@ static genie_status_t recompute_in(recomputer_t *recomputer, genie_arena_t *aren
       }
     }
   }
+  unbind(body);
   return genie_rewrite_erase_dead(body);
 }
 

@@ -14,8 +14,8 @@
 // CHECK: genie.linear {{.*}} {genie.place = [[A]] : i64}
 // CHECK: genie.linear %arg1, %arg2 {genie.place = [[B:[01]]] : i64}
 // CHECK: genie.linear {{.*}} {genie.place = [[B]] : i64}
-// CHECK: genie.add {{.*}}%arg3 {genie.place = 1 : i64}
-// CHECK: genie.mul {{.*}} {genie.place = 0 : i64}
+// CHECK: genie.add {{.*}}%arg3 {genie.is_bound = true, genie.place = 1 : i64}
+// CHECK: genie.mul {{.*}} {genie.is_bound = true, genie.place = 0 : i64}
 // SLOW: genie.linear %arg0, %arg2 {genie.place = [[A:[01]]] : i64}
 // SLOW: genie.linear {{.*}} {genie.place = [[A]] : i64}
 // SLOW: genie.linear %arg1, %arg2 {genie.place = [[A]] : i64}

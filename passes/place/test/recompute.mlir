@@ -1,9 +1,10 @@
 // RUN: geniec %s --run-pass=recompute | FileCheck %s
 // RUN: sed 's/bytes_per_s = 1.0e8/bytes_per_s = 1.0e12/; s/latency_ns = 2000/latency_ns = 0/' %s > %t.fast.mlir && geniec %t.fast.mlir --run-pass=recompute | FileCheck %s --check-prefix=FAST
 // RUN: sed 's/genie.objective = "latency",//' %s > %t.plain.mlir && geniec %t.plain.mlir --run-pass=recompute | FileCheck %s --check-prefix=FAST
+// RUN: geniec %s --run-pass=place-by-cost,recompute | FileCheck %s --check-prefix=FAST --implicit-check-not=genie.is_bound
 // The outer product of a few sums is made again at the other place from the sums, which are small, because a slow link
 // would take longer for it; so is what a view of it is read for. The product with a large weight is sent. Over a fast
-// link all is.
+// link all is. Where the places are the user's wish, as they are for place-by-cost, nothing is computed anywhere else.
 
 // CHECK: %[[SUM:.*]] = genie.sum
 // CHECK: genie.mul %[[SUM]]{{.*}}genie.place = 0

@@ -156,20 +156,9 @@ static genie_status_t make_bag(const bags_t *bags, MlirValue *out_bag) {
 }
 
 static genie_status_t apply(const bags_t *bags) {
-  const MlirContext context = mlirOperationGetContext(bags->first);
   MlirValue whole;
   GENIE_RETURN_IF_ERROR(make_bag(bags, &whole));
-  for (int i = 0; i < bags->count; ++i) {
-    const MlirValue part = genie_rewrite_result(bags->ops[i]);
-    const genie_ir_attribute_t attributes[] = {
-        {"axis", genie_ir_i64_attr(context, 0)},
-        {"start", genie_ir_dim_attr(context, genie_dim_constant(context, i * bags->bag_count))}};
-    MlirValue slice;
-    GENIE_RETURN_IF_ERROR(
-        genie_rewrite_make_typed(bags->first, "genie.slice", 1, &whole, 2, attributes, mlirValueGetType(part), &slice));
-    mlirValueReplaceAllUsesOfWith(part, slice);
-  }
-  return GENIE_OK;
+  return genie_rewrite_replace_by_slices(bags->first, whole, /*axis=*/0, (int)bags->count, bags->ops);
 }
 
 static genie_status_t merge_in_function(const genie_pass_context_t *context, MlirOperation function) {

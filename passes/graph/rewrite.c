@@ -173,6 +173,23 @@ void genie_rewrite_replace(MlirOperation op, MlirValue value) {
   mlirOperationDestroy(op);
 }
 
+genie_status_t genie_rewrite_replace_by_slices(MlirOperation origin, MlirValue whole, int axis, int op_count,
+                                               const MlirOperation *ops) {
+  const MlirContext context = mlirOperationGetContext(origin);
+  MlirAffineExpr start = genie_dim_constant(context, 0);
+  for (int i = 0; i < op_count; ++i) {
+    const MlirValue part = genie_rewrite_result(ops[i]);
+    const genie_ir_attribute_t attributes[] = {{"axis", genie_ir_i64_attr(context, axis)},
+                                               {"start", genie_ir_dim_attr(context, start)}};
+    MlirValue slice;
+    GENIE_RETURN_IF_ERROR(
+        genie_rewrite_make_typed(origin, "genie.slice", 1, &whole, 2, attributes, mlirValueGetType(part), &slice));
+    start = genie_dim_add(start, genie_value_type(part).dims[axis]);
+    mlirValueReplaceAllUsesOfWith(part, slice);
+  }
+  return GENIE_OK;
+}
+
 genie_status_t genie_rewrite_erase_dead(MlirBlock block) {
   genie_arena_t arena;
   genie_arena_init(genie_allocator_heap(), 0, &arena);

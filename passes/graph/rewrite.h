@@ -65,6 +65,11 @@ void genie_rewrite_copy_annotations(MlirOperation from, MlirOperation to);
 // Replaces the one result of `op` by `value` everywhere and erases `op`.
 void genie_rewrite_replace(MlirOperation op, MlirValue value);
 
+// Replaces the one result of each of `ops` by a slice of `whole`, which has them one after the other along `axis`. The
+// slices stand before `origin` and have its annotations; the ops stay, unread.
+genie_status_t genie_rewrite_replace_by_slices(MlirOperation origin, MlirValue whole, int axis, int op_count,
+                                               const MlirOperation *ops) GENIE_MUST_USE;
+
 // Erases the ops of `block` that nobody reads, last first.
 genie_status_t genie_rewrite_erase_dead(MlirBlock block) GENIE_MUST_USE;
 

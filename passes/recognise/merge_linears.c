@@ -81,7 +81,6 @@ static genie_status_t join_operands(const merge_t *merge, intptr_t index, MlirVa
 
 static genie_status_t apply(const merge_t *merge) {
   const MlirOperation first = merge->linears[0];
-  const MlirContext context = mlirOperationGetContext(first);
   const bool has_bias = mlirOperationGetNumOperands(first) == 3;
   MlirValue operands[3] = {operand(first, 0)}, whole;
   GENIE_RETURN_IF_ERROR(join_operands(merge, 1, &operands[1]));
@@ -89,19 +88,7 @@ static genie_status_t apply(const merge_t *merge) {
     GENIE_RETURN_IF_ERROR(join_operands(merge, 2, &operands[2]));
   }
   GENIE_RETURN_IF_ERROR(genie_rewrite_make(first, "genie.linear", 3, operands, 0, NULL, &whole));
-  const int last = genie_value_type(whole).rank - 1;
-  MlirAffineExpr start = genie_dim_constant(context, 0);
-  for (int i = 0; i < merge->count; ++i) {
-    const MlirValue part = genie_rewrite_result(merge->linears[i]);
-    const genie_ir_attribute_t attributes[] = {{"axis", genie_ir_i64_attr(context, last)},
-                                               {"start", genie_ir_dim_attr(context, start)}};
-    MlirValue slice;
-    GENIE_RETURN_IF_ERROR(
-        genie_rewrite_make_typed(first, "genie.slice", 1, &whole, 2, attributes, mlirValueGetType(part), &slice));
-    start = genie_dim_add(start, genie_value_type(part).dims[last]);
-    mlirValueReplaceAllUsesOfWith(part, slice);
-  }
-  return GENIE_OK;
+  return genie_rewrite_replace_by_slices(first, whole, genie_value_type(whole).rank - 1, merge->count, merge->linears);
 }
 
 static genie_status_t merge_in_function(const genie_pass_context_t *context, MlirOperation function) {

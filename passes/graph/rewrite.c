@@ -71,6 +71,11 @@ bool genie_rewrite_is_view(MlirOperation op) {
          genie_op_is(op, "genie.slice");
 }
 
+bool genie_rewrite_is_elementwise(MlirOperation op) {
+  return genie_op_has_rule(op, "pointwise") &&
+         genie_op_info_get(op)->cost_rule == genie_op_info_find("genie.add")->cost_rule;
+}
+
 MlirValue genie_rewrite_view_root(MlirValue value) {
   while (mlirValueIsAOpResult(value) && genie_rewrite_is_view(mlirOpResultGetOwner(value))) {
     value = mlirOperationGetOperand(mlirOpResultGetOwner(value), 0);

@@ -33,6 +33,8 @@ bool genie_rewrite_is_unused(MlirOperation op);
 bool genie_rewrite_has_one_use(MlirValue value);
 // True for the four ops that only rearrange addresses: reshape, permute, expand, slice.
 bool genie_rewrite_is_view(MlirOperation op);
+// True for an op whose result follows element by element from its operands, which broadcast: add, relu, where, cast.
+bool genie_rewrite_is_elementwise(MlirOperation op);
 // The value of which `value` is a view, through any number of them; `value` itself where it is none.
 MlirValue genie_rewrite_view_root(MlirValue value);
 // True for an op that is gone when nobody reads it (all of the dialect but state, weights and structure).

@@ -200,10 +200,7 @@ static rule_fn_t rule_of(MlirOperation op) {
       return RULES[i].rule;
     }
   }
-  const genie_op_info_t *info = genie_op_info_get(op);
-  const bool is_elementwise = info != NULL && info->cost_rule == genie_op_info_find("genie.add")->cost_rule &&
-                              genie_op_has_rule(op, "pointwise");
-  return is_elementwise ? broadcast : NULL;
+  return genie_rewrite_is_elementwise(op) ? broadcast : NULL;
 }
 
 // Where blocks along `axis` of operand `index` lie in the first result.

@@ -35,20 +35,6 @@ typedef struct block {
 
 //===-- Ops that compute rows apart -------------------------------------------------------------------------------===//
 
-static bool is_elementwise(MlirOperation op) {
-  static const char *const kNames[] = {"add",  "sub",  "mul",     "div",  "neg",  "exp",   "relu",    "gelu",
-                                       "silu", "tanh", "sigmoid", "cast", "sqrt", "rsqrt", "maximum", "minimum",
-                                       "erf",  "abs",  "pow",     "log",  "sin",  "cos",   "where"};
-  const MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
-  const size_t prefix = strlen("genie.");
-  for (size_t i = 0; i < sizeof kNames / sizeof kNames[0]; ++i) {
-    if (name.length == prefix + strlen(kNames[i]) && memcmp(name.data + prefix, kNames[i], strlen(kNames[i])) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 static bool is_product(MlirOperation op) {
   return genie_op_is(op, "genie.linear");
 }
@@ -60,7 +46,7 @@ static bool computes_rows_apart(MlirOperation op, int axis) {
     return false;
   }
   const int rank = genie_value_type(genie_rewrite_result(op)).rank;
-  if (is_elementwise(op)) {
+  if (genie_rewrite_is_elementwise(op)) {
     return true;
   }
   if (is_product(op)) {
@@ -92,7 +78,7 @@ static int64_t size_of(MlirValue value, int axis) {
 // The axis of `operand` along which a block of rows of the op's result needs a block of it; -1: it is read whole.
 static int operand_axis(const splitter_t *splitter, MlirOperation op, intptr_t index) {
   const MlirValue operand = mlirOperationGetOperand(op, index);
-  if (!is_elementwise(op)) {
+  if (!genie_rewrite_is_elementwise(op)) {
     return index == 0 ? splitter->axis : -1;
   }
   const int axis = splitter->axis - (genie_value_type(genie_rewrite_result(op)).rank - genie_value_type(operand).rank);

@@ -1,5 +1,8 @@
 // RUN: geniec %s --place '*=node1:cpu0' --place 'b.*=node2:cpu0' --place 'c.*=node1:cpu1' --run-pass=place,transfer,split | FileCheck %s
-// What is large and made by rows is made, sent and read in pieces of at least 1 MiB, one after the other.
+// RUN: sed 's/relu/hardswish/' %s > %t.other.mlir && geniec %t.other.mlir --place '*=node1:cpu0' --place 'b.*=node2:cpu0' --place 'c.*=node1:cpu1' --run-pass=place,transfer,split | FileCheck %s --check-prefix=OTHER
+// What is large and made by rows is made, sent and read in pieces of at least 1 MiB, one after the other,
+// whatever elementwise op is between.
+// OTHER: genie.hardswish {{.*}} -> tensor<1x512x512xf32>
 
 genie.weight @w {file = "w", offset = 0 : i64, strides = array<i64: 512, 1>} : tensor<512x512xf32>
 // CHECK-LABEL: func.func @rows

@@ -280,10 +280,9 @@ static void close_endpoint(genie_ucx_channel_t *channel) {
     return;
   }
   const genie_deadline_ns_t deadline = genie_deadline_after_ns(kCloseNs);
-  const ucp_request_param_t eager = {.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS, .flags = UCP_AM_SEND_FLAG_EAGER};
   const ucp_request_param_t flush = {0};
   void *requests[2];
-  requests[0] = channel->fabric->call.ucp_am_send_nbx(channel->endpoint, GENIE_UCX_AM_BYE, NULL, 0, NULL, 0, &eager);
+  requests[0] = genie_ucx_post_signal(channel, GENIE_UCX_AM_BYE, NULL, 0);
   requests[1] = channel->fabric->call.ucp_ep_close_nbx(channel->endpoint, &flush);
   bool has_pending = true;
   while (has_pending && !genie_deadline_has_passed(deadline)) {

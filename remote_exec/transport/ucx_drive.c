@@ -110,17 +110,13 @@ void *genie_ucx_post_signal(genie_ucx_channel_t *channel, unsigned id, const voi
   return channel->fabric->call.ucp_am_send_nbx(channel->endpoint, id, head, head_bytes, NULL, 0, &eager);
 }
 
-// The message that nothing more comes.
-static void *post_bye(genie_ucx_channel_t *channel) {
-  return genie_ucx_post_signal(channel, GENIE_UCX_AM_BYE, NULL, 0);
-}
-
 void genie_ucx_abandon_endpoint(genie_ucx_channel_t *channel) {
   if (channel->endpoint == NULL) {
     return;
   }
   const ucp_request_param_t param = {.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS, .flags = UCP_EP_CLOSE_FLAG_FORCE};
-  void *requests[2] = {channel->endpoint_status == UCS_OK ? post_bye(channel) : NULL, NULL};
+  void *requests[2] = {
+      channel->endpoint_status == UCS_OK ? genie_ucx_post_signal(channel, GENIE_UCX_AM_BYE, NULL, 0) : NULL, NULL};
   requests[1] = channel->fabric->call.ucp_ep_close_nbx(channel->endpoint, &param);
   channel->endpoint = NULL;
   if (channel->endpoint_status == UCS_OK) {

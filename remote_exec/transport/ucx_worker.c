@@ -18,25 +18,15 @@ static ucs_status_t take_token(void *argument, const void *head, size_t head_byt
   return UCS_OK;
 }
 
-static ucs_status_t take_bye(void *argument, const void *head, size_t head_bytes, void *data, size_t data_bytes,
-                             const ucp_am_recv_param_t *param) {
-  (void)head;
-  (void)head_bytes;
-  (void)data;
-  (void)data_bytes;
-  (void)param;
-  ((genie_ucx_channel_t *)argument)->has_bye = true;
-  return UCS_OK;
-}
-
-static ucs_status_t take_ready(void *argument, const void *head, size_t head_bytes, void *data, size_t data_bytes,
+// A message that says one thing by its coming.
+static ucs_status_t raise_flag(void *argument, const void *head, size_t head_bytes, void *data, size_t data_bytes,
                                const ucp_am_recv_param_t *param) {
   (void)head;
   (void)head_bytes;
   (void)data;
   (void)data_bytes;
   (void)param;
-  ((genie_ucx_channel_t *)argument)->has_ready = true;
+  *(bool *)argument = true;
   return UCS_OK;
 }
 
@@ -82,9 +72,14 @@ static genie_status_t set_handlers(genie_ucx_channel_t *channel) {
   const struct {
     unsigned id;
     ucp_am_recv_callback_t handler;
+    void *argument;
   } handlers[] = {
-      {GENIE_UCX_AM_TOKEN, take_token},         {GENIE_UCX_AM_MESSAGE, take_message}, {GENIE_UCX_AM_BYE, take_bye},
-      {GENIE_UCX_AM_HEADER, take_header_apart}, {GENIE_UCX_AM_PROBE, take_probe},     {GENIE_UCX_AM_READY, take_ready},
+      {GENIE_UCX_AM_TOKEN, take_token, channel},
+      {GENIE_UCX_AM_MESSAGE, take_message, channel},
+      {GENIE_UCX_AM_HEADER, take_header_apart, channel},
+      {GENIE_UCX_AM_BYE, raise_flag, &channel->has_bye},
+      {GENIE_UCX_AM_READY, raise_flag, &channel->has_ready},
+      {GENIE_UCX_AM_PROBE, take_probe, NULL},
   };
   for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); ++i) {
     const ucp_am_handler_param_t param = {
@@ -93,7 +88,7 @@ static genie_status_t set_handlers(genie_ucx_channel_t *channel) {
         .id = handlers[i].id,
         .flags = UCP_AM_FLAG_WHOLE_MSG,
         .cb = handlers[i].handler,
-        .arg = channel,
+        .arg = handlers[i].argument,
     };
     if (channel->fabric->call.ucp_worker_set_am_recv_handler(channel->worker, &param) != UCS_OK) {
       return genie_ucx_error(channel, GENIE_STATUS_INTERNAL, "UCX takes no handler of messages");

@@ -170,10 +170,10 @@ static void put_session_edges(void *context, genie_node_session_t *session) {
   }
 }
 
-static void put_session_excess(void *context, genie_node_session_t *session) {
+static void put_session_difference(void *context, genie_node_session_t *session) {
   char id[32];
   snprintf(id, sizeof(id), "%llx", (unsigned long long)session->id);
-  genie_metric_sink_put(context, (const char *const[]){id}, genie_share_excess_bytes(session->share));
+  genie_metric_sink_put(context, (const char *const[]){id}, genie_share_difference_bytes(session->share));
 }
 
 static bool is_of_links(genie_metric_family_t family) {
@@ -191,8 +191,8 @@ static void collect(void *self, genie_metrics_t *metrics, genie_metric_family_t 
     genie_session_table_visit(node->sessions, put_session_links, &links);
   } else if (family == GENIE_METRIC_FAMILY_EDGE_BYTES) {
     genie_session_table_visit(node->sessions, put_session_edges, sink);
-  } else if (family == GENIE_METRIC_FAMILY_EXCESS_BYTES) {
-    genie_session_table_visit(node->sessions, put_session_excess, sink);
+  } else if (family == GENIE_METRIC_FAMILY_CONTRACT_DIFFERENCE) {
+    genie_session_table_visit(node->sessions, put_session_difference, sink);
   }
 }
 

@@ -54,8 +54,9 @@ static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, s
   }
   const genie_mailbox_source_t source = {.self = link->channel, .fill = fill_from_channel};
   const uint64_t begin_ns = genie_trace_now_ns(link->trace);
-  GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source));
+  // Before a place can take it: the call may have ended when the delivery returns.
   atomic_fetch_add_explicit(&link->arrived_bytes, payload_bytes, memory_order_relaxed);
+  GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source));
   genie_trace_add(link->trace, GENIE_TRACE_RECORD_ARRIVED, tensor.transfer, tensor.call_id, payload_bytes, begin_ns);
   return GENIE_OK;
 }

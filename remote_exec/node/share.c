@@ -392,12 +392,13 @@ bool genie_share_edge_bytes(const genie_share_t *share, uint32_t transfer, bool 
   return false;
 }
 
-uint64_t genie_share_excess_bytes(genie_share_t *share) {
+// What is taken has arrived before, so the two are read in this order.
+uint64_t genie_share_difference_bytes(genie_share_t *share) {
   const genie_plan_t *plan = share->model->plan;
-  uint64_t arrived = 0, planned = 0, bytes = 0;
+  uint64_t arrived = 0, taken = 0, bytes = 0;
   for (uint32_t i = 0; i < plan->transfer_count; ++i) {
     if (!share->is_ours[plan->transfers[i].source_place] && genie_share_edge_bytes(share, i, false, &bytes)) {
-      planned += bytes;
+      taken += bytes;
     }
   }
   pthread_mutex_lock(&share->mutex);
@@ -405,7 +406,7 @@ uint64_t genie_share_excess_bytes(genie_share_t *share) {
     arrived += genie_peer_link_arrived_bytes(share->links[i]);
   }
   pthread_mutex_unlock(&share->mutex);
-  return arrived > planned ? arrived - planned : 0;
+  return arrived > taken ? arrived - taken : taken - arrived;
 }
 
 genie_status_t genie_share_find_state(const genie_share_t *share, const char *name, genie_place_program_t **out_program,

@@ -148,9 +148,9 @@ genie_status_t genie_share_traffic(genie_share_t *share, uint32_t transfer, uint
 // while calls run.
 bool genie_share_edge_bytes(const genie_share_t *share, uint32_t transfer, bool is_sent, uint64_t *out_bytes);
 
-// How many bytes of tensors arrived from other nodes, less what the plan says of the calls that took them: 0 between
-// calls, unless calls failed.
-uint64_t genie_share_excess_bytes(genie_share_t *share);
+// By how many bytes the tensors that arrived from other nodes are more, or fewer, than the plan says of the runs that
+// took them: 0 between calls, unless calls failed.
+uint64_t genie_share_difference_bytes(genie_share_t *share);
 
 // Channel figures of the attached peer `index`; false when there are not so many. `out_name` is borrowed.
 bool genie_share_peer_stats(genie_share_t *share, uint32_t index, const char **out_name,

@@ -8,16 +8,13 @@ enum { kPieceBytes = 1024 * 1024, kRanges = 1024 };
 static const uint64_t kOthersTimeoutNs = (uint64_t)60 * 1000000000;
 
 // Where the upload of a chunk goes on.
-static genie_status_t find_resumption(genie_store_image_t *image, uint32_t chunk, uint64_t *out_offset) {
+static uint64_t find_resumption(genie_store_image_t *image, uint32_t chunk) {
   genie_store_upload_t *upload = NULL;
-  *out_offset = 0;
   const genie_status_t claimed = genie_store_claim_chunk(image, chunk, &upload);
-  if (claimed == GENIE_OK && upload != NULL) {
-    *out_offset = upload->received_bytes;
-  }
+  const uint64_t offset = claimed == GENIE_OK && upload != NULL ? upload->received_bytes : 0;
   genie_store_upload_release(upload);
   genie_status_free(claimed);  // another client brings it: this one's upload will be skipped
-  return GENIE_OK;
+  return offset;
 }
 
 // Asks the client for chunks, or says that none are missing.
@@ -41,7 +38,7 @@ static genie_status_t answer_state(const genie_control_t *control, genie_control
     pointers[state.n_missing++] = range;
   }
   if (count > 0) {
-    GENIE_RETURN_IF_ERROR(find_resumption(opened->session->weights, chunks[0], &state.first_offset));
+    state.first_offset = find_resumption(opened->session->weights, chunks[0]);
   }
   opened->awaited_count = count;
   return genie_control_answer(control, GENIE_WIRE_SESSION_STATE, &state.base);

@@ -20,23 +20,41 @@ SPLITS = {
 }
 
 
+# What a call gives depends on all calls before it: sums of what came, then differences to what was kept at the next places.
+ROWS = "tensor<8x64xf32>"
+STATES = "".join(f"genie.state @{name} : {ROWS}\n" for name in "abc") + f"""
+func.func @main(%x: {ROWS} {{genie.input = "x"}}, %a: {ROWS} {{genie.state = @a}}, %b: {ROWS} {{genie.state = @b}}, %c: {ROWS} {{genie.state = @c}}) -> ({ROWS} {{genie.output = "y"}}) {{
+  %0 = genie.add %x, %a {{genie.module = "0:A"}} : ({ROWS}, {ROWS}) -> {ROWS}
+  genie.state_update %0, @a : {ROWS}
+  %1 = genie.sub %0, %b {{genie.module = "2:B"}} : ({ROWS}, {ROWS}) -> {ROWS}
+  genie.state_update %1, @b : {ROWS}
+  %2 = genie.sub %1, %c {{genie.module = "4:C"}} : ({ROWS}, {ROWS}) -> {ROWS}
+  genie.state_update %2, @c : {ROWS}
+  return %2 : {ROWS}
+}}
+"""
+
+
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
     with nodes.Pool(["node1", "node2"], tmp_path_factory.mktemp("pool"), options=OPTIONS) as pool:
         yield pool
 
 
+def split(geniec, pool, model, places, plan):
+    """Modules 0, 2 and 4 of a model on three places: (plan, place map)"""
+    rules = [argument for layer, place in zip("024", places) for argument in ("--place", f"{layer}={place}")]
+    done = geniec(model, "-o", plan, "--pool", pool.path, *rules)
+    assert done.returncode == 0, done.stderr
+    return plan, "-"
+
+
 @pytest.fixture(scope="module")
 def plans(geniec, plan_of, pool, mlp, tmp_path_factory):
     """(plan, place map) by what it needs"""
-    made = {"one_node": (plan_of(mlp.path), ON_NODE1)}
-    for name, places in SPLITS.items():
-        plan = tmp_path_factory.mktemp("split") / f"{name}.gplan"
-        rules = [argument for layer, place in zip("024", places) for argument in ("--place", f"{layer}={place}")]
-        done = geniec(mlp.path, "-o", plan, "--pool", pool.path, *rules)
-        assert done.returncode == 0, done.stderr
-        made[name] = (plan, "-")
-    return made
+    folder = tmp_path_factory.mktemp("split")
+    made = {name: split(geniec, pool, mlp.path, places, folder / f"{name}.gplan") for name, places in SPLITS.items()}
+    return made | {"one_node": (plan_of(mlp.path), ON_NODE1)}
 
 
 def command(pool, plan, mode, count):
@@ -54,6 +72,14 @@ def drive(pool, plan, mode, count, timeout=300):
 @pytest.mark.parametrize("mode", ["pipeline", "cancel", "late"])
 def test_calls_in_flight_end_once_with_their_own_results(where, mode, plans, pool):
     drive(pool, plans[where], mode, 200)
+
+
+@pytest.mark.parametrize("where", SPLITS)
+def test_calls_in_flight_see_the_states_that_earlier_calls_left_at_several_places(where, geniec, pool, tmp_path):
+    """As one after the other in one process, to the bit: each place keeps a state, and sends it on as it is."""
+    model = tmp_path / "states.mlir"
+    model.write_text(STATES)
+    drive(pool, split(geniec, pool, model, SPLITS[where], tmp_path / "states.gplan"), "pipeline", 200)
 
 
 SCRAPE = """

@@ -1,15 +1,17 @@
 // Uses libgenie as a program would that keeps many sessions and calls on other nodes.
 //
 // usage: remote_driver PLAN POOL KEY PLACE_MAP|- MODE COUNT
+// clang-format off
 //   sessions COUNT   opens a session, runs it and destroys it, COUNT times; prints what of this process has grown
-//   pipeline COUNT   keeps COUNT calls in flight as the library lets it, and compares each with a session in this
-//   process cancel COUNT     submits COUNT calls and cancels every other one: each ends, with its result or with
-//   CANCELLED late COUNT       submits COUNT calls that have a nanosecond: each ends, with its result or
-//   DEADLINE_EXCEEDED reconnect COUNT  runs until the node is lost, then reconnects until that works, and runs COUNT
-//   times more
+//   pipeline COUNT   keeps COUNT calls in flight as the library lets it; each gives what a session in this process gives
+//   cancel COUNT     submits COUNT calls and cancels every other one: each ends, with its result or with CANCELLED
+//   late COUNT       submits COUNT calls that have a nanosecond: each ends, with its result or DEADLINE_EXCEEDED
+//   chain COUNT      COUNT runs, each with the output of the one before as its input, beside the same in this process
+//   reconnect COUNT  runs until the node is lost, then reconnects until that works, and runs COUNT times more
 //   hold COUNT       runs COUNT times, says so, and keeps the session until its input ends
 //   rate COUNT       COUNT runs one after the other, then as many with calls in flight; prints both rates
 //   retry COUNT      keeps calls in flight that may be repeated, COUNT in all: none fails, each has its own result
+// clang-format on
 // The plan's first entry has static shapes. Inputs are f32, or zeros.
 #include <dirent.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@ Figures are held against the budgets; the exit status is 1 when one is missed.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -16,6 +15,7 @@ import tempfile
 import time
 
 import nodes
+import record
 from cpu import machine
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -69,26 +69,15 @@ def report(figures):
     return "\n".join(lines)
 
 
-def keep(figures, label):
-    about = machine()
-    path = HERE / "results" / f"{about['date'][:10]}-{label}"
-    head = f"# An idle genied, {about['date']}, commit {about['commit']}\n\n{about['cpu']}, {about['cores']} cores.\n\n"
-    path.with_suffix(".md").write_text(head + "\n".join(f"    {line}" for line in report(figures).splitlines()) + "\n")
-    path.with_suffix(".json").write_text(json.dumps(dict(about=about, figures=figures), indent=1) + "\n")
-    return path
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./x bench daemon", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=10, help="of idleness (default 10)")
-    parser.add_argument("--keep", metavar="LABEL", nargs="?", const="daemon", help="write bench/results/DATE-LABEL.md and .json")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    record.add_options(parser, "daemon")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(pathlib.Path(folder), options.seconds)
-    print(json.dumps(figures) if options.json else report(figures))
-    if options.keep:
-        print(f"kept as {keep(figures, options.keep)}.md and .json", file=sys.stderr)
+        result = {"about": machine(), "figures": measure(pathlib.Path(folder), options.seconds)}
+    figures = result["figures"]
+    record.finish(options, result, "An idle genied", report(figures), record.literal(report(figures)))
     return 0 if all(figures[name] <= budget for name, (budget, _, _) in BUDGETS.items()) else 1
 
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import nodes
+import record
 from cpu import machine
 from genie import toolchain
 
@@ -75,26 +76,15 @@ def table(rates):
     return "\n".join([*lines, "", f"In flight, three places do {gain:.2f} times the calls of one place with one thread; {os.cpu_count()} CPUs."])
 
 
-def keep(rates, label):
-    about = machine()
-    path = HERE / "results" / f"{about['date'][:10]}-{label}"
-    head = f"# Places of one node, {about['date']}, commit {about['commit']}\n\n{about['cpu']}, {about['cores']} cores.\n\n"
-    path.with_suffix(".md").write_text(f"{head}{table(rates)}\n")
-    path.with_suffix(".json").write_text(json.dumps({"about": about, "rates": rates}, indent=1) + "\n")
-    return path
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./x bench pipeline", description=__doc__.split("\n")[0])
     parser.add_argument("--calls", type=int, default=400, help="of each measurement (default 400)")
-    parser.add_argument("--keep", metavar="LABEL", nargs="?", const="pipeline", help="write bench/results/DATE-LABEL.md and .json")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    record.add_options(parser, "pipeline")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        rates = measure(pathlib.Path(folder), options.calls)
-    print(json.dumps(rates) if options.json else table(rates))
-    if options.keep:
-        print(f"kept as {keep(rates, options.keep)}.md and .json", file=sys.stderr)
+        result = {"about": machine(), "rates": measure(pathlib.Path(folder), options.calls)}
+    text = table(result["rates"])
+    record.finish(options, result, "Places of one node", text, text)
     return 0
 
 

@@ -21,6 +21,7 @@ import torch
 import genie
 import netns
 import nodes
+import record
 import remote_cases
 from cpu import machine
 from genie import toolchain
@@ -255,14 +256,10 @@ def report_shaped(shaped):
     return lines
 
 
-def keep(result, label):
+def markdown(result):
     about = result["about"]
-    path = HERE / "results" / f"{about['date'][:10]}-{label}"
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    head = f"# Remote benchmark, {about['date']}, commit {about['commit']}\n\n{about['cpu']}, {about['cores']} cores; load before the run {about['load_before']:.1f}.\nPython {about['python']}, {versions}.\n\n"
-    path.with_suffix(".md").write_text(head + "\n".join(f"    {line}".rstrip() for line in report(result).splitlines()) + "\n")
-    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    return path
+    return f"Python {about['python']}, {versions}.\n\n{record.literal(report(result))}"
 
 
 def parse(arguments):
@@ -270,8 +267,7 @@ def parse(arguments):
     parser.add_argument("--case", type=lambda text: text.split(","), default=list(remote_cases.MAKERS), help=", ".join(remote_cases.MAKERS))
     parser.add_argument("--rounds", type=int, default=9, help="turns of each (default 9)")
     parser.add_argument("--runs", type=int, default=15, help="calls of a turn (default 15)")
-    parser.add_argument("--keep", metavar="LABEL", nargs="?", const="remote", help="write bench/results/DATE-LABEL.md and .json")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    record.add_options(parser, "remote")
     return parser.parse_args(arguments)
 
 
@@ -287,9 +283,7 @@ def main(arguments):
         result["cases"] = [with_ratio(measure_case(case, pool, folder, options.rounds, options.runs), result["round_trips"]) for case in options.case]
     result["shaped"] = shaped_links(folder, options.rounds)
     result["transfers"] = channel_rates(options.rounds)
-    print(json.dumps(result, indent=1) if options.json else report(result))
-    if options.keep:
-        print(f"kept as {keep(result, options.keep)}.md and .json", file=sys.stderr)
+    record.finish(options, result, "Remote benchmark", report(result), markdown(result))
     return 0 if all(row["is_same"] for row in result["cases"]) else 1
 
 

@@ -16,7 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "genie/dtype.h"
+#include "runtime/device/cuda/fake_cublaslt.h"
 #include "runtime/device/cuda/fake_cuda.h"
+#include "runtime/plan/library_call.h"
 #include "tests/support/cuda_example.h"
 
 #include <cmocka.h>
@@ -390,6 +393,150 @@ static void test_a_missing_library_is_named(void **state) {
                  GENIE_STATUS_INVALID_ARGUMENT, "dims");
 }
 
+// ---- Calls of a library, whose kernels may start early ----
+
+static fake_cublaslt_state_t *blas;
+static int copy_kernels_at_matmul;
+
+static void note_matmul(void) {
+  copy_kernels_at_matmul = fake->copy_kernel_count;
+}
+
+static int set_up_with_library(void **state) {
+  static fixture_t fixture;
+  fixture = (fixture_t){0};
+  *state = &fixture;
+  void *library = dlopen(FAKE_CUBLASLT_PATH, RTLD_NOW | RTLD_LOCAL);
+  assert_non_null(library);
+  blas = dlsym(library, "fake_cublaslt_state");
+  assert_non_null(blas);
+  blas->on_matmul = note_matmul;
+  copy_kernels_at_matmul = -1;
+  const genie_device_options_t options = {.library_path = FAKE_CUBLASLT_FOLDER};
+  assert_ok(open_device(&options, &fixture.device));
+  assert_ok(fixture.device->ops->stream_create(fixture.device, &fixture.stream));
+  assert_ok(fixture.device->ops->memory_allocate(fixture.device, kBytes, &fixture.memory));
+  return 0;
+}
+
+static int tear_down_with_library(void **state) {
+  fake->early_edges = fake->whole_edges = 0;
+  tear_down(state);
+  assert_int_equal(blas->objects, 0);
+  return 0;
+}
+
+static genie_status_t multiply(const fixture_t *fixture, genie_device_stream_t *stream) {
+  int64_t dims[GENIE_LIBRARY_MATMUL_DIM_COUNT] = {
+      [GENIE_LIBRARY_MATMUL_BATCH] = 1,
+      [GENIE_LIBRARY_MATMUL_M] = 2,
+      [GENIE_LIBRARY_MATMUL_N] = 2,
+      [GENIE_LIBRARY_MATMUL_K] = 2,
+      [GENIE_LIBRARY_MATMUL_A_ROW_STRIDE] = 2,
+      [GENIE_LIBRARY_MATMUL_B_ROW_STRIDE] = 2,
+      [GENIE_LIBRARY_MATMUL_D_ROW_STRIDE] = 2,
+      [GENIE_LIBRARY_MATMUL_TYPE] = GENIE_DTYPE_F32,
+      [GENIE_LIBRARY_MATMUL_D_TYPE] = GENIE_DTYPE_F32,
+  };
+  void *args[] = {fixture->memory.address, fixture->memory.address, fixture->memory.address};
+  const genie_device_launch_t record = {
+      .args = args, .dims = dims, .arg_count = 3, .dim_count = GENIE_LIBRARY_MATMUL_DIM_COUNT};
+  return fixture->device->ops->library_call(fixture->device, stream, "cublaslt.matmul", &record);
+}
+
+static void capture_product(const fixture_t *fixture, genie_device_graph_t **out_graph) {
+  const genie_device_ops_t *ops = fixture->device->ops;
+  assert_ok(ops->graph_begin(fixture->device, fixture->stream));
+  assert_ok(multiply(fixture, fixture->stream));
+  assert_ok(ops->graph_end(fixture->device, fixture->stream, out_graph));
+}
+
+static void test_in_a_graph_that_calls_a_library_every_kernel_waits(void **state) {
+  const fixture_t *fixture = *state;
+  genie_device_graph_t *graph = NULL;
+  fake->early_edges = 3;
+  fake->whole_edges = 2;
+  capture_product(fixture, &graph);
+  assert_true(copy_kernels_at_matmul >= 0);  // the library was called
+  assert_int_equal(fake->early_edges, 0);
+  assert_int_equal(fake->whole_edges, 5);
+  fixture->device->ops->graph_destroy(fixture->device, graph);
+}
+
+static void test_in_a_graph_without_libraries_kernels_start_early(void **state) {
+  const fixture_t *fixture = *state;
+  const genie_device_ops_t *ops = fixture->device->ops;
+  genie_device_graph_t *graph = NULL;
+  fake->early_edges = 3;
+  assert_ok(ops->graph_begin(fixture->device, fixture->stream));
+  assert_ok(launch(fixture, GENIE_CUDA_EXAMPLE_COUNT, 0, kCount));
+  assert_ok(ops->graph_end(fixture->device, fixture->stream, &graph));
+  assert_int_equal(fake->early_edges, 3);
+  fake->early_edges = 0;
+  ops->graph_destroy(fixture->device, graph);
+}
+
+static void test_a_graph_that_cannot_be_ordered_is_an_error(void **state) {
+  const fixture_t *fixture = *state;
+  const genie_device_ops_t *ops = fixture->device->ops;
+  static const char *const kCalls[] = {"cuGraphGetEdges_v2", "cuGraphRemoveDependencies_v2",
+                                       "cuGraphAddDependencies_v2"};
+  for (size_t i = 0; i < sizeof(kCalls) / sizeof(kCalls[0]); ++i) {
+    genie_device_graph_t *graph = NULL;
+    fake->early_edges = 1;
+    fake->failing_call = kCalls[i];
+    fake->failing_result = 999;
+    assert_ok(ops->graph_begin(fixture->device, fixture->stream));
+    assert_ok(multiply(fixture, fixture->stream));
+    assert_refused(ops->graph_end(fixture->device, fixture->stream, &graph), GENIE_STATUS_INTERNAL, "graph");
+    assert_null(graph);
+  }
+}
+
+// The first product has no kernel of ours to wait by: it waits by the host.
+static void test_outside_of_graphs_a_library_is_called_behind_a_fence(void **state) {
+  const fixture_t *fixture = *state;
+  const genie_device_ops_t *ops = fixture->device->ops;
+  fake->failing_call = "cuStreamSynchronize";
+  fake->failing_result = 999;
+  assert_refused(multiply(fixture, fixture->stream), GENIE_STATUS_INTERNAL, "waiting for the device");
+  assert_int_equal(copy_kernels_at_matmul, -1);
+  void *host = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(host != MAP_FAILED);
+  assert_ok(ops->host_register(fixture->device, host, 1 << 16));
+  const int before = fake->copy_kernel_count, programmatic_before = fake->programmatic_count;
+  assert_ok(multiply(fixture, fixture->stream));
+  assert_int_equal(copy_kernels_at_matmul, before + 1);
+  assert_int_equal(fake->programmatic_count, programmatic_before);  // the fence itself does not start early
+  ops->host_unregister(fixture->device, host);
+  munmap(host, 1 << 16);
+}
+
+// Of a stream that joined the capture by an event too: its edges wait, and the host cannot.
+static void test_every_stream_of_a_graph_calls_libraries_without_a_fence(void **state) {
+  const fixture_t *fixture = *state;
+  genie_device_t *device = fixture->device;
+  const genie_device_ops_t *ops = device->ops;
+  genie_device_stream_t *other = NULL;
+  genie_device_event_t *forked = NULL, *joined = NULL;
+  genie_device_graph_t *graph = NULL;
+  assert_ok(ops->stream_create(device, &other));
+  assert_ok(ops->event_create(device, &forked));
+  assert_ok(ops->event_create(device, &joined));
+  assert_ok(ops->graph_begin(device, fixture->stream));
+  assert_ok(ops->event_record(device, fixture->stream, forked));
+  assert_ok(ops->event_wait(device, other, forked));
+  assert_ok(multiply(fixture, other));
+  assert_ok(ops->event_record(device, other, joined));
+  assert_ok(ops->event_wait(device, fixture->stream, joined));
+  assert_ok(ops->graph_end(device, fixture->stream, &graph));
+  assert_true(copy_kernels_at_matmul >= 0);
+  ops->graph_destroy(device, graph);
+  ops->event_destroy(device, forked);
+  ops->event_destroy(device, joined);
+  ops->stream_destroy(device, other);
+}
+
 // Last on a real device, whose context ends for the process.
 static void test_a_fault_ends_the_context(void **state) {
   fixture_t *fixture = *state;
@@ -482,6 +629,7 @@ static void test_devices_are_told_apart(void **state) {
 }
 
 #define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_LIBRARY(test) cmocka_unit_test_setup_teardown(test, set_up_with_library, tear_down_with_library)
 
 int main(int argc, char **argv) {
   const struct CMUnitTest on_any[] = {
@@ -504,6 +652,11 @@ int main(int argc, char **argv) {
   };
   const struct CMUnitTest on_fake[] = {
       WITH_DEVICE(test_every_failing_call_is_an_error),
+      WITH_DEVICE(test_in_a_graph_without_libraries_kernels_start_early),
+      WITH_LIBRARY(test_in_a_graph_that_calls_a_library_every_kernel_waits),
+      WITH_LIBRARY(test_a_graph_that_cannot_be_ordered_is_an_error),
+      WITH_LIBRARY(test_outside_of_graphs_a_library_is_called_behind_a_fence),
+      WITH_LIBRARY(test_every_stream_of_a_graph_calls_libraries_without_a_fence),
       cmocka_unit_test(test_an_old_driver_and_no_gpu_are_told),
       cmocka_unit_test(test_devices_are_told_apart),
   };

@@ -552,13 +552,16 @@ FAKE(cuStreamEndCapture, cu_stream_t stream, cu_graph_t *graph) {
   return refused;
 }
 
+// Of a chain of kernels the first edges are early ones; edge i leads from kernel 2i + 1 to kernel 2i + 2.
 FAKE(cuGraphGetEdges_v2, cu_graph_t graph, cu_graph_node_t *from, cu_graph_node_t *to, cu_edge_t *edges,
      size_t *count) {
   (void)graph;
-  *count = (size_t)state->early_edges;
-  for (int i = 0; edges != NULL && i < state->early_edges; ++i) {
-    from[i] = to[i] = NULL;
-    edges[i] = (cu_edge_t){.type = CU_EDGE_PROGRAMMATIC};
+  REFUSE_IF_TOLD();
+  *count = (size_t)state->early_edges + (size_t)state->whole_edges;
+  for (size_t i = 0; edges != NULL && i < *count; ++i) {
+    from[i] = (cu_graph_node_t)(2 * i + 1);
+    to[i] = (cu_graph_node_t)(2 * i + 2);
+    edges[i] = (cu_edge_t){.type = (int)i < state->early_edges ? CU_EDGE_PROGRAMMATIC : 0};
   }
   return CU_SUCCESS;
 }
@@ -566,20 +569,23 @@ FAKE(cuGraphGetEdges_v2, cu_graph_t graph, cu_graph_node_t *from, cu_graph_node_
 FAKE(cuGraphRemoveDependencies_v2, cu_graph_t graph, const cu_graph_node_t *from, const cu_graph_node_t *to,
      const cu_edge_t *edges, size_t count) {
   (void)graph;
-  (void)from;
-  (void)to;
-  (void)edges;
-  state->early_edges -= (int)count;
+  REFUSE_IF_TOLD();
+  if (count != 1 || (uintptr_t)*from + 1 != (uintptr_t)*to || edges->type != CU_EDGE_PROGRAMMATIC) {
+    return CU_ERROR_INVALID_VALUE;
+  }
+  --state->early_edges;
   return CU_SUCCESS;
 }
 
 FAKE(cuGraphAddDependencies_v2, cu_graph_t graph, const cu_graph_node_t *from, const cu_graph_node_t *to,
      const cu_edge_t *edges, size_t count) {
   (void)graph;
-  (void)from;
-  (void)to;
-  (void)count;
-  return edges == NULL ? CU_SUCCESS : CU_ERROR_INVALID_VALUE;
+  REFUSE_IF_TOLD();
+  if (count != 1 || (uintptr_t)*from + 1 != (uintptr_t)*to || edges != NULL) {
+    return CU_ERROR_INVALID_VALUE;
+  }
+  ++state->whole_edges;
+  return CU_SUCCESS;
 }
 
 FAKE(cuGraphInstantiateWithFlags, cu_graph_exec_t *exec, cu_graph_t graph, unsigned long long flags) {

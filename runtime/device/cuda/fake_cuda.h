@@ -17,7 +17,7 @@ typedef struct fake_cuda_state {
   size_t free_bytes;         // of device memory
   const char *failing_call;  // the next call of this function answers `failing_result`, once; NULL: none
   cu_result_t failing_result;
-  int early_edges;  // of the next graph, which let a kernel start early; those that were replaced go
+  int early_edges, whole_edges;  // of every graph: those that let a kernel start early, and those that do not
   // ---- Read by the test ----
   int contexts, allocations, mappings, streams, events, modules, graphs, registrations;  // alive
   int context_depth;                                                                     // pushes without pops

@@ -150,7 +150,6 @@ static genie_status_t graph_begin(genie_device_t *base, genie_device_stream_t *s
   const genie_status_t status = genie_cuda_check(
       device, device->driver.capture_begin(stream_of(stream), CU_CAPTURE_RELAXED), "beginning a graph");
   genie_cuda_leave(device);
-  ((genie_cuda_stream_t *)stream)->is_captured = status == GENIE_OK;
   return status;
 }
 
@@ -214,7 +213,6 @@ static genie_status_t instantiate(genie_cuda_device_t *device, cu_stream_t strea
 static genie_status_t graph_end(genie_device_t *base, genie_device_stream_t *stream, genie_device_graph_t **out_graph) {
   genie_cuda_device_t *device = genie_cuda_device_of(base);
   cu_graph_exec_t graph = NULL;
-  ((genie_cuda_stream_t *)stream)->is_captured = false;
   GENIE_RETURN_IF_ERROR(genie_cuda_enter(device));
   const genie_status_t status = instantiate(device, stream_of(stream), &graph);
   if (status != GENIE_OK && graph != NULL) {

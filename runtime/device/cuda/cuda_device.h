@@ -63,7 +63,6 @@ typedef struct genie_cuda_device {
 
 typedef struct genie_cuda_stream {
   cu_stream_t stream;
-  bool is_captured;
   genie_device_memory_t workspace;                    // of library calls, allocated by the first
   uint64_t parameters[kGenieCudaParameterBytes / 8];  // of the launch that is being made
 } genie_cuda_stream_t;
@@ -93,8 +92,8 @@ genie_status_t genie_cuda_copy(genie_device_t *device, genie_device_stream_t *st
                                const void *source, uint64_t size_bytes) GENIE_MUST_USE;
 genie_status_t genie_cuda_host_register(genie_device_t *device, void *address, uint64_t size_bytes) GENIE_MUST_USE;
 void genie_cuda_host_unregister(genie_device_t *device, void *address);
-// What is enqueued next starts when all before it has ended, also where it asks to start early; of graphs, their edges
-// see to that. The context is current.
+// What is enqueued next starts when all before it has ended, also where it asks to start early; nothing on a stream
+// that is captured, where the graph's edges see to that. The context is current.
 genie_status_t genie_cuda_fence(genie_cuda_device_t *device, const genie_cuda_stream_t *stream) GENIE_MUST_USE;
 // The context is current.
 void genie_cuda_copy_destroy(genie_cuda_device_t *device);

@@ -225,7 +225,7 @@ genie_status_t genie_cuda_library_call(genie_cuda_device_t *device, genie_cuda_s
   fill_key(function, launch, &key);
   pthread_mutex_lock(&device->library_lock);
   genie_status_t status = find_plan(device, &key, launch, &plan);
-  if (status == GENIE_OK && !stream->is_captured) {
+  if (status == GENIE_OK) {
     status = genie_cuda_fence(device, stream);
   }
   if (status == GENIE_OK) {

@@ -10,7 +10,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { kGranularity = 2 * 1024 * 1024, kMostCalls = 256, kOutOfMemory = 2 };
+enum { kGranularity = 2 * 1024 * 1024, kMostCalls = 256, kOutOfMemory = 2, kCaptureUnsupported = 900 };
 
 EXPORT fake_cuda_state_t fake_cuda_state = {
     .device_count = 2, .architecture = 90, .version = 13000, .free_bytes = (size_t)1 << 32};
@@ -375,9 +375,8 @@ FAKE(cuStreamDestroy_v2, cu_stream_t stream) {
 }
 
 FAKE(cuStreamSynchronize, cu_stream_t stream) {
-  (void)stream;
   REFUSE_IF_TOLD();
-  return CU_SUCCESS;
+  return stream == NULL || stream->captured == NULL ? CU_SUCCESS : kCaptureUnsupported;
 }
 
 FAKE(cuEventCreate, cu_event_t *event, unsigned flags) {

@@ -607,8 +607,13 @@ static void test_an_old_driver_and_no_gpu_are_told(void **state) {
   const genie_device_options_t beyond = {.ordinal = 2};
   const fake_cuda_state_t before = *fake;
   assert_refused(open_device(&beyond, &device), GENIE_STATUS_NOT_FOUND, "2 GPUs");
-  fake->version = 11080;
-  assert_refused(open_device(NULL, &device), GENIE_STATUS_FAILED_PRECONDITION, "CUDA 11.8");
+  fake->version = 12020;  // the last that is too old
+  assert_refused(open_device(NULL, &device), GENIE_STATUS_FAILED_PRECONDITION,
+                 "is for CUDA 12.2; Genie needs one for CUDA 12.3 or later");
+  fake->version = 12030;
+  assert_ok(open_device(NULL, &device));
+  genie_device_destroy(device);
+  device = NULL;
   fake->device_count = 0;
   assert_refused(open_device(NULL, &device), GENIE_STATUS_FAILED_PRECONDITION, "no GPU");
   *fake = before;

@@ -202,8 +202,15 @@ static MlirValue with_sign_of(pt2_importer_t *im, MlirValue size, MlirValue x) {
   return pt2_where(im, is_below, pt2_unary(im, "genie.neg", size), size);
 }
 
+// log(2 a), which asinh and acosh are, to the last bit of their dtype, where a^2 might overflow; else `value`.
+static MlirValue unless_large(pt2_importer_t *im, MlirValue a, MlirValue value) {
+  const genie_dtype_t dtype = pt2_type(a).dtype;
+  const MlirValue is_large = pt2_binary(im, "genie.gt", a, pt2_scalar(im, dtype, dtype == GENIE_DTYPE_F16 ? 100 : 1e9));
+  return pt2_where(im, is_large, offset(im, pt2_unary(im, "genie.log", a), 0.69314718055994531), value);
+}
+
 // asinh(x) = sign(x) log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|; atanh(x) = sign(x) log1p(2 a / (1 - a)) / 2;
-// acosh(x) = log1p(t + sqrt(2 t + t^2)), t = x - 1. asinh goes to log(2 a) where a^2 would overflow.
+// acosh(x) = log1p(t + sqrt(2 t + t^2)), t = x - 1.
 static void rule_arc_hyperbolic(pt2_importer_t *im, const pt2_node_t *node) {
   genie_dtype_t dtype;
   const MlirValue x = self_in_result_dtype(im, node, &dtype);
@@ -212,7 +219,8 @@ static void rule_arc_hyperbolic(pt2_importer_t *im, const pt2_node_t *node) {
   if (strncmp(name, "cosh", 4) == 0) {
     const MlirValue t = offset(im, x, -1);
     const MlirValue root = pt2_unary(im, "genie.sqrt", pt2_binary(im, "genie.mul", t, offset(im, t, 2)));
-    pt2_bind(im, node, 0, pt2_unary(im, "genie.log1p", pt2_binary(im, "genie.add", t, root)));
+    const MlirValue small = pt2_unary(im, "genie.log1p", pt2_binary(im, "genie.add", t, root));
+    pt2_bind(im, node, 0, unless_large(im, x, small));
     return;
   }
   const MlirValue a = pt2_unary(im, "genie.abs", x);
@@ -222,8 +230,7 @@ static void rule_arc_hyperbolic(pt2_importer_t *im, const pt2_node_t *node) {
     const MlirValue root = pt2_unary(im, "genie.sqrt", offset(im, square, 1));
     const MlirValue rest = pt2_binary(im, "genie.div", square, offset(im, root, 1));
     const MlirValue small = pt2_unary(im, "genie.log1p", pt2_binary(im, "genie.add", a, rest));
-    const MlirValue is_large = pt2_binary(im, "genie.gt", a, pt2_scalar(im, dtype, 1e4));
-    size = pt2_where(im, is_large, offset(im, pt2_unary(im, "genie.log", a), 0.69314718055994531), small);
+    size = unless_large(im, a, small);
   } else {
     const MlirValue rest = pt2_binary(im, "genie.sub", pt2_scalar(im, dtype, 1), a);
     size = scale(im, pt2_unary(im, "genie.log1p", scale(im, pt2_binary(im, "genie.div", a, rest), 2)), 0.5);

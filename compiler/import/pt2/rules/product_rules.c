@@ -285,8 +285,7 @@ static void rule_einsum(pt2_importer_t *im, const pt2_node_t *node) {
   pt2_bind(im, node, 0, contract(im, &operands[0], &operands[1], &result));
 }
 
-//===-- Products with the weights of experts
-//-----------------------------------------------------------------------===//
+//===-- Products with the weights of experts ----------------------------------------------------------------------===//
 
 // Which expert each of the rows [S] belongs to, i64: how many groups end at the row or before. Past the last group it
 // is the number of experts.

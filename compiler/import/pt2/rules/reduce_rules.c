@@ -244,7 +244,8 @@ static void rule_order_statistic(pt2_importer_t *im, const pt2_node_t *node) {
   }
 }
 
-// searchsorted and bucketize: how many of the ascending boundaries lie before each value; `right`: before or at it.
+// searchsorted and bucketize: how many of the ascending boundaries lie before each value; `right`: before or at it. All
+// lie before a NaN.
 static void rule_search(pt2_importer_t *im, const pt2_node_t *node) {
   const bool is_bucketize = strncmp(pt2_mapping(im)->overload, "bucketize", 9) == 0;
   MlirValue edges = pt2_tensor(im, node, is_bucketize ? "boundaries" : "sorted_sequence");
@@ -262,7 +263,11 @@ static void rule_search(pt2_importer_t *im, const pt2_node_t *node) {
   }
   edges = pt2_cast(im, edges, dtype);
   edges = edges_rank > 1 ? pt2_unsqueeze(im, edges, rank - 1) : edges;
-  const MlirValue is_before = pt2_binary(im, is_right ? "genie.le" : "genie.lt", edges, pt2_unsqueeze(im, x, rank));
+  x = pt2_unsqueeze(im, x, rank);
+  MlirValue is_before = pt2_binary(im, is_right ? "genie.le" : "genie.lt", edges, x);
+  if (pt2_dtype_is_float(dtype)) {
+    is_before = pt2_binary(im, "genie.logical_or", is_before, pt2_unary(im, "genie.isnan", x));
+  }
   const int64_t axis = rank;
   x = pt2_reduce(im, "genie.sum", pt2_cast(im, is_before, GENIE_DTYPE_I64), 1, &axis, false);
   pt2_bind(im, node, 0, pt2_cast(im, x, pt2_result_type(im, node, 0).dtype));

@@ -77,6 +77,14 @@ static void run_fiber_on(int thread, int64_t first_block) {
   change_stack(&emulator.scheduler, emulator.fibers[thread].stack_pointer);
 }
 
+// The memory of a block ends with it: NaN shows who in its cluster still reads it.
+static void leave_block(int rank) {
+  if (emulator.cluster > 1) {
+    memset(emulator.memory + (size_t)(rank + 1) * shared_bytes - GENIE_EMULATOR_DYNAMIC_BYTES, 0xff,
+           GENIE_EMULATOR_DYNAMIC_BYTES);
+  }
+}
+
 static void run_blocks(genie_emulator_thread_fn_t function, const void *frame, int threads, int64_t block,
                        int cluster) {
   pthread_mutex_lock(&emulator.lock);
@@ -90,11 +98,19 @@ static void run_blocks(genie_emulator_thread_fn_t function, const void *frame, i
   for (int t = 0; t < threads * cluster; ++t) {
     prepare_fiber(t);
   }
-  for (int left = threads * cluster; left > 0;) {
+  int left[GENIE_EMULATOR_MAX_CLUSTER];
+  for (int rank = 0; rank < cluster; ++rank) {
+    left[rank] = threads;
+  }
+  for (int blocks = cluster; blocks > 0;) {
     for (int t = 0; t < threads * cluster; ++t) {
-      if (!emulator.fibers[t].is_done) {
-        run_fiber_on(t, block);
-        left -= emulator.fibers[t].is_done;
+      if (emulator.fibers[t].is_done) {
+        continue;
+      }
+      run_fiber_on(t, block);
+      if (emulator.fibers[t].is_done && --left[t / threads] == 0) {
+        leave_block(t / threads);
+        --blocks;
       }
     }
   }

@@ -35,12 +35,6 @@
 #ifndef BLOCK_KEYS
 #define BLOCK_KEYS (ceil_div(S < 512 ? S : 512, 32) * 32)
 #endif
-#define SIZE(name, value)                  \
-  i64 genie_##name(const frame_t *frame) { \
-    (void)frame;                           \
-    return value;                          \
-  }                                        \
-  _Static_assert(1, "a semicolon follows")
 SIZE(heads, H);
 SIZE(group, H / G);
 SIZE(queries, L);

@@ -28,12 +28,6 @@
 #endif
 #define P (KS / 2)
 #define OHW ((HW + 2 * P - KS) / S + 1)
-#define SIZE(name, value)                  \
-  i64 genie_##name(const frame_t *frame) { \
-    (void)frame;                           \
-    return value;                          \
-  }                                        \
-  _Static_assert(1, "a semicolon follows")
 
 #ifdef DEPTHWISE
 #include "codegen/templates/conv_depthwise.c"

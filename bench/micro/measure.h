@@ -1,4 +1,4 @@
-// What the micro-benchmarks share: a clock, and the ceilings of the machine measured in the same run.
+// What the micro-benchmarks share: a clock, hooks, and the ceilings of the machine measured in the same run.
 #ifndef GENIE_BENCH_MICRO_MEASURE_H_
 #define GENIE_BENCH_MICRO_MEASURE_H_
 
@@ -9,6 +9,14 @@
 #include <time.h>
 
 #include "codegen/templates/lanes.h"
+
+// Defines the hook genie_NAME of a template, a number.
+#define SIZE(name, value)                  \
+  i64 genie_##name(const frame_t *frame) { \
+    (void)frame;                           \
+    return value;                          \
+  }                                        \
+  _Static_assert(1, "a semicolon follows")
 
 static inline double now(void) {
   struct timespec t;

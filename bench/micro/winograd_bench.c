@@ -32,12 +32,6 @@
 #ifndef COLD_BYTES
 #define COLD_BYTES (96 << 20)
 #endif
-#define SIZE(name, value)                  \
-  i64 genie_##name(const frame_t *frame) { \
-    (void)frame;                           \
-    return value;                          \
-  }                                        \
-  _Static_assert(1, "a semicolon follows")
 
 #include "codegen/templates/conv_winograd.c"
 SIZE(images, IMAGES);

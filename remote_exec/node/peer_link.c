@@ -31,12 +31,25 @@ struct genie_peer_link {
 
 // ---- Receiving ----
 
-// The payload of the current message, taken by the mailbox to where it belongs.
+// A tensor of which the header is read.
+typedef struct arrival {
+  const genie_peer_link_t *link;
+  genie_wire_tensor_t tensor;
+  uint64_t begin_ns;
+} arrival_t;
+
+// The payload of the current message, taken by the mailbox to where it belongs. Recorded here, before a place can take
+// it: when the delivery returns the call may have ended.
 static genie_status_t fill_from_channel(void *self, void *destination, uint64_t size_bytes) {
-  if (size_bytes == 0) {
-    return GENIE_OK;
+  const arrival_t *arrival = self;
+  const genie_peer_link_t *link = arrival->link;
+  if (size_bytes > 0) {
+    GENIE_RETURN_IF_ERROR(genie_channel_receive_payload(link->channel, destination, size_bytes,
+                                                        genie_liveness_transfer_deadline(size_bytes)));
   }
-  return genie_channel_receive_payload(self, destination, size_bytes, genie_liveness_transfer_deadline(size_bytes));
+  genie_trace_add(link->trace, GENIE_TRACE_RECORD_ARRIVED, arrival->tensor.transfer, arrival->tensor.call_id,
+                  size_bytes, arrival->begin_ns);
+  return GENIE_OK;
 }
 
 static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, size_t header_bytes,
@@ -52,13 +65,11 @@ static genie_status_t take_tensor(genie_peer_link_t *link, const void *header, s
     return genie_status_make(GENIE_STATUS_PERMISSION_DENIED, "transfer %u is not between that node and this one",
                              tensor.transfer);
   }
-  const genie_mailbox_source_t source = {.self = link->channel, .fill = fill_from_channel};
-  const uint64_t begin_ns = genie_trace_now_ns(link->trace);
+  arrival_t arrival = {.link = link, .tensor = tensor, .begin_ns = genie_trace_now_ns(link->trace)};
+  const genie_mailbox_source_t source = {.self = &arrival, .fill = fill_from_channel};
   // Before a place can take it: the call may have ended when the delivery returns.
   atomic_fetch_add_explicit(&link->arrived_bytes, payload_bytes, memory_order_relaxed);
-  GENIE_RETURN_IF_ERROR(genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source));
-  genie_trace_add(link->trace, GENIE_TRACE_RECORD_ARRIVED, tensor.transfer, tensor.call_id, payload_bytes, begin_ns);
-  return GENIE_OK;
+  return genie_mailbox_deliver(link->mailbox, tensor.call_id, tensor.transfer, payload_bytes, &source);
 }
 
 // A number from the wire that names no way for a call to end reads as CANCELLED.

@@ -4,6 +4,7 @@ Tensors are not copied: a run reads the memory of contiguous input tensors and w
 """
 
 import os
+import warnings
 from ctypes import POINTER, byref, c_char_p, c_uint32, c_uint64, c_void_p, pointer
 
 import torch
@@ -141,9 +142,14 @@ class Session:
         return rows
 
     def trace(self):
-        """What happened since the trace was read last, by begin: a dict for each event (genie_session_trace_event_t)."""
+        """What happened since the trace was read last, by begin: a dict for each event (genie_session_trace_event_t).
+
+        A RuntimeWarning says how many did not fit; read it more often then.
+        """
         events, count, dropped = POINTER(library.TraceEvent)(), c_uint32(), c_uint64()
         check(library.load().genie_session_trace(self._handle, byref(events), byref(count), byref(dropped)))
+        if dropped.value > 0:
+            warnings.warn(f"{dropped.value} events did not fit into the trace", RuntimeWarning, stacklevel=2)
         texts, numbers = ("what", "name", "module", "source", "destination"), ("call", "bytes", "begin_ns", "end_ns", "error_ns")
         return [
             {name: getattr(event, name).decode() for name in texts} | {name: getattr(event, name) for name in numbers}

@@ -111,3 +111,17 @@ def test_a_session_without_a_trace_says_so(branches, pool):
     session = runtime.Session(runtime.Model(branches[0]), pool=pool.path, key=pool.key, known_nodes=pool.folder / "known_nodes")
     with pytest.raises(genie.GenieError, match="without has_trace"):
         session.trace()
+
+
+def test_events_that_did_not_fit_are_said(geniec, tmp_path):
+    inputs = (torch.ones(2),)
+    genie.export(nn.ReLU(), inputs, path=tmp_path / "relu.pt2")
+    assert geniec(tmp_path / "relu.pt2", "-o", tmp_path / "relu.gplan").returncode == 0
+    session = runtime.Session(runtime.Model(tmp_path / "relu.gplan"), trace=True)
+    for _ in range(1 << 15):
+        session.run(inputs)
+    whole = len(session.trace())
+    for _ in range((1 << 15) + 7):
+        session.run(inputs)
+    with pytest.warns(RuntimeWarning, match="^7 events"):
+        assert len(session.trace()) == whole == 1 << 15

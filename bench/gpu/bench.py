@@ -5,7 +5,8 @@ usage: bench.py [--cases NAME,...] [--peers eager,compile,reduce-overhead] [--js
 Each case is exported, compiled by geniec and run by Genie's executor, and run by PyTorch, with the same random weights and
 inputs, in this process. Times are medians: of the device's clock around a call, inputs and outputs in place, and for Genie
 also of the whole call from the C API, inputs and outputs in host memory. The error of each is that of its output against the
-module in float32: the norm of the difference over the norm.
+module in float32: the norm of the difference over the norm. A case reaches its goal only if its output is right: its error at
+most 1.5 times that of eager PyTorch, or 1e-5. Exits 1 where a case failed, is wrong or had no time left.
 """
 
 import argparse
@@ -30,6 +31,9 @@ import activity  # noqa: E402
 import cases  # noqa: E402
 
 warnings.filterwarnings("ignore")
+
+PARITY = 1e-5  # of float32
+EAGER_MARGIN = 1.5  # of eager PyTorch's own error, where the case computes in less than float32
 
 
 def median_ms(function, runs=50, warm_up=5):
@@ -87,6 +91,23 @@ def peer(module, inputs, mode, reference):
     return found
 
 
+def eager_error(module, inputs, reference):
+    on_gpu, given = on_device(module, inputs)
+    with torch.no_grad():
+        return error_of(on_gpu(*given), reference)
+
+
+def verdict(row):
+    """Of a case: "failed", "wrong", "yes" or "no": whether it is right, and then whether it reached its goal."""
+    found = row.get("genie", {})
+    if "failed" in found or "ms" not in found:
+        return "failed"
+    # Written so that an error that is no number is wrong.
+    if not found["error"] <= max(PARITY, EAGER_MARGIN * row["eager_error"]):
+        return "wrong"
+    return "yes" if found["ms"] <= row["goal_ms"] else "no"
+
+
 def compile_case(module, inputs, folder, options):
     """The plan, and the seconds that export and geniec took: {"plan", "export_s", "compile_s", "predicted_ms"}."""
     archive, plan = os.path.join(folder, "model.pt2"), os.path.join(folder, "model.gplan")
@@ -135,10 +156,20 @@ def prepare_all(names, options):
             folders[name] = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
             command = [sys.executable, __file__, "--cases", name, "--into", folders[name], "--target", options.target]
             command += ["--peers", ",".join(options.peers), "--pool", options.pool or ""]
-            running[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with open(os.path.join(folders[name], "log"), "w") as log:
+                running[name] = subprocess.Popen(command, stdout=log, stderr=log)
         time.sleep(0.2)
         running = {name: process for name, process in running.items() if process.poll() is None}
     return folders
+
+
+def what_was_prepared(folder):
+    path = os.path.join(folder, "made.json")
+    if not os.path.exists(path):
+        with open(os.path.join(folder, "log")) as log:
+            raise RuntimeError((log.read().strip() or "the preparation ended without a word").splitlines()[-1])
+    with open(path) as file:
+        return json.load(file)
 
 
 def roomy_folder(weight_bytes):
@@ -171,8 +202,7 @@ def ours(module, inputs, reference, options, prepared):
     folder = prepared or tempfile.mkdtemp(dir=roomy_folder(sum(x.nbytes for x in module.state_dict().values())))
     try:
         if prepared:
-            with open(os.path.join(folder, "made.json")) as file:
-                made = json.load(file)
+            made = what_was_prepared(folder)
         else:
             made = compile_case(module, inputs, folder, options)
         model = runtime.Model(made.pop("plan"))
@@ -212,6 +242,8 @@ def measure(name, options, prepared):
     row = {"case": name, "goal_ms": goal, "known_ms": known}
     try:
         reference = reference_of(module, inputs)
+        row["eager_error"] = eager_error(module, inputs, reference)
+        torch.cuda.empty_cache()
     except torch.cuda.OutOfMemoryError as error:
         return {**row, "genie": {"failed": str(error)[:200]}}
     runs = [("genie", lambda: ours(module, inputs, reference, options, prepared))]
@@ -234,13 +266,12 @@ def table(rows, peers):
     lines.append("|" + "---|" * (8 + len(peers)))
     for row in rows:
         found = row.get("genie", {})
-        reached = "yes" if found.get("ms", 1e9) <= row["goal_ms"] else "no"
-        errors = f"{found.get('error', float('nan')):.1e} / {row.get('eager', {}).get('error', float('nan')):.1e}"
+        errors = f"{found.get('error', float('nan')):.1e} / {row.get('eager_error', float('nan')):.1e}"
         enqueue = f"{found['enqueue_us']:.1f}" if "enqueue_us" in found else "-"
         lines.append(
             f"| {row['case']} | {cell(found)} | {cell(found, 'predicted_ms')} | {cell(found, 'whole_ms')} | {enqueue} | "
             + " | ".join([cell(row.get(mode)) for mode in peers] + [str(row["goal_ms"])])
-            + f" | {reached} | {errors} |"
+            + f" | {verdict(row)} | {errors} |"
         )
     return "\n".join(lines)
 
@@ -273,7 +304,7 @@ def main():
     options.peers = [mode for mode in options.peers.split(",") if mode]
     if options.into:
         prepare(options.cases, options)
-        return
+        return 0
     names = options.cases.split(",")
     folder = tempfile.mkdtemp()
     options.pool = measured_pool(folder) if options.predict else None
@@ -294,7 +325,9 @@ def main():
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}")
     print(table(rows, options.peers))
     shutil.rmtree(folder, ignore_errors=True)
+    are_all_right = len(rows) == len(names) and all(verdict(row) in ("yes", "no") for row in rows)
+    return 0 if are_all_right else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

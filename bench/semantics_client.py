@@ -86,7 +86,7 @@ def main(plan, pool, key, known_nodes, inputs, outputs, way, bytes_per_s, burst_
     for line in sys.stdin:
         if line.startswith("trace "):
             open_session = functools.partial(runtime.Session, model, threads=1, **remote)
-            print(json.dumps(measure_trace(open_session, way, values, int(line.split()[1]), float(bytes_per_s))), flush=True)
+            print(json.dumps(measure_trace(open_session, way, values, int(line.split()[1]), float(bytes_per_s), float(burst_bytes))), flush=True)
             continue
         if way == "generate":
             session.reset_state()

@@ -55,6 +55,44 @@ def test_a_model_compiles_for_cuda(name, geniec, genie_tool, tmp_path):
     assert not re.search(r"^\s*(\.local|call)", text, re.MULTILINE)
 
 
+def _early_kernels(text):
+    """The kernels of this PTX that start while the one before them ends, by name."""
+    kernels = re.split(r"^\s*\.visible \.entry (\w+)", text, flags=re.MULTILINE)
+    return {name: body for name, body in zip(kernels[1::2], kernels[2::2]) if "griddepcontrol" in body}
+
+
+def _arguments_read(body):
+    """Which pointer arguments the global loads of straight PTX follow, by their place in the kernel's parameter."""
+    sources, read = {}, set()
+    for line in body.splitlines():
+        registers = re.findall(r"%rd\d+", line)
+        if argument := re.search(r"ld\.param\.b64\s+(%rd\d+), \[\w+_param_0(?:\+(\d+))?\]", line):
+            sources[argument[1]] = {int(argument[2] or 0) // 8}
+        elif "ld.global" in line:
+            read |= set().union(*(sources.get(register, set()) for register in registers))
+        elif registers:
+            sources[registers[0]] = set().union(*(sources.get(register, set()) for register in registers[1:]))
+    return read
+
+
+def test_a_kernel_that_starts_early_waits_before_it_reads_results_or_writes(geniec):
+    text = geniec(archives.zoo("mlp").path, "--target", "cuda:sm_90", "--emit", "asm").stdout
+    kernels = _early_kernels(text)
+    assert kernels
+    for name, body in kernels.items():
+        wait, release = body.find("griddepcontrol.wait"), body.find("griddepcontrol.launch_dependents")
+        assert 0 <= wait < release, name
+        before = body[:wait]
+        assert not re.search(r"\bst\.global|\bred\.|\batom\.", before), f"{name} writes before it waits"
+        assert _arguments_read(before) <= {1}, f"{name} reads more than its weight, argument 1, before it waits"
+
+
+def test_no_kernel_starts_early_beside_library_calls(geniec):
+    text = geniec(archives.zoo("resnet50").path, "--target", "cuda:sm_90", "--emit", "asm").stdout
+    assert ".entry" in text
+    assert "griddepcontrol" not in text
+
+
 @pytest.fixture(scope="module")
 def emulator():
     return ctypes.CDLL(str(toolchain.find("lib/libgenie_cuda_emulator_preload.so")))

